@@ -1,0 +1,123 @@
+"""How a command declares its inputs, once: `action.yml`, command line, environment and tables all come from here.
+
+    @dataclass(frozen=True, kw_only=True, slots=True)
+    class Inputs(CommonInputs):
+        target: str = option("Name of the target in the configuration.", default="production")
+
+An input is always text on the way in; `Inputs` fields are `str`, `bool` or `int`, and the empty text means "not given".
+"""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from ml_cicd.errors import InputError
+from ml_cicd.parse import suggest
+
+if TYPE_CHECKING:
+    from ml_cicd.domain.report import Report
+    from ml_cicd.ports import World
+
+ENVIRONMENT_PREFIX = "ML_CICD_"
+
+
+def option(
+    description: str, *, default: str | bool = "", choices: tuple[str, ...] = (), required: bool = False
+) -> Any:  # noqa: ANN401  # a dataclass field has the type of the field it stands for
+    """Declare one input.
+
+    `default` is what an absent or empty text means; `choices` are the only allowed texts;
+    `required` refuses the empty text.
+    """
+    metadata = {"description": description, "choices": choices, "required": required}
+    return field(default=default, metadata=metadata)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CommonInputs:
+    """Inputs that every command and every action has (`python` belongs to the actions alone)."""
+
+    config: str = option("Configuration file; absent is fine where the inputs say enough.", default="ml-cicd.yml")
+    working_directory: str = option("Folder that relative paths start from.", default=".")
+    report_dir: str = option("Folder for report.json and summary.md; empty for .ml-cicd/<command>/.")
+    dry_run: bool = option("Say what would be done, and do none of it.", default=False)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Option:
+    """One declared input, as the faces see it."""
+
+    name: str
+    description: str
+    default: str | bool
+    choices: tuple[str, ...]
+    required: bool
+
+    @property
+    def kebab(self) -> str:
+        """Name in an action and on the command line."""
+        return self.name.replace("_", "-")
+
+    @property
+    def variable(self) -> str:
+        """Name in the environment."""
+        return ENVIRONMENT_PREFIX + self.name.upper()
+
+    @property
+    def default_text(self) -> str:
+        """Default as an action writes it."""
+        return str(self.default).lower() if isinstance(self.default, bool) else self.default
+
+
+COMMON_OUTPUTS: Mapping[str, str] = {
+    "report": "Path of report.json; set on failure too.",
+    "summary": "Path of summary.md.",
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Command:
+    """A command: its words, its inputs, its outputs, and what it does."""
+
+    name: str
+    title: str
+    inputs: type[CommonInputs]
+    outputs: Mapping[str, str]
+    run: "Callable[[Any, World], Report]"
+
+
+def options_of(inputs: type[CommonInputs]) -> tuple[Option, ...]:
+    """Return the declared inputs: the command's own first, the common ones last."""
+    own, common = [], []
+    shared = {f.name for f in dataclasses.fields(CommonInputs)}
+    for f in dataclasses.fields(inputs):
+        (common if f.name in shared else own).append(Option(name=f.name, default=f.default, **f.metadata))
+    return (*own, *common)
+
+
+def read_inputs(inputs: type[CommonInputs], texts: Mapping[str, str]) -> CommonInputs:
+    """Build `inputs` from texts by kebab-case name.
+
+    Raises:
+        InputError: an unknown name, a required one that is empty, a value that is not a choice or not a boolean.
+    """
+    declared = {o.kebab: o for o in options_of(inputs)}
+    for name in texts:
+        if name not in declared:
+            raise InputError(f"Unknown input {name!r}.", cure=suggest(name, declared))
+    return inputs(**{o.name: _value(o, texts.get(o.kebab, "")) for o in declared.values()})
+
+
+def _value(option_: Option, text: str) -> str | bool:
+    if not text.strip():
+        if option_.required:
+            raise InputError(f"Input {option_.kebab!r} is empty.", cure=f"Give it: {option_.description}")
+        return option_.default
+    if isinstance(option_.default, bool):
+        if text not in {"true", "false"}:
+            raise InputError(f"Input {option_.kebab!r} is {text!r}.", cure="Write true or false.")
+        return text == "true"
+    if option_.choices and text not in option_.choices:
+        raise InputError(f"Input {option_.kebab!r} is {text!r}.", cure=suggest(text, option_.choices))
+    return text
