@@ -8,16 +8,12 @@ An input is always text on the way in; `Inputs` fields are `str`, `bool` or `int
 """
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ml_cicd.errors import InputError
 from ml_cicd.parse import suggest
-
-if TYPE_CHECKING:
-    from ml_cicd.domain.report import Report
-    from ml_cicd.ports import World
 
 ENVIRONMENT_PREFIX = "ML_CICD_"
 
@@ -74,17 +70,6 @@ COMMON_OUTPUTS: Mapping[str, str] = {
     "report": "Path of report.json; set on failure too.",
     "summary": "Path of summary.md.",
 }
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Command:
-    """A command: its words, its inputs, its outputs, and what it does."""
-
-    name: str
-    title: str
-    inputs: type[CommonInputs]
-    outputs: Mapping[str, str]
-    run: "Callable[[Any, World], Report]"
 
 
 def options_of(inputs: type[CommonInputs]) -> tuple[Option, ...]:

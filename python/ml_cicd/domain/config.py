@@ -1,0 +1,102 @@
+"""The configuration file as frozen data; the file's reader validates before it builds this."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from ml_cicd.domain.evidence import Columns
+from ml_cicd.errors import InputError
+from ml_cicd.parse import suggest
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EvidenceConfig:
+    """Where evidence lies; paths relative to the working directory."""
+
+    predictions: str | None = None
+    metrics: str | None = None
+    champion: str | None = None
+    columns: Columns = Columns()  # noqa: RUF009  # frozen
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GateConfig:
+    """The gate's part, still as written; `ml_cicd.decide.policy` reads it."""
+
+    thresholds: Mapping[str, object]
+    versus_champion: Mapping[str, object]
+    confidence: float
+    when_inconclusive: str
+    when_no_champion: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RouterConfig:
+    """An HAProxy: its runtime socket and the map file that it reads at start."""
+
+    kind: str
+    socket: str
+    map: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TargetConfig:
+    """One place where models serve. `slots` maps slot name to base URL; `deploy` is an argument vector."""
+
+    name: str
+    router: RouterConfig
+    slots: Mapping[str, str]
+    deploy: tuple[str, ...]
+
+
+class CanaryInconclusive(StrEnum):
+    """What a passed deadline means."""
+
+    ROLLBACK = "rollback"
+    HOLD = "hold"
+    PROMOTE = "promote"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CanaryConfig:
+    """The rollout's plan. Times in seconds; `steps` in 1/100 %, `error_margin` absolute."""
+
+    steps: tuple[int, ...]
+    error_margin: float
+    false_rollback_rate: float
+    false_promotion_rate: float
+    deadline: float
+    interval: float
+    lease: float
+    warm_up: float
+    minimum_duration: float
+    minimum_requests: int
+    when_inconclusive: CanaryInconclusive
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Config:
+    """A whole `ml-cicd.yml`. `digest` is over its meaning, not its bytes."""
+
+    model: str | None
+    evidence: EvidenceConfig
+    gate: GateConfig | None
+    registry_uri: str | None
+    targets: Mapping[str, TargetConfig]
+    canary: CanaryConfig
+    path: str
+    digest: str
+
+    def target(self, name: str) -> TargetConfig:
+        """Return the target called `name`; the empty name is the only one there is.
+
+        Raises:
+            InputError: unknown, or more than one to choose from.
+        """
+        if not name and len(self.targets) == 1:
+            return next(iter(self.targets.values()))
+        if name in self.targets:
+            return self.targets[name]
+        if not self.targets:
+            raise InputError(f"{self.path} has no targets.", cure="Add targets.<name> with router and slots.")
+        raise InputError(f"{self.path}: no target {name!r}.", cure=suggest(name, self.targets))

@@ -1,0 +1,107 @@
+"""Registered models, their versions, and the append-only record of what served."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+TAG_DIGEST = "mlcicd.model_digest"
+TAG_GATE_DIGEST = "mlcicd.gate_digest"
+TAG_GATE_VERDICT = "mlcicd.gate_verdict"
+TAG_GATE_REPORT = "mlcicd.gate_report"
+TAG_COMMIT = "mlcicd.git_sha"
+TAG_RUN = "mlcicd.run_url"
+TAG_KEY = "mlcicd.key"
+TAG_ENTRY = "mlcicd.entry"
+
+CHAMPION = "champion"
+CHALLENGER = "challenger"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ModelVersion:
+    """One version of a registered model. `number` is text without sign; tags are claims, not proof."""
+
+    name: str
+    number: str
+    uri: str
+    tags: Mapping[str, str]
+
+    @property
+    def digest(self) -> str:
+        """Payload digest as tagged at registration; empty where there is none."""
+        return self.tags.get(TAG_DIGEST, "")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RegistrySnapshot:
+    """What the registry holds of one model; no version at all where the model is unknown."""
+
+    name: str
+    versions: tuple[ModelVersion, ...]
+    aliases: Mapping[str, str]
+
+    def version(self, number: str) -> ModelVersion | None:
+        """Return the version with this number."""
+        return next((v for v in self.versions if v.number == number), None)
+
+    def resolve(self, reference: str) -> ModelVersion | None:
+        """Return the version that a number or an alias names."""
+        return self.version(self.aliases.get(reference, reference))
+
+
+class LedgerOp(StrEnum):
+    """What happened."""
+
+    PROMOTE = "promote"
+    ROLLBACK = "rollback"
+    REJECT = "reject"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LedgerEntry:
+    """One line of the ledger.
+
+    `number` is its place in the registry's order and `previous` the number of the last valid entry that its writer saw
+    ("0" for none): an entry is valid only if that is still the head, so of two racing writers one wins.
+    `champion` is the version that serves after it, `candidate` the version it is about.
+    `at` is UTC, ISO 8601 with seconds.
+    """
+
+    number: str
+    previous: str
+    op: LedgerOp
+    champion: str
+    candidate: str
+    actor: str
+    run_url: str
+    reason: str
+    verdict_digest: str
+    at: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ledger:
+    """The valid entries, oldest first."""
+
+    entries: tuple[LedgerEntry, ...]
+
+    @property
+    def head(self) -> str:
+        """Number of the last valid entry; "0" for none."""
+        return self.entries[-1].number if self.entries else "0"
+
+    @property
+    def champion(self) -> str | None:
+        """Version that serves by the record."""
+        return self.entries[-1].champion if self.entries else None
+
+
+def replay(entries: tuple[LedgerEntry, ...]) -> Ledger:
+    """Keep the entries whose `previous` is the head at their turn (optimistic concurrency over an append-only log)."""
+    valid: list[LedgerEntry] = []
+    head = "0"
+    for entry in sorted(entries, key=lambda e: int(e.number)):
+        if entry.previous == head:
+            valid.append(entry)
+            head = entry.number
+    return Ledger(entries=tuple(valid))
