@@ -1,7 +1,7 @@
 """Wanted effects as values, and the receipt of what really happened."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from ml_cicd.domain.model import LedgerEntry
@@ -62,11 +62,15 @@ Operation: TypeAlias = RegisterVersion | SetAlias | AppendLedger | SetSplit | De
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Done:
-    """One performed operation: what was wanted, in words, and what was read back. `changed` is False for a no-op."""
+    """One performed operation: what was wanted, in words, and what was read back. `changed` is False for a no-op.
+
+    `values` are what later steps and outputs need, e.g. version, uri and created of a registration.
+    """
 
     what: str
     result: str
     changed: bool
+    values: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -105,12 +105,17 @@ class Counts:
 
 
 class Phase(StrEnum):
-    """Where a rollout stands."""
+    """Where a rollout stands.
+
+    Promoted and rolled back are a rollout's own ends; held is an end without a decision; reverted is what the
+    `rollback` command leaves.
+    """
 
     RUNNING = "running"
     PROMOTED = "promoted"
     ROLLED_BACK = "rolled_back"
     HELD = "held"
+    REVERTED = "reverted"
 
 
 class Decision(StrEnum):
@@ -138,6 +143,8 @@ class RolloutState:
 
     `started` is an epoch second of the router's clock. `counters` are the last ones read by slot; None where the next
     reading must only set them (after a change of the split). `observations` replay to the same decision.
+    `champion` served when the rollout began, `standby` is the version that the idle slot holds when no rollout runs
+    (empty where there is none).
     """
 
     run_id: str
@@ -147,6 +154,7 @@ class RolloutState:
     champion: str
     champion_digest: str
     standby: str
+    standby_digest: str
     phase: Phase
     step: int
     started: float
