@@ -26,6 +26,7 @@ class CommandModule(Protocol):
 
     TITLE: str
     OUTPUTS: Mapping[str, str]
+    ON_ERROR: Mapping[str, str]
     Inputs: type[CommonInputs]
 
     def run(self, inputs: CommonInputs, world: World) -> Report:

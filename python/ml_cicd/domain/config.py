@@ -100,3 +100,19 @@ class Config:
         if not self.targets:
             raise InputError(f"{self.path} has no targets.", cure="Add targets.<name> with router and slots.")
         raise InputError(f"{self.path}: no target {name!r}.", cure=suggest(name, self.targets))
+
+    def registry(self, asked: str) -> str:
+        """Return the registry's address: the one asked for, else the file's.
+
+        Raises:
+            InputError: neither says one; there is no default, because MLflow's own depends on the current folder.
+        """
+        if asked or self.registry_uri:
+            return asked or self.registry_uri or ""
+        raise InputError("No registry is given.", cure="Set registry-uri, or registry.uri in the configuration.")
+
+    def model_name(self, asked: str) -> str:
+        """Return the registered model's name: the one asked for, else the file's."""
+        if asked or self.model:
+            return asked or self.model or ""
+        raise InputError("No model name is given.", cure="Set model-name, or model in the configuration.")

@@ -1,0 +1,169 @@
+"""Put an earlier version back: traffic first, then the ledger, then the alias. A second run is a no-op."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from ml_cicd.apply import apply, describe
+from ml_cicd.commands.traffic import Observed, Stage, join, ledger_entry, observe, open_stage
+from ml_cicd.decide.rollback import LAST_GOOD, PREVIOUS, Aim, TrafficPlan, aim_from_ledger, aim_from_router, plan_traffic
+from ml_cicd.domain.model import CHAMPION, LedgerOp
+from ml_cicd.domain.operation import AppendLedger, DeploySlot, Operation, Receipt, SetAlias
+from ml_cicd.domain.report import Report
+from ml_cicd.domain.rollout import Identity, Phase, RouterView
+from ml_cicd.errors import Exit, InputError, IntegrityError, MlCicdError
+from ml_cicd.ports import World
+from ml_cicd.spec import CommonInputs, option
+
+TITLE = "Put an earlier version back, traffic first."
+OUTPUTS: Mapping[str, str] = {
+    "rolled-back": "true when traffic moved to another version or a canary was stopped.",
+    "from-version": "Version that served before.",
+    "to-version": "Version that serves now.",
+    "verified": "true when slot, router and new requests agree that it serves.",
+}
+ON_ERROR: Mapping[str, str] = {"rolled-back": "false", "verified": "false"}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Inputs(CommonInputs):
+    """Inputs of `rollback`."""
+
+    target: str = option("Name of the target in the configuration; empty when there is only one.")
+    to: str = option("previous, last-good, or a version number.", default=PREVIOUS)
+    reason: str = option("Why, for the ledger.", default="asked for")
+    registry_uri: str = option("Registry; empty for the configuration's.")
+
+
+def run(inputs: Inputs, world: World) -> Report:
+    """Move traffic, verify it, then write the record."""
+    stage = open_stage(world, config=inputs.config, target=inputs.target, registry_uri=inputs.registry_uri)
+    _check(inputs.to)
+    view = stage.router.read()
+    identities = stage.identities()
+    before = _serving(view, identities)
+    aim = _aim(inputs.to, stage, view, identities)
+    plan = plan_traffic(aim, view, identities, target=stage.target.name, model=stage.model)
+    again = f"ml-cicd rollback --target {stage.target.name} --to {aim.version}"
+    if plan.deploys:
+        world.progress.say(f"No slot serves version {aim.version}: it is deployed first, which can take minutes.")
+    if inputs.dry_run:
+        return _dry_run(plan, before, aim)
+    traffic = apply(plan.operations, stage.scene, again=again)
+    if traffic.problem:
+        return _report(plan, before, aim, receipt=traffic, observed=Observed(verified=False, words=traffic.problem))
+    observed = observe(stage, stage.router.read(), version=aim.version)
+    record = _record(inputs.reason, stage, aim, before=before, stopped=_stopped(view), again=again)
+    return _report(plan, before, aim, receipt=join(traffic, record), observed=observed)
+
+
+def _check(to: str) -> None:
+    if to not in {PREVIOUS, LAST_GOOD} and not to.isdigit():
+        raise InputError(f"Input 'to' is {to!r}.", cure="Write previous, last-good or a version number.")
+
+
+def _serving(view: RouterView, identities: Mapping[str, Identity]) -> str:
+    return identities[view.split.champion].version if view.split.champion in identities else ""
+
+
+def _stopped(view: RouterView) -> str:
+    """Version of the canary that this rollback stops; empty where none ran."""
+    running = view.state is not None and view.state.phase is Phase.RUNNING
+    return view.state.candidate if running and view.state is not None else ""
+
+
+def _aim(to: str, stage: Stage, view: RouterView, identities: Mapping[str, Identity]) -> Aim:
+    """Find the version to serve; the registry is asked only when neither router nor slots can tell."""
+    aim = aim_from_router(to, view.state)
+    if aim is None and to.isdigit():
+        aim = Aim(version=to, digest="", why="it was asked for")
+        if any(i.version == to and not i.problem for i in identities.values()):
+            return aim
+    aim = aim or aim_from_ledger(to, stage.ledger())
+    if aim.digest:
+        return aim
+    snapshot = stage.world.registry(stage.scene.registry_uri).snapshot(stage.model)
+    version = snapshot.version(aim.version)
+    if version is None:
+        known = ", ".join(v.number for v in snapshot.versions) or "none"
+        raise InputError(f"{stage.model} has no version {aim.version}.", cure=f"Versions: {known}.")
+    if not version.digest:
+        raise IntegrityError(
+            f"Version {aim.version} of {stage.model} carries no payload digest, so no slot can be checked against it.",
+            cure="Choose a version that `ml-cicd register` made.",
+        )
+    return replace(aim, digest=version.digest)
+
+
+def _record(reason: str, stage: Stage, aim: Aim, *, before: str, stopped: str, again: str) -> Receipt:
+    """Write ledger and alias; traffic is safe by now, so a failure here is a partly applied rollback, not an error."""
+    operations: tuple[Operation, ...] = ()
+    wanted = ("Record the rollback in the ledger", f"Point alias {CHAMPION} at {aim.version}")
+    try:
+        ledger = stage.ledger()
+        if ledger.champion != aim.version:
+            left = ledger.champion or before
+            entry = ledger_entry(
+                stage, ledger, LedgerOp.ROLLBACK, champion=aim.version, candidate=left, reason=reason
+            )
+            operations = (AppendLedger(name=stage.model, entry=entry),)
+        elif stopped:
+            entry = ledger_entry(
+                stage, ledger, LedgerOp.REJECT, champion=aim.version, candidate=stopped, reason=reason
+            )
+            operations = (AppendLedger(name=stage.model, entry=entry),)
+        alias = SetAlias(name=stage.model, alias=CHAMPION, version=aim.version)
+        return apply((*operations, alias, *_standby(stage)), stage.scene, again=again)
+    except MlCicdError as problem:
+        return Receipt(done=(), not_done=wanted, problem=str(problem), cures=(again,))
+
+
+def _standby(stage: Stage) -> tuple[DeploySlot, ...]:
+    """Give the idle slot the version that it should hold, where a stopped canary left another one in it."""
+    view = stage.router.read()
+    state = view.state
+    if state is None or not (state.standby and state.standby_digest and stage.target.deploy):
+        return ()
+    idle = view.split.candidate
+    wanted = DeploySlot(
+        target=stage.target.name,
+        slot=idle,
+        model=stage.model,
+        version=state.standby,
+        digest=state.standby_digest,
+    )
+    return () if stage.slots.identify(idle).version == state.standby else (wanted,)
+
+
+def _dry_run(plan: TrafficPlan, before: str, aim: Aim) -> Report:
+    steps = tuple(describe(o) for o in plan.operations)
+    headline = f"Would roll back from {before or 'an unknown version'} to {aim.version}: {aim.why}."
+    return Report(
+        command="rollback",
+        exit_code=Exit.DONE,
+        headline=headline,
+        notes=steps or ("Nothing to move.",),
+        outputs={"rolled-back": "false", "from-version": before, "to-version": aim.version, "verified": "false"},
+    )
+
+
+def _report(plan: TrafficPlan, before: str, aim: Aim, *, receipt: Receipt, observed: Observed) -> Report:
+    partly = bool(receipt.problem) or not observed.verified
+    moved = any(d.changed for d in receipt.done) and plan.moves
+    headline = (
+        f"Version {aim.version} serves; {aim.why}."
+        if not moved
+        else f"Rolled back from {before or 'an unknown version'} to {aim.version}: {observed.words}."
+    )
+    return Report(
+        command="rollback",
+        exit_code=Exit.PARTLY if partly else Exit.DONE,
+        headline=headline if observed.verified else f"Rollback to {aim.version} is not verified: {observed.words}.",
+        cure=f"To finish: {'; '.join(receipt.cures)}" if receipt.cures else "",
+        receipt=receipt,
+        outputs={
+            "rolled-back": str(moved).lower(),
+            "from-version": before,
+            "to-version": aim.version,
+            "verified": str(observed.verified).lower(),
+        },
+    )

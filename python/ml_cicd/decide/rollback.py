@@ -1,0 +1,179 @@
+"""Where to roll back to, and in which order: traffic first, then the record, then the alias."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from ml_cicd.domain.model import Ledger, LedgerOp
+from ml_cicd.domain.operation import DeploySlot, Operation, SetSplit
+from ml_cicd.domain.rollout import Identity, Phase, RolloutState, RouterView, Split
+from ml_cicd.errors import InputError
+
+PREVIOUS = "previous"
+LAST_GOOD = "last-good"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Aim:
+    """A version to serve. `digest` is empty where only the registry knows it."""
+
+    version: str
+    digest: str
+    why: str
+
+
+def aim_from_router(to: str, state: RolloutState | None) -> Aim | None:
+    """Read the aim off the state beside the router, which needs no registry; None where only the ledger can tell.
+
+    Raises:
+        InputError: there is no version before the one that serves.
+    """
+    if state is None or to not in {PREVIOUS, LAST_GOOD}:
+        return None
+    champion = Aim(version=state.champion, digest=state.champion_digest, why="it serves and stays")
+    before = replace(champion, why="it served before the last promotion")
+    standby = Aim(version=state.standby, digest=state.standby_digest, why="it served before the champion")
+    table: dict[tuple[str, Phase], Aim] = {
+        (PREVIOUS, Phase.RUNNING): replace(champion, why="the canary is stopped and the champion stays"),
+        (PREVIOUS, Phase.PROMOTED): before,
+        (PREVIOUS, Phase.ROLLED_BACK): standby,
+        (PREVIOUS, Phase.HELD): standby,
+        (PREVIOUS, Phase.REVERTED): replace(champion, why="it was rolled back to already; name a version to go further"),
+        (LAST_GOOD, Phase.RUNNING): replace(champion, why="the canary is stopped and the champion stays"),
+        (LAST_GOOD, Phase.PROMOTED): before,
+        (LAST_GOOD, Phase.ROLLED_BACK): champion,
+        (LAST_GOOD, Phase.HELD): champion,
+        (LAST_GOOD, Phase.REVERTED): champion,
+    }
+    aim = table[to, state.phase]
+    if not aim.version:
+        raise InputError("There is no earlier version to roll back to.", cure="Name one: --to VERSION.")
+    return aim
+
+
+def aim_from_ledger(to: str, ledger: Ledger) -> Aim:
+    """Read the aim off the ledger.
+
+    `previous` is the champion before the last promotion, so that a second run changes nothing;
+    `last-good` the newest champion that nobody ever rolled back from, the present one not counted when it came by promotion.
+
+    Raises:
+        InputError: there is none.
+    """
+    if to not in {PREVIOUS, LAST_GOOD}:
+        return Aim(version=to, digest="", why="it was asked for")
+    found = _before_last_promotion(ledger) if to == PREVIOUS else _last_good(ledger)
+    if not found:
+        raise InputError(
+            f"The ledger has no {to} version to roll back to.",
+            cure="Run `ml-cicd status` to see the history and name a version: --to VERSION.",
+        )
+    return Aim(version=found, digest="", why=f"the ledger says it is the {to} one")
+
+
+def _before_last_promotion(ledger: Ledger) -> str | None:
+    champions: list[str] = []
+    before = None
+    for entry in ledger.entries:
+        if entry.op is LedgerOp.PROMOTE:
+            before = champions[-1] if champions else None
+        champions.append(entry.champion)
+    return before
+
+
+def _last_good(ledger: Ledger) -> str | None:
+    left: set[str] = set()
+    order: list[str] = []
+    for entry in ledger.entries:
+        if entry.op is LedgerOp.ROLLBACK:
+            left.add(entry.candidate)
+        elif entry.op is LedgerOp.PROMOTE:
+            left.discard(entry.champion)
+            order.append(entry.champion)
+    moves = [e for e in ledger.entries if e.op is not LedgerOp.REJECT]
+    if moves and moves[-1].op is LedgerOp.PROMOTE:
+        left.add(moves[-1].champion)
+    return next((version for version in reversed(order) if version not in left), None)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrafficPlan:
+    """What brings traffic to the aim: `deploys` says that a slot must be filled first, which takes minutes.
+
+    `moves` is False when the aim serves alone already.
+    """
+
+    operations: tuple[Operation, ...]
+    slot: str
+    deploys: bool
+    moves: bool
+
+
+def plan_traffic(
+    aim: Aim, view: RouterView, identities: Mapping[str, Identity], *, target: str, model: str
+) -> TrafficPlan:
+    """Return the operations that make `aim` serve, safest first: a running canary loses its traffic before all else."""
+    split = view.split
+    calm = Split(champion=split.champion, candidate=split.candidate, threshold=0, lease=0, salt="none", seq=split.seq + 1)
+    stops = split.threshold > 0
+    state = _reverted(aim, view, identities)
+    if _serves(aim, identities.get(split.champion)) or _stays(aim, view.state):
+        fill = not _serves(aim, identities.get(split.champion)) and bool(aim.digest)
+        write = (SetSplit(target=target, split=calm, state=state, expect_seq=split.seq),) if stops else ()
+        redeploy = (_deploy(aim, split.champion, target=target, model=model),) if fill else ()
+        return TrafficPlan(operations=(*write, *redeploy), slot=split.champion, deploys=fill, moves=stops)
+    first: tuple[Operation, ...] = ()
+    seq = split.seq
+    deploys = not _serves(aim, identities.get(split.candidate))
+    if deploys:
+        if stops:
+            first = (SetSplit(target=target, split=calm, state=view.state, expect_seq=seq),)
+            seq += 1
+        first = (*first, _deploy(aim, split.candidate, target=target, model=model))
+    swapped = Split(
+        champion=split.candidate, candidate=split.champion, threshold=0, lease=0, salt="none", seq=seq + 1
+    )
+    swap = SetSplit(target=target, split=swapped, state=state, expect_seq=seq)
+    return TrafficPlan(operations=(*first, swap), slot=split.candidate, deploys=deploys, moves=True)
+
+
+def _serves(aim: Aim, identity: Identity | None) -> bool:
+    if identity is None or identity.problem or identity.version != aim.version:
+        return False
+    return not aim.digest or identity.digest == aim.digest
+
+
+def _stays(aim: Aim, state: RolloutState | None) -> bool:
+    """Whether the state says that the aim is the champion already, whatever its slot answers at this moment."""
+    if state is None:
+        return False
+    serving = state.candidate if state.phase is Phase.PROMOTED else state.champion
+    return aim.version == serving
+
+
+def _deploy(aim: Aim, slot: str, *, target: str, model: str) -> DeploySlot:
+    return DeploySlot(target=target, slot=slot, model=model, version=aim.version, digest=aim.digest)
+
+
+def _reverted(aim: Aim, view: RouterView, identities: Mapping[str, Identity]) -> RolloutState | None:
+    """State after the rollback: the aim is champion, the other slot keeps what it holds."""
+    state = view.state
+    if state is None:
+        return None
+    stays = _stays(aim, state)
+    other = identities.get(view.split.candidate if stays else view.split.champion)
+    digest = aim.digest or _known_digest(aim.version, state)
+    return replace(
+        state,
+        phase=Phase.REVERTED,
+        champion=aim.version,
+        champion_digest=digest,
+        standby=other.version if other else "",
+        standby_digest=other.digest if other else "",
+        reason=f"rolled back to {aim.version}",
+        counters=None,
+    )
+
+
+def _known_digest(version: str, state: RolloutState) -> str:
+    known = {state.candidate: state.candidate_digest, state.champion: state.champion_digest}
+    return known.get(version, state.standby_digest if state.standby == version else "")

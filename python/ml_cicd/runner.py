@@ -1,0 +1,103 @@
+"""Parse, wire, run, publish, exit: the same for every command and every face."""
+
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+from ml_cicd import __version__
+from ml_cicd.command_line import Request, read_arguments
+from ml_cicd.commands.table import CommandModule, load
+from ml_cicd.domain.report import Report
+from ml_cicd.errors import Exit, InputError, MlCicdError
+from ml_cicd.ports import World
+from ml_cicd.publish import publish
+from ml_cicd.spec import CommonInputs, read_inputs
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Process:
+    """What a run has of its process."""
+
+    environ: Mapping[str, str]
+    make_world: Callable[[Callable[[str], None]], World]
+
+
+def main(argv: Sequence[str], process: Process) -> int:
+    """Run one command and return its exit code; the report is on disk before this returns."""
+    request = read_arguments(argv, process.environ)
+    if isinstance(request, int):
+        return request
+    _raise_on_termination()
+    report, inputs = _run(request, process)
+    return publish(report, request, report_dir=inputs.report_dir, environ=process.environ)
+
+
+def _run(request: Request, process: Process) -> tuple[Report, CommonInputs]:
+    inputs = CommonInputs()
+    outputs: dict[str, str] = {}
+    try:
+        module = load(request.command)
+        outputs = outputs_on_error(module)
+        texts = dict(request.texts)
+        inputs = CommonInputs(report_dir=texts.get("report-dir", ""))
+        inputs = read_inputs(module.Inputs, texts)
+        _enter(inputs.working_directory)
+        return module.run(inputs, process.make_world(say)), inputs
+    except MlCicdError as problem:
+        return failure(request.command, problem, outputs), inputs
+    except KeyboardInterrupt:
+        return interrupted(request.command, outputs), inputs
+    except Exception:  # noqa: BLE001  # anything else is a bug, and the report must still say so
+        traceback.print_exc()
+        return bug(request.command, outputs), inputs
+
+
+def outputs_on_error(module: CommandModule) -> dict[str, str]:
+    """Return the outputs of a run that could not decide: never one that reads like a pass."""
+    return {name: module.ON_ERROR.get(name, "") for name in module.OUTPUTS}
+
+
+def failure(command: str, problem: MlCicdError, outputs: Mapping[str, str]) -> Report:
+    """Report an error that a user can meet."""
+    return Report(
+        command=command, exit_code=problem.exit_code, headline=problem.what, cure=problem.cure, outputs=outputs
+    )
+
+
+def interrupted(command: str, outputs: Mapping[str, str]) -> Report:
+    """Report a cancelled run."""
+    cure = "Run it again; it goes on where this one stopped."
+    return Report(command=command, exit_code=Exit.INTERRUPTED, headline="Interrupted.", cure=cure, outputs=outputs)
+
+
+def bug(command: str, outputs: Mapping[str, str]) -> Report:
+    """Report a defect of ours."""
+    headline = f"ml-cicd {__version__} failed in a way it should not have; the traceback is in the log."
+    cure = "Please report it with the traceback."
+    return Report(command=command, exit_code=Exit.BUG, headline=headline, cure=cure, outputs=outputs)
+
+
+def say(line: str) -> None:
+    """Print one progress line at once, apart from the result on standard output."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def _enter(folder: str) -> None:
+    if not Path(folder).is_dir():
+        raise InputError(f"Working directory {folder!r} is not a folder.", cure="Check the input working-directory.")
+    os.chdir(folder)
+
+
+def _raise_on_termination() -> None:
+    """Let SIGTERM unwind like SIGINT, so that a canary can take traffic back before the process ends."""
+
+    def handler(_signal: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, handler)
+    signal.signal(signal.SIGINT, handler)
