@@ -1,0 +1,240 @@
+"""Tests that may be looked at after every scrape (anytime-valid e-processes). State is a frozen value.
+
+Rollback evidence: the conditional odds-ratio mixture with overshoot removal (Fischer & Ramdas 2024, arXiv 2410.16076).
+Promotion evidence: the reverse information projection onto an absolute margin (Turner, Ly & Gruenwald 2024).
+Both need counts of requests and failed requests of both arms between two looks, and random routing within one look.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ml_cicd.domain.rollout import Counts
+from ml_cicd.stats.special import HALVINGS, log_choose, log_sum_exp
+
+ODDS_RATIOS = (1.25, 1.6, 2.3, 4.0, 8.0, 16.0)
+MOST_FAILURES = 5000
+SPREAD = 12
+CLIP = 1e-6
+NEARLY = 1e-9
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RateTest:
+    """One-sided test of H0: the candidate's odds of failing are at most `tolerated` times the champion's.
+
+    `alpha` is the false-rollback rate over the whole rollout; `phi` > 1 tempers bursty failures (and turns overshoot
+    removal off); `boost` False is the plain Ville bound.
+    """
+
+    alpha: float
+    tolerated: float = 1.0
+    boost: bool = True
+    phi: float = 1.0
+
+    @property
+    def cap(self) -> float:
+        """Log evidence at which the test rejects."""
+        return -math.log(self.alpha)
+
+    @property
+    def boosts(self) -> bool:
+        """Whether overshoot is removed."""
+        return self.boost and self.phi == 1.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RateState:
+    """Log likelihood ratio for each odds ratio of the grid, and the log wealth without overshoot."""
+
+    log_ratios: tuple[float, ...] = (0.0,) * len(ODDS_RATIOS)
+    log_wealth: float = 0.0
+    rejected: bool = False
+
+
+def rate_log_e(test: RateTest, state: RateState) -> float:
+    """Return the log evidence against "not worse"; reject at `test.cap`."""
+    return state.log_wealth if test.boosts else _mixture(state.log_ratios)
+
+
+def rate_update(test: RateTest, state: RateState, counts: Counts) -> RateState:
+    """Take in one look; a look without a failure carries no evidence, and nothing changes after a rejection."""
+    failures = counts.xc + counts.xb
+    if failures == 0 or state.rejected:
+        return state
+    null = _null_law(counts.nc, counts.nb, failures)
+    grid = [math.log(ratio * test.tolerated) for ratio in ODDS_RATIOS]
+    base = math.log(test.tolerated)
+    norms = [log_sum_exp([lp + x * g for x, lp in null]) for g in grid]
+    norm = log_sum_exp([lp + x * base for x, lp in null])
+
+    def growth(x: int) -> list[float]:
+        return [x * g - m - (x * base - norm) for g, m in zip(grid, norms, strict=True)]
+
+    wealth = state.log_wealth
+    if test.boosts:
+        old = _mixture(state.log_ratios)
+        gains = {x: _mixture(_plus(state.log_ratios, growth(x))) - old for x, _ in null}
+        tilted = [(x, lp + x * base - norm) for x, lp in null]
+        room = test.cap - wealth
+        wealth = min(wealth + _boost(tilted, gains, room) + gains[counts.xc], test.cap)
+    ratios = _plus(state.log_ratios, [g / test.phi for g in growth(counts.xc)])
+    updated = RateState(log_ratios=ratios, log_wealth=wealth)
+    rejected = rate_log_e(test, updated) >= test.cap - NEARLY
+    return RateState(log_ratios=ratios, log_wealth=wealth, rejected=rejected)
+
+
+def _plus(ratios: Sequence[float], growth: Sequence[float]) -> tuple[float, ...]:
+    return tuple(a + b for a, b in zip(ratios, growth, strict=True))
+
+
+def _mixture(log_ratios: Sequence[float]) -> float:
+    return log_sum_exp(log_ratios) - math.log(len(log_ratios))
+
+
+def _null_law(nc: int, nb: int, failures: int) -> list[tuple[int, float]]:
+    """Return (x, log P(xc = x | margins)) over the support: hypergeometric, whatever the failure rate.
+
+    Beyond 5,000 failures a look the support is cut to +-12 standard deviations.
+    """
+    low, high = max(0, failures - nb), min(nc, failures)
+    if failures > MOST_FAILURES:
+        share = nc / (nc + nb)
+        half = SPREAD * math.sqrt(failures * share * (1 - share)) + 1
+        low, high = max(low, int(failures * share - half)), min(high, int(failures * share + half))
+    total = log_choose(nc + nb, failures)
+    return [(x, log_choose(nc, x) + log_choose(nb, failures - x) - total) for x in range(low, high + 1)]
+
+
+def _boost(null: list[tuple[int, float]], gains: dict[int, float], room: float) -> float:
+    """Return the largest log factor b >= 0 that keeps the expected capped wealth under the null where it was."""
+
+    def excess(b: float) -> bool:
+        return math.fsum(math.exp(lp + min(b + gains[x], room)) for x, lp in null) > 1.0
+
+    low, high = 0.0, 1.0
+    while not excess(high) and high < 256:
+        high *= 2
+    for _ in range(100):
+        middle = (low + high) / 2
+        low, high = (low, middle) if excess(middle) else (middle, high)
+    return low
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MarginTest:
+    """One-sided test of H0: candidate's failure rate - champion's >= `margin` (absolute); rejecting it allows promotion.
+
+    `alpha` is the false-promotion rate. Alternatives: the pooled rate plus 0 or 0.3 margins, weighted 0.7 and 0.3.
+    """
+
+    alpha: float
+    margin: float
+    prior_rate: float = 0.01
+    prior_weight: float = 20.0
+
+    @property
+    def cap(self) -> float:
+        """Log evidence at which non-inferiority is established."""
+        return -math.log(self.alpha)
+
+
+KAPPAS = (0.0, 0.3)
+KAPPA_WEIGHTS = (0.7, 0.3)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MarginState:
+    """Log likelihood ratio for each alternative, and what both arms served so far."""
+
+    log_ratios: tuple[float, ...] = (0.0, 0.0)
+    failures: float = 0.0
+    requests: float = 0.0
+
+
+def margin_log_e(state: MarginState) -> float:
+    """Return the log evidence for "not worse by the margin"."""
+    return log_sum_exp([r + math.log(w) for r, w in zip(state.log_ratios, KAPPA_WEIGHTS, strict=True)])
+
+
+def margin_update(test: MarginTest, state: MarginState, counts: Counts) -> MarginState:
+    """Take in one look; a look in which one arm served nothing only moves the pooled rate."""
+    ratios = state.log_ratios
+    if counts.nc and counts.nb:
+        pooled = (state.failures + test.prior_weight * test.prior_rate) / (state.requests + test.prior_weight)
+        share = counts.nc / (counts.nc + counts.nb)
+        ratios = tuple(
+            r + _margin_growth(counts, share, pooled, kappa * test.margin, test.margin)
+            for r, kappa in zip(ratios, KAPPAS, strict=True)
+        )
+    return MarginState(
+        log_ratios=ratios,
+        failures=state.failures + counts.xc + counts.xb,
+        requests=state.requests + counts.nc + counts.nb,
+    )
+
+
+def _margin_growth(counts: Counts, share: float, pooled: float, shift: float, margin: float) -> float:
+    tb = min(max(pooled, CLIP), 1 - CLIP)
+    tc = min(max(pooled + shift, CLIP), 1 - CLIP)
+    c, b = project_on_margin(tc, tb, share, margin)
+    return (
+        counts.xc * math.log(tc / c)
+        + (counts.nc - counts.xc) * math.log((1 - tc) / (1 - c))
+        + counts.xb * math.log(tb / b)
+        + (counts.nb - counts.xb) * math.log((1 - tb) / (1 - b))
+    )
+
+
+def project_on_margin(tc: float, tb: float, share: float, margin: float) -> tuple[float, float]:
+    """Return the point (c, b) of the line c - b = `margin` that is nearest to (tc, tb) in relative entropy, with weights
+    `share` and 1 - `share`, by bisection of the derivative.
+    """
+    low, high = 1e-12, 1 - margin - 1e-12
+    for _ in range(HALVINGS):
+        b = (low + high) / 2
+        c = b + margin
+        slope = share * (c - tc) / (c * (1 - c)) + (1 - share) * (b - tb) / (b * (1 - b))
+        low, high = (b, high) if slope < 0 else (low, b)
+    b = (low + high) / 2
+    return b + margin, b
+
+
+def requests_for_margin(rate: float, margin: float, share: float, alpha: float) -> int:
+    """Return about how many candidate requests establish `margin` when both arms fail at `rate`:
+    log(1/alpha) over the expected growth per candidate request (no test of that level needs fewer on average).
+    """
+    p = min(max(rate, CLIP), 1 - CLIP)
+    c, b = project_on_margin(p, p, share, margin)
+    champion_requests = (1 - share) / share
+    growth = _relative_entropy(p, c) + champion_requests * _relative_entropy(p, b)
+    return math.ceil(-math.log(alpha) / growth)
+
+
+def _relative_entropy(p: float, q: float) -> float:
+    return p * math.log(p / q) + (1 - p) * math.log((1 - p) / (1 - q))
+
+
+def combine_log_e(logs: Sequence[float]) -> float:
+    """Return the log of the average of e-values: evidence against "none of them is worse"."""
+    return log_sum_exp(logs) - math.log(len(logs))
+
+
+def sample_ratio_log_e(candidate: int, total: int, share: float, concentration: float = 100.0) -> float:
+    """Return the log evidence that the candidate's share of `total` requests is not `share` (Lindon & Malek 2022)."""
+    a, b = concentration * share, concentration * (1 - share)
+    return (
+        _log_beta(a + candidate, b + total - candidate)
+        - _log_beta(a, b)
+        - candidate * math.log(share)
+        - (total - candidate) * math.log1p(-share)
+    )
+
+
+def _log_beta(a: float, b: float) -> float:
+    return math.lgamma(a) + math.lgamma(b) - math.lgamma(a + b)
+
+
+def excess_failures_floor(alpha: float, rate_ratio: float) -> float:
+    """Return the excess failed requests that any test of level `alpha` needs on average to see this rate ratio."""
+    return -math.log(alpha) * (rate_ratio - 1) / (rate_ratio * math.log(rate_ratio) - rate_ratio + 1)
