@@ -1,0 +1,45 @@
+"""Workflow commands: annotations on standard output."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+MOST_OF_A_KIND = 9
+LONGEST = 4000
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Annotation:
+    """One annotation; `kind` is error, warning or notice."""
+
+    kind: str
+    title: str
+    message: str
+
+
+def command_lines(annotations: Iterable[Annotation]) -> list[str]:
+    """Return the lines to print: at most nine of a kind and one that counts the rest, because GitHub shows ten."""
+    by_kind: dict[str, list[Annotation]] = {}
+    for annotation in annotations:
+        by_kind.setdefault(annotation.kind, []).append(annotation)
+    lines = []
+    for kind, found in by_kind.items():
+        lines += [_line(a) for a in found[:MOST_OF_A_KIND]]
+        rest = len(found) - MOST_OF_A_KIND
+        if rest > 0:
+            lines.append(_line(Annotation(kind=kind, title="ml-cicd", message=f"and {rest} more; see the summary")))
+    return lines
+
+
+def escape_data(text: str) -> str:
+    """Escape a message as @actions/toolkit does."""
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def escape_property(text: str) -> str:
+    """Escape a property as @actions/toolkit does."""
+    return escape_data(text).replace(":", "%3A").replace(",", "%2C")
+
+
+def _line(annotation: Annotation) -> str:
+    title, message = escape_property(annotation.title), escape_data(annotation.message[:LONGEST])
+    return f"::{annotation.kind} title={title}::{message}"

@@ -1,0 +1,73 @@
+"""Puts a report where people and machines look: files, terminal, and the runner's files and annotations."""
+
+import shutil
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from ml_cicd import __version__
+from ml_cicd.command_line import Request
+from ml_cicd.domain.report import Report
+from ml_cicd.domain.verdict import Outcome
+from ml_cicd.errors import Exit
+from ml_cicd.github.commands import Annotation, command_lines
+from ml_cicd.github.outputs import write_outputs
+from ml_cicd.github.summary import append_summary
+from ml_cicd.render.json_v1 import to_json
+from ml_cicd.render.markdown import to_markdown
+from ml_cicd.render.terminal import to_terminal
+
+
+def publish(report: Report, request: Request, *, report_dir: str, environ: Mapping[str, str]) -> int:
+    """Write report and summary, tell the runner, print the result, and return the exit code."""
+    folder = Path(report_dir or f".ml-cicd/{report.command}").absolute()
+    paths = {"report": str(folder / "report.json"), "summary": str(folder / "summary.md")}
+    outputs = {**report.outputs, **paths}
+    text = to_json(report, tool_version=__version__, outputs=outputs)
+    summary = to_markdown(report)
+    code = int(report.exit_code)
+    try:
+        _write(folder / "report.json", text)
+        _write(folder / "summary.md", summary)
+    except OSError as problem:
+        print(f"The report cannot be written: {problem}. Check the input report-dir.", file=sys.stderr)
+        code = code or int(Exit.INPUT)
+        outputs |= dict.fromkeys(paths, "")
+    if request.as_action:
+        _tell_runner(report, outputs, summary, environ)
+    print(text if request.as_json else to_terminal(report, colour=_colour(environ), width=_width()), end="", flush=True)
+    return code
+
+
+def _write(path: Path, text: str) -> None:
+    """Replace a file at once, so that a reader never sees half of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_name(path.name + ".new")
+    fresh.write_text(text, encoding="utf-8")
+    fresh.replace(path)
+
+
+def _tell_runner(report: Report, outputs: Mapping[str, str], summary: str, environ: Mapping[str, str]) -> None:
+    if environ.get("GITHUB_OUTPUT"):
+        write_outputs(Path(environ["GITHUB_OUTPUT"]), outputs)
+    if environ.get("GITHUB_STEP_SUMMARY"):
+        append_summary(Path(environ["GITHUB_STEP_SUMMARY"]), summary)
+    for line in command_lines(_annotations(report)):
+        print(line, flush=True)
+
+
+def _annotations(report: Report) -> Iterator[Annotation]:
+    if report.exit_code is not Exit.DONE:
+        yield Annotation(kind="error", title=report.command, message=f"{report.headline} {report.cure}".strip())
+    for finding in report.verdict.findings if report.verdict else ():
+        if finding.outcome is not Outcome.PASS:
+            kind = "error" if finding.blocks else "warning"
+            yield Annotation(kind=kind, title=f"{finding.rule}: {finding.outcome.value}", message=finding.reason)
+
+
+def _colour(environ: Mapping[str, str]) -> bool:
+    return sys.stdout.isatty() and not environ.get("NO_COLOR")
+
+
+def _width() -> int:
+    return min(120, shutil.get_terminal_size((100, 20)).columns - 2)

@@ -1,0 +1,70 @@
+"""A report for a terminal: aligned columns, colours only when asked."""
+
+import textwrap
+
+from ml_cicd.domain.operation import Receipt
+from ml_cicd.domain.report import Report, Table
+from ml_cicd.domain.verdict import Outcome, Verdict
+from ml_cicd.errors import Exit
+from ml_cicd.render import words
+
+GREEN, RED, YELLOW, PLAIN = "\x1b[32m", "\x1b[31m", "\x1b[33m", "\x1b[0m"
+COLOURS = {Outcome.PASS: GREEN, Outcome.FAIL: RED, Outcome.INCONCLUSIVE: YELLOW}
+
+
+def to_terminal(report: Report, *, colour: bool, width: int) -> str:
+    """Return the report as lines of at most about `width` columns."""
+    tint = GREEN if report.exit_code is Exit.DONE else YELLOW if report.exit_code is Exit.INCONCLUSIVE else RED
+    parts = [_paint(f"{report.command}: {report.headline}", tint, colour=colour)]
+    if report.verdict is not None:
+        parts.append(_verdict(report.verdict, colour=colour, width=width))
+    parts += [_table(table) for table in report.tables]
+    if report.receipt is not None and (report.receipt.done or report.receipt.not_done):
+        parts.append(_receipt(report.receipt))
+    if report.notes:
+        parts.append("\n".join(f"  {note}" for note in report.notes))
+    if report.cure:
+        parts.append(f"What to do: {report.cure}")
+    return "\n".join(_safe(part) for part in parts) + "\n"
+
+
+def _safe(text: str) -> str:
+    """Drop control characters that could steer a terminal; our own colours stay."""
+    return "".join(c for c in text if c in "\n\t\x1b" or c.isprintable() or c == "\u200b")
+
+
+def _paint(text: str, code: str, *, colour: bool) -> str:
+    text = text.replace("\x1b", "")
+    return f"{code}{text}{PLAIN}" if colour else text
+
+
+def _verdict(verdict: Verdict, *, colour: bool, width: int) -> str:
+    cells = [(words.severity_mark(f), f.rule, f.demand, words.estimate(f), words.rows(f)) for f in verdict.findings]
+    lines = _align([("outcome", "rule", "demand", "estimate [bounds]", "rows"), *cells])
+    out = [lines[0]]
+    for line, finding in zip(lines[1:], verdict.findings, strict=True):
+        out.append(_paint(line, COLOURS.get(finding.outcome, RED), colour=colour))
+        if finding.outcome is not Outcome.PASS:
+            out += textwrap.wrap(finding.reason.replace("\x1b", ""), width, initial_indent="    ", subsequent_indent="    ")
+    return "\n".join(out)
+
+
+def _align(rows: list[tuple[str, ...]]) -> list[str]:
+    rows = [tuple(" ".join(cell.replace("\x1b", "").split()) for cell in row) for row in rows]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    return [
+        ("  " + "  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True))).rstrip() for row in rows
+    ]
+
+
+def _table(table: Table) -> str:
+    return "\n".join([table.title + ":", *_align([table.header, *table.rows])])
+
+
+def _receipt(receipt: Receipt) -> str:
+    lines = [f"  done      {done.what}: {done.result}" for done in receipt.done]
+    lines += [f"  NOT DONE  {what}" for what in receipt.not_done]
+    if receipt.problem:
+        lines.append(f"  stopped:  {receipt.problem}")
+    lines += [f"  finish with: {cure}" for cure in receipt.cures]
+    return "\n".join(lines)
