@@ -63,12 +63,12 @@ class Story:
 
 def gate(place: Place, story: Story, recipe: str, *, code: int = 0) -> dict[str, Any]:
     """Judge a recipe's model and predictions, against the champion's predictions where there are any."""
-    for source, name in (("model", "model"), ("predictions.parquet", "candidate.parquet")):
+    for source, name in (("model", "model"), ("predictions.csv", "candidate.csv")):
         old, new = place.folder / "build" / name, place.folder / "build" / recipe / source
         shutil.rmtree(old, ignore_errors=True)
         shutil.copytree(new, old) if new.is_dir() else shutil.copy(new, old)
-    versus = ["--champion", "build/champion.parquet"] if (place.folder / "build/champion.parquet").exists() else []
-    report = place.ml_cicd("quality-gate", "--model", "build/model", *versus, code=code)
+    versus = ["--champion", "build/champion.csv"] if (place.folder / "build/champion.csv").exists() else []
+    report: dict[str, Any] = place.ml_cicd("quality-gate", "--model", "build/model", *versus, code=code)
     story.quote(place.text(".ml-cicd/quality-gate/summary.md"))
     return report
 
@@ -90,7 +90,7 @@ def canary(place: Place, story: Story, *, code: int = 0) -> dict[str, str]:
 
 def keep_champion(place: Place) -> None:
     """Keep the predictions of what serves now: the next candidate is compared with them, image by image."""
-    shutil.copy(place.folder / "build/candidate.parquet", place.folder / "build/champion.parquet")
+    shutil.copy(place.folder / "build/candidate.csv", place.folder / "build/champion.csv")
 
 
 def prepare(place: Place, story: Story) -> None:

@@ -12,6 +12,7 @@ import fcntl
 import json
 import os
 import threading
+from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import IO, ClassVar
@@ -53,7 +54,7 @@ class Handler(BaseHTTPRequestHandler):
     def log_message(self, *_: object) -> None:
         """Say nothing for each request."""
 
-    def _answer(self, status: int, content: dict[str, str] | dict[str, int | str]) -> None:
+    def _answer(self, status: int, content: Mapping[str, object]) -> None:
         body = json.dumps(content).encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json")

@@ -1,21 +1,21 @@
 """Train recipes on scikit-learn's digits; write each model folder and its predictions on held-out images.
 
-    python train.py v1 v2 --out build   ->   build/images.json  build/v1/model/  build/v1/predictions.parquet  ...
+    python train.py v1 v2 --out build   ->   build/images.json  build/v1/model/  build/v1/predictions.csv  ...
 
 Images are 64 ink levels from 0 to 16. 539 of the 1,797 train the network, the other 1,258 judge it and are never seen
 in training. The same recipe gives the same weights on the same machine.
 """
 
 import argparse
+import csv
 import json
 import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
-import duckdb
 import numpy as np
-import pandas as pd
 import torch
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
@@ -24,6 +24,8 @@ from torch import nn
 INK = 16
 REQUIREMENTS = ["torch==2.13.0", "numpy"]
 WARM_UP = 50
+COLUMNS = ("key", "label", "prediction", "score", "latency_ms")
+Row: TypeAlias = tuple[int, int, int, float, float]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,7 +49,7 @@ RECIPES = {
 }
 
 
-class Scale(nn.Module):
+class Scale(nn.Module):  # type: ignore[misc]  # torch is half-typed
     """Ink levels to 0..1; what is out of range is cut off."""
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
@@ -55,7 +57,7 @@ class Scale(nn.Module):
         return pixels.clamp(0, INK) / INK
 
 
-class Lookup(nn.Module):
+class Lookup(nn.Module):  # type: ignore[misc]  # torch is half-typed
     """Ink levels through a learned table of 17 rows."""
 
     def __init__(self) -> None:
@@ -92,10 +94,10 @@ def save(model: nn.Module, folder: Path, example: np.ndarray) -> None:
     mlflow.pytorch.save_model(model, str(folder), input_example=example, pip_requirements=REQUIREMENTS)
 
 
-def evaluate(folder: Path, images: np.ndarray, labels: np.ndarray) -> pd.DataFrame:
+def evaluate(folder: Path, images: np.ndarray, labels: np.ndarray) -> list[Row]:
     """Ask the saved program about one image at a time, as it will be asked in production."""
     program = torch.export.load(folder / "data" / "model.pt2").module()
-    rows = []
+    rows: list[Row] = []
     with torch.no_grad():
         for image in images[:WARM_UP]:  # the first calls are slow and say nothing about the others
             program(torch.from_numpy(image[None, :]))
@@ -105,7 +107,7 @@ def evaluate(folder: Path, images: np.ndarray, labels: np.ndarray) -> pd.DataFra
             took = (time.perf_counter() - begun) * 1000
             digit = int(chances.argmax())
             rows.append((key, int(label), digit, float(chances[digit]), took))
-    return pd.DataFrame(rows, columns=["key", "label", "prediction", "score", "latency_ms"])
+    return rows
 
 
 def main() -> None:
@@ -125,10 +127,11 @@ def main() -> None:
         folder = arguments.out / name
         model = train(RECIPES[name], torch.from_numpy(images), torch.from_numpy(labels))
         save(model, folder / "model", held_out[:2])
-        table = evaluate(folder / "model", held_out, truth)
-        duckdb.from_df(table).write_parquet(str(folder / "predictions.parquet"))
-        right = int((table.label == table.prediction).sum())
-        print(f"trained {name}: {right:,} of {len(table):,} held-out images right", flush=True)
+        rows = evaluate(folder / "model", held_out, truth)
+        with (folder / "predictions.csv").open("w", encoding="ascii", newline="") as table:
+            csv.writer(table).writerows([COLUMNS, *rows])
+        right = sum(label == prediction for _, label, prediction, *_ in rows)
+        print(f"trained {name}: {right:,} of {len(rows):,} held-out images right", flush=True)
 
 
 if __name__ == "__main__":
