@@ -1,0 +1,86 @@
+"""The rollout's state as JSON (schema "ml-cicd/rollout/v1"), with the seq of the value it belongs to."""
+
+import json
+from dataclasses import asdict
+
+from ml_cicd.domain.rollout import Counters, Counts, Observation, Phase, RolloutState
+from ml_cicd.errors import CorruptState, InputError
+from ml_cicd.parse import as_integer, as_list, as_mapping, as_number, optional, required
+
+SCHEMA = "ml-cicd/rollout/v1"
+TEXTS = (
+    "run_id",
+    "model",
+    "candidate",
+    "candidate_digest",
+    "champion",
+    "champion_digest",
+    "standby",
+    "standby_digest",
+    "reason",
+    "plan_digest",
+)
+
+
+def dump(state: RolloutState, *, seq: int) -> str:
+    """Return the state as JSON text; observations are rows of numbers."""
+    data = asdict(state)
+    data["observations"] = [
+        [o.at, o.step, o.counts.nc, o.counts.xc, o.counts.nb, o.counts.xb] for o in state.observations
+    ]
+    return json.dumps({"schema": SCHEMA, "seq": seq, **data}, allow_nan=False) + "\n"
+
+
+def load(text: str, where: str) -> tuple[RolloutState, int]:
+    """Return state and seq.
+
+    Raises:
+        CorruptState: it is not what `dump` writes.
+    """
+    try:
+        data = as_mapping(json.loads(text), where)
+        if data.get("schema") != SCHEMA:
+            raise InputError(f"{where}: schema is {data.get('schema')!r}, not {SCHEMA}.")
+        return _state(data, where), required(data, "seq", as_integer, where)
+    except (ValueError, InputError, RecursionError) as problem:
+        raise CorruptState(
+            f"{where} is not a rollout's state: {problem}", cure="Restore it from a backup or start over at seq 0."
+        ) from problem
+
+
+def _state(data: object, where: str) -> RolloutState:
+    found = as_mapping(data, where)
+    texts = {name: required(found, name, _text, where) for name in TEXTS}
+    counters = optional(found, "counters", as_mapping, where)
+    return RolloutState(
+        **texts,
+        phase=Phase(required(found, "phase", _text, where)),
+        step=required(found, "step", as_integer, where),
+        started=required(found, "started", as_number, where),
+        deadline=required(found, "deadline", as_number, where),
+        counters=None if counters is None else {slot: _counters(c, f"{where}.{slot}") for slot, c in counters.items()},
+        observations=tuple(_observation(row, where) for row in required(found, "observations", as_list, where)),
+    )
+
+
+def _text(value: object, path: str) -> str:
+    if not isinstance(value, str):
+        raise InputError(f"{path} is not text.")
+    return value
+
+
+def _counters(data: object, where: str) -> Counters:
+    found = as_mapping(data, where)
+    return Counters(
+        requests=required(found, "requests", as_integer, where),
+        errors=required(found, "errors", as_integer, where),
+        epoch=required(found, "epoch", _text, where),
+    )
+
+
+def _observation(row: object, where: str) -> Observation:
+    numbers = as_list(row, where)
+    if len(numbers) != 6:
+        raise InputError(f"{where}: an observation has {len(numbers)} numbers.")
+    step, nc, xc, nb, xb = (as_integer(number, where) for number in numbers[1:])
+    return Observation(at=as_number(numbers[0], where), step=step, counts=Counts(nc=nc, xc=xc, nb=nb, xb=xb))
