@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -25,6 +26,7 @@ SLOTS = ("blue", "green")
 RATE = 300
 LONGEST_SECONDS = 300
 PATIENCE = 15.0
+LONGEST_FOLDER = 70  # the path of a Unix socket has room for about 100 characters
 
 
 class Failed(Exception):
@@ -52,6 +54,8 @@ class Place:
         for name in EXAMPLE:
             shutil.copy(HERE / name, self.folder / name)
         (self.folder / "slots").mkdir()
+        self._short = None if len(str(self.folder)) < LONGEST_FOLDER else tempfile.TemporaryDirectory(prefix="digits-")
+        self.socket = Path(self._short.name if self._short else self.folder) / "haproxy.sock"
         self.port, *ports = free_ports(1 + len(SLOTS))
         self.ports = dict(zip(SLOTS, ports, strict=True))
         self._running: list[subprocess.Popen[bytes]] = []
@@ -63,7 +67,7 @@ class Place:
         return {
             **{name: value for name, value in os.environ.items() if not name.startswith(("ML_CICD_", "GITHUB_"))},
             **urls,
-            "DIGITS_SOCKET": "haproxy.sock",  # relative: the path of a socket must be short
+            "DIGITS_SOCKET": str(self.socket),
             "DIGITS_MAP": str(self.folder / "split.map"),
             "DIGITS_LIFELINE": str(self.lifeline),
             "MLFLOW_TRACKING_URI": f"sqlite:///{self.folder / 'mlflow.db'}",
@@ -98,13 +102,13 @@ class Place:
         if haproxy is None:
             raise Failed("HAProxy is not installed. Run `make setup`.")
         (self.folder / "split.map").write_text("split blue:green:0:0:none:0\n", encoding="ascii")
-        names = {"socket": "haproxy.sock", "map": str(self.folder / "split.map"), "port": str(self.port)}
+        names = {"socket": str(self.socket), "map": str(self.folder / "split.map"), "port": str(self.port)}
         names |= {f"{slot}_port": str(port) for slot, port in self.ports.items()}
         text = Template(TEMPLATE.read_text(encoding="utf-8")).substitute(names)
         (self.folder / "haproxy.cfg").write_text(text, encoding="utf-8")
         leash = ["setpriv", "--pdeathsig", "TERM"] if shutil.which("setpriv") else []
         self._start(*leash, haproxy, "-db", "-f", "haproxy.cfg", apart=True)
-        self._wait_until((self.folder / "haproxy.sock").exists, "HAProxy did not start.")
+        self._wait_until(self.socket.exists, "HAProxy did not start.")
 
     def start_load(self) -> None:
         """Start replaying held-out images; it stops by itself in any case."""
@@ -141,6 +145,8 @@ class Place:
                 child.wait()
         for slot in SLOTS:
             stop(self.folder / "slots" / f"{slot}.pid")
+        if self._short:
+            self._short.cleanup()
 
     def _start(self, *command: str, apart: bool = False) -> subprocess.Popen[bytes]:
         """Start a command; `apart` keeps a Ctrl-C on the terminal from it, so that things end in order."""
