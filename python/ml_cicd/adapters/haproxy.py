@@ -5,6 +5,7 @@ HAProxy's memory, read-back. A kill in between is safe: the state names the seq 
 of the router's value is known to be unfinished, and the value in memory, with its lease, is what serves.
 """
 
+import contextlib
 import fcntl
 import os
 import tempfile
@@ -39,6 +40,7 @@ class HaproxyRouter:
     def read(self) -> RouterView:
         """Read the value that serves, the state beside it and the router's clock."""
         split = self._split()
+        self._check_file(split)
         state = self._state(split)
         return RouterView(split=split, state=state, now=self._now())
 
@@ -105,6 +107,23 @@ class HaproxyRouter:
             )
         return split
 
+    def _check_file(self, serving: Split) -> None:
+        """Refuse a map file that says something else than what serves: a reload would then move traffic by itself.
+
+        One write ahead is what a kill between file and memory leaves, and the next write mends it.
+        """
+        line = next((one for one in self._map_lines() if one.split(maxsplit=1)[:1] == [KEY]), "")
+        text = line.removeprefix(KEY).strip()
+        if text == serving.encode():
+            return
+        with contextlib.suppress(CorruptState):
+            if decode_split(text).seq == serving.seq + 1:
+                return
+        raise CorruptState(
+            f"{self._map} says {text[:80]!r} but HAProxy serves {serving.encode()!r}: one of them was edited by hand.",
+            cure=f"Decide which is right; to keep what serves, put `{KEY} {serving.encode()}` into the file.",
+        )
+
     def _state(self, split: Split) -> RolloutState | None:
         try:
             text = self._state_path.read_text(encoding="utf-8")
@@ -135,13 +154,14 @@ class HaproxyRouter:
 
     def _map_text(self, split: Split) -> str:
         """Return the map file with its one key changed and everything else kept."""
-        line = f"{KEY} {split.encode()}"
+        kept = [old for old in self._map_lines() if old.split(maxsplit=1)[:1] != [KEY]]
+        return "\n".join([*kept, f"{KEY} {split.encode()}"]) + "\n"
+
+    def _map_lines(self) -> list[str]:
         try:
-            lines = self._map.read_text(encoding="utf-8").splitlines()
+            return self._map.read_text(encoding="utf-8").splitlines()
         except OSError as problem:
             raise Refused(f"{self._map} cannot be read: {problem}.", cure="Check the path and its owner.") from problem
-        kept = [old for old in lines if old.split(maxsplit=1)[:1] != [KEY]]
-        return "\n".join([*kept, line]) + "\n"
 
     @contextmanager
     def _locked(self) -> Iterator[None]:

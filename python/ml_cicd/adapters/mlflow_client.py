@@ -1,0 +1,159 @@
+"""One way to reach MLflow: explicit address, short patience, every failure mapped to one of ours."""
+
+import base64
+import fcntl
+import json
+import logging
+import os
+import re
+import urllib.error
+import urllib.request
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.client import HTTPException
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from ml_cicd.errors import Conflict, InputError, MlCicdError, NotFound, OutsideError, Refused, Unreachable
+
+PREFLIGHT_SECONDS = 5.0
+SETTINGS = {
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "15",
+    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
+    "MLFLOW_ALLOW_MODEL_CODE_EXECUTION": "false",
+}
+CODES: dict[str, type[OutsideError]] = {
+    "RESOURCE_DOES_NOT_EXIST": NotFound,
+    "NOT_FOUND": NotFound,
+    "RESOURCE_ALREADY_EXISTS": Conflict,
+    "RESOURCE_CONFLICT": Conflict,
+    "UNAUTHENTICATED": Refused,
+    "PERMISSION_DENIED": Refused,
+    "INVALID_PARAMETER_VALUE": Refused,
+    "BAD_REQUEST": Refused,
+    "INTERNAL_ERROR": Unreachable,
+    "TEMPORARILY_UNAVAILABLE": Unreachable,
+}
+STATUS_CURES = {
+    401: "Set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD in the step's env.",
+    403: "If it says 'Invalid Host header', start the server with --allowed-hosts; else ask for the EDIT permission.",
+}
+
+
+def connect(uri: str) -> Any:  # noqa: ANN401  # MLflow's client is not typed
+    """Return an MLflow client for an explicit address, once it has answered.
+
+    Raises:
+        InputError: no address, or one of another kind than sqlite or http(s). Unreachable, Refused: as it answers.
+    """
+    scheme = urlsplit(uri).scheme
+    if scheme not in {"http", "https", "sqlite"}:
+        raise InputError(
+            f"The registry's address {uri!r} is not sqlite:///FILE, http:// or https://.",
+            cure="Set registry-uri, or registry.uri in the configuration.",
+        )
+    for name, value in SETTINGS.items():
+        os.environ.setdefault(name, value)
+    if scheme != "sqlite":
+        _preflight(uri)
+    with mapped(uri), _first_use(uri), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import mlflow  # noqa: PLC0415  # 0.8 s that only registry commands pay
+        from mlflow import MlflowClient  # noqa: PLC0415
+
+        for name in ("mlflow", "alembic"):
+            logging.getLogger(name).setLevel(logging.WARNING)
+        mlflow.set_tracking_uri(uri)  # the sqlite store looks a logged model up through the global address
+        client = MlflowClient(tracking_uri=uri, registry_uri=uri)
+        client.search_registered_models(max_results=1)
+    return client
+
+
+@contextmanager
+def mapped(uri: str) -> Iterator[None]:
+    """Turn MLflow's exceptions into ours."""
+    try:
+        yield
+    except MlCicdError:
+        raise
+    except ImportError as problem:
+        raise InputError(
+            f"The registry client is not installed: {problem}.", cure="Install ml-cicd with its `registry` extra."
+        ) from problem
+    except Exception as problem:
+        code = getattr(problem, "error_code", "")
+        kind = CODES.get(str(code), OutsideError)
+        text = re.sub(r"\s+", " ", str(problem))[:400]
+        raise kind(f"The registry {redacted(uri)} failed: {text}", cure=_cure(kind)) from problem
+
+
+def _cure(kind: type[OutsideError]) -> str:
+    return {
+        Unreachable: "Check that the server runs and is reachable from here.",
+        Refused: "Check credentials, permissions and the server's allowed hosts.",
+    }.get(kind, "")
+
+
+def redacted(uri: str) -> str:
+    """Return an address without its password."""
+    return re.sub(r"//[^/@]*@", "//***@", uri)
+
+
+def _preflight(uri: str) -> None:
+    """Ask one small question with a short patience: the client alone would hang for minutes."""
+    url = uri.rstrip("/") + "/api/2.0/mlflow/registered-models/search?max_results=1"
+    request = urllib.request.Request(_without_user(url))
+    for name, value in _credentials(uri).items():
+        request.add_header(name, value)
+    try:
+        with urllib.request.urlopen(request, timeout=PREFLIGHT_SECONDS) as answer:  # noqa: S310  # http(s) only, checked
+            json.loads(answer.read(2**20))
+    except urllib.error.HTTPError as problem:
+        text = problem.read(300).decode(errors="replace")
+        kind = Refused if 400 <= problem.code < 500 else Unreachable
+        cure = STATUS_CURES.get(problem.code, "Check the address and the server's log.")
+        raise kind(f"The registry {redacted(uri)} answers {problem.code}: {text}", cure=cure) from problem
+    except (OSError, HTTPException, ValueError) as problem:
+        raise Unreachable(
+            f"The registry {redacted(uri)} does not answer as MLflow does: {problem}.",
+            cure="Check that the server runs and is reachable from here.",
+        ) from problem
+
+
+def _credentials(uri: str) -> dict[str, str]:
+    parts = urlsplit(uri)
+    user = parts.username or os.environ.get("MLFLOW_TRACKING_USERNAME", "")
+    password = parts.password or os.environ.get("MLFLOW_TRACKING_PASSWORD", "")
+    if user:
+        return {"Authorization": "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()}
+    token = os.environ.get("MLFLOW_TRACKING_TOKEN", "")
+    return {"Authorization": f"Bearer {token}"} if token else {}
+
+
+def _without_user(url: str) -> str:
+    return re.sub(r"//[^/@]*@", "//", url)
+
+
+@contextmanager
+def _first_use(uri: str) -> Iterator[None]:
+    """Let one process at a time open a sqlite file: several that create its tables at once break each other."""
+    if urlsplit(uri).scheme != "sqlite":
+        yield
+        return
+    path = sqlite_file(uri)
+    if not path.parent.is_dir():
+        raise InputError(f"The registry's folder {path.parent} does not exist.", cure="Create it, or correct the address.")
+    with Path(f"{path}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def sqlite_file(uri: str) -> Path:
+    """Return the file of a `sqlite:///FILE` address."""
+    return Path(uri.removeprefix("sqlite:///")).absolute()

@@ -1,0 +1,168 @@
+"""Versions and aliases in MLflow (ports.ModelRegistry)."""
+
+import contextlib
+import re
+import tempfile
+import warnings
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from ml_cicd.adapters.mlflow_client import connect, mapped, sqlite_file
+from ml_cicd.adapters.model_files import payload_digest
+from ml_cicd.domain.model import TAG_DIGEST, TAG_KEY, ModelVersion, RegistrySnapshot
+from ml_cicd.domain.operation import RegisterVersion
+from ml_cicd.errors import Conflict, InputError, IntegrityError, NotFound, Refused
+
+EXPERIMENT = "ml-cicd"
+PAGE = 1000
+MOST_PAGES = 100
+NAME = re.compile(r"^[^/:'\"`\\]{1,200}$")
+
+
+class MlflowRegistry:
+    """One tracking server or sqlite file."""
+
+    def __init__(self, uri: str) -> None:
+        """Connect; fails within seconds when nobody answers."""
+        self._uri = uri
+        self._client = connect(uri)
+
+    def snapshot(self, name: str) -> RegistrySnapshot:
+        """Read all versions and aliases of a model."""
+        check_name(name)
+        with mapped(self._uri):
+            try:
+                model = self._client.get_registered_model(name)
+            except Exception as problem:
+                if getattr(problem, "error_code", "") == "RESOURCE_DOES_NOT_EXIST":
+                    return RegistrySnapshot(name=name, versions=(), aliases={})
+                raise
+            versions = tuple(_version(v) for v in search(self._client, f"name='{name}'"))
+            aliases = {alias: str(number) for alias, number in dict(model.aliases).items()}
+        return RegistrySnapshot(name=name, versions=versions, aliases=aliases)
+
+    def register(self, wanted: RegisterVersion) -> tuple[ModelVersion, bool]:
+        """Create one version with all its tags in one call, or return the one with the same key.
+
+        Safe to repeat and to race: the lowest version with the key is the canonical one, a ghost of a race is deleted.
+        The bytes are read back and must have the wanted digest before anyone can point an alias at them.
+        """
+        check_name(wanted.name)
+        with mapped(self._uri), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            ensure_model(self._client, wanted.name)
+            found = self._with_key(wanted)
+            created = None
+            if not found:
+                created = self._create(wanted)
+                found = self._with_key(wanted)
+                for ghost in found[1:]:
+                    if str(ghost.version) == str(created):
+                        self._client.delete_model_version(wanted.name, str(ghost.version))
+        version = _version(found[0])
+        if version.digest != wanted.digest:
+            raise IntegrityError(f"Version {version.number} has the key but not the digest that was asked for.")
+        self._verify(version, wanted.digest)
+        return version, version.number == str(created)
+
+    def set_alias(self, name: str, alias: str, version: str) -> bool:
+        """Point an alias at a version, retry once when two first writers race, and read it back."""
+        with mapped(self._uri):
+            for attempt in (1, 2):
+                if self._alias(name, alias) == version:
+                    return attempt > 1
+                with contextlib.suppress(Exception) if attempt == 1 else contextlib.nullcontext():
+                    self._client.set_registered_model_alias(name, alias, version)
+                if self._alias(name, alias) == version:
+                    return True
+        raise Conflict(f"Alias {alias} of {name} does not stay at version {version}.", cure="Who else sets it?")
+
+    def download(self, version: ModelVersion, folder: str) -> str:
+        """Copy a version's files below `folder`; the source is not touched."""
+        with mapped(self._uri), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            from mlflow.artifacts import download_artifacts  # noqa: PLC0415
+
+            target = tempfile.mkdtemp(prefix=f"{version.number}-", dir=folder)
+            source = self._client.get_model_version(version.name, version.number).source
+            return str(download_artifacts(artifact_uri=source, dst_path=target, tracking_uri=self._uri))
+
+    def _alias(self, name: str, alias: str) -> str | None:
+        number = dict(self._client.get_registered_model(name).aliases).get(alias)
+        return None if number is None else str(number)
+
+    def _with_key(self, wanted: RegisterVersion) -> list[Any]:
+        return search(self._client, f"name='{wanted.name}' and tags.`{TAG_KEY}`='{wanted.key}'")
+
+    def _create(self, wanted: RegisterVersion) -> str:
+        experiment = self._experiment()
+        model = self._client.create_logged_model(experiment, name=_logged_name(wanted.name))
+        self._client.log_model_artifacts(model.model_id, wanted.folder)
+        self._client.finalize_logged_model(model.model_id, "READY")
+        tags = {**wanted.tags, TAG_DIGEST: wanted.digest, TAG_KEY: wanted.key}
+        made = self._client.create_model_version(
+            wanted.name, f"models:/{model.model_id}", model_id=model.model_id, tags=tags, await_creation_for=0
+        )
+        return str(made.version)
+
+    def _experiment(self) -> str:
+        """Return our experiment; a sqlite registry keeps its files beside the database, not in the current folder."""
+        for _ in range(2):
+            found = self._client.get_experiment_by_name(EXPERIMENT)
+            if found is not None:
+                return str(found.experiment_id)
+            where = None
+            if urlsplit(self._uri).scheme == "sqlite":
+                where = (sqlite_file(self._uri).parent / "ml-cicd-artifacts").as_uri()
+            with contextlib.suppress(Exception):
+                return str(self._client.create_experiment(EXPERIMENT, artifact_location=where))
+        raise Refused(f"The experiment {EXPERIMENT!r} cannot be created.", cure="Ask for the EDIT permission.")
+
+    def _verify(self, version: ModelVersion, digest: str) -> None:
+        with tempfile.TemporaryDirectory(prefix="ml-cicd-") as folder:
+            there = payload_digest(Path(self.download(version, folder)))
+        if there != digest:
+            raise IntegrityError(
+                f"The registry holds {there} for version {version.number} of {version.name}, not {digest}.",
+                cure="Somebody changed its artifacts; delete that version and register again.",
+            )
+
+
+def check_name(name: str) -> None:
+    """Refuse names that MLflow, or its filter language, would misread."""
+    if not NAME.match(name):
+        raise InputError(f"{name!r} is not a model name.", cure="Leave out / : quotes and backslashes.")
+
+
+def ensure_model(client: Any, name: str) -> None:  # noqa: ANN401
+    """Create a registered model unless it is there."""
+    try:
+        client.create_registered_model(name)
+    except Exception as problem:
+        if getattr(problem, "error_code", "") not in {"RESOURCE_ALREADY_EXISTS", "ALREADY_EXISTS", "BAD_REQUEST"}:
+            raise
+        if getattr(problem, "error_code", "") == "BAD_REQUEST":  # a lost insert race on some stores
+            client.get_registered_model(name)
+
+
+def search(client: Any, query: str) -> list[Any]:  # noqa: ANN401
+    """Return all versions that match, oldest first."""
+    found: list[Any] = []
+    token = None
+    for _ in range(MOST_PAGES):
+        page = client.search_model_versions(query, max_results=PAGE, page_token=token)
+        found += list(page)
+        token = page.token
+        if not token:
+            return sorted(found, key=lambda v: int(v.version))
+    raise NotFound(f"More than {PAGE * MOST_PAGES} versions match {query!r}.", cure="Delete old versions.")
+
+
+def _version(found: Any) -> ModelVersion:  # noqa: ANN401
+    number = str(found.version)
+    return ModelVersion(name=found.name, number=number, uri=f"models:/{found.name}/{number}", tags=dict(found.tags))
+
+
+def _logged_name(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9_-]", "-", name)

@@ -1,0 +1,123 @@
+"""A model's files: their payload digest, and what in them could run code. Nothing is loaded, nothing is executed."""
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import yaml
+
+from ml_cicd.errors import EvidenceError, InputError
+
+EXCLUDED = {"registered_model_meta"}
+VOLATILE = {
+    "run_id",
+    "model_id",
+    "model_uuid",
+    "utc_time_created",
+    "artifact_path",
+    "mlflow_version",
+    "model_size_bytes",
+}
+LOADERS = {"mlflow.pytorch"}
+SAFE = re.compile(
+    r"^(MLmodel|conda\.yaml|python_env\.yaml|requirements\.txt|constraints\.txt"
+    r"|(serving_)?input_example\.json|registered_model_meta|data/model\.pt2)$"
+)
+
+
+def payload_digest(path: Path) -> str:
+    """Return `sha256:<hex>` over a model that survives logging the same weights again.
+
+    A file: its bytes. A folder: name and bytes of every regular file in bytewise order of their names, with MLmodel
+    reduced to what does not change at each logging.
+
+    Raises:
+        InputError: nothing there. EvidenceError: a link or a special file in it, or an MLmodel that cannot be read.
+    """
+    if path.is_symlink() or not path.exists():
+        raise InputError(f"{path} is not a model's file or folder.", cure="Check the input model.")
+    if path.is_file():
+        return "sha256:" + _sha256(path)
+    digest = hashlib.sha256()
+    count = 0
+    for name, file in sorted(_files(path), key=lambda pair: pair[0].encode()):
+        if name in EXCLUDED:
+            continue
+        count += 1
+        line = f"MLmodel {json.dumps(_lasting(file), sort_keys=True)}" if name == "MLmodel" else f"{_sha256(file)}  {name}"
+        digest.update((line + "\n").encode())
+    if count == 0:
+        raise InputError(f"{path} is an empty folder.", cure="Check the input model.")
+    return "sha256:" + digest.hexdigest()
+
+
+def policy_violations(path: Path) -> tuple[str, ...]:
+    """Return what in an MLflow model folder could run code when it is loaded; empty for a plain pt2 model.
+
+    An allow-list: unknown files, loaders and flavors are violations.
+    """
+    try:
+        described = _read_mlmodel(path / "MLmodel")
+    except EvidenceError as problem:
+        return (problem.what,)
+    found: list[str] = []
+    flavors = described.get("flavors")
+    if not isinstance(flavors, dict) or not flavors:
+        return ("MLmodel has no flavors",)
+    for name, flavor in flavors.items():
+        found += _flavor_violations(str(name), flavor if isinstance(flavor, dict) else {})
+    for folder, names, files in os.walk(path):
+        for name in [*names, *files]:
+            entry = Path(folder) / name
+            relative = entry.relative_to(path).as_posix()
+            if entry.is_symlink() or (not entry.is_dir() and not (entry.is_file() and SAFE.match(relative))):
+                found.append(f"file {relative!r} is not one of a plain pt2 model")
+    return tuple(found)
+
+
+def _flavor_violations(name: str, flavor: Mapping[str, object]) -> list[str]:
+    found = [f"flavor {name} has {key}" for key in ("code", "model_code_path", "python_model", "artifacts") if flavor.get(key)]
+    if name == "python_function" and flavor.get("loader_module") not in LOADERS:
+        found.append(f"its loader is {flavor.get('loader_module')!r}")
+    if name not in {"python_function", "pytorch"}:
+        found.append(f"flavor {name} is not allowed")
+    if name == "python_function" and flavor.get("data", "data") != "data":
+        found.append("its data path leaves the folder")
+    if name == "pytorch" and flavor.get("model_data", "data") != "data":
+        found.append("its model data path leaves the folder")
+    return found
+
+
+def _files(root: Path) -> Iterator[tuple[str, Path]]:
+    for folder, names, files in os.walk(root):
+        for name in [*names, *files]:
+            entry = Path(folder) / name
+            if entry.is_symlink() or not (entry.is_dir() or entry.is_file()):
+                raise EvidenceError(
+                    f"{entry} is a link or a special file.", cure="A model holds plain files only; copy what it points to."
+                )
+        for name in files:
+            yield (Path(folder) / name).relative_to(root).as_posix(), Path(folder) / name
+
+
+def _read_mlmodel(file: Path) -> dict[str, object]:
+    try:
+        found = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as problem:
+        raise EvidenceError(f"{file} cannot be read: {problem}.", cure="Save the model with mlflow.") from problem
+    if not isinstance(found, dict):
+        raise EvidenceError(f"{file} is not an MLmodel file.", cure="Save the model with mlflow.")
+    return found
+
+
+def _lasting(file: Path) -> dict[str, str]:
+    """Return MLmodel without what changes at each logging; values as text, because YAML knows dates."""
+    return {str(k): repr(v) for k, v in _read_mlmodel(file).items() if k not in VOLATILE}
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
