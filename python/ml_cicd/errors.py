@@ -10,6 +10,7 @@
     |   +-- NotFound          4   it does not know the thing asked for
     |   +-- Conflict          4   somebody else changed it first
     |   +-- CorruptState      4   what it holds is not what ml-cicd wrote
+    +-- NotPassing           10   the gate did not pass this model
     +-- PartlyApplied        12   some effects are done, others are not; the report lists both
     +-- Interrupted         130   the run was cancelled
 
@@ -103,6 +104,12 @@ class Conflict(OutsideError):
 
 class CorruptState(OutsideError):
     """What it holds is not what ml-cicd wrote."""
+
+
+class NotPassing(MlCicdError):
+    """The gate did not pass this model."""
+
+    exit_code = Exit.FAILED
 
 
 class PartlyApplied(MlCicdError):

@@ -148,7 +148,9 @@ def _first_use(uri: str) -> Iterator[None]:
         return
     path = sqlite_file(uri)
     if not path.parent.is_dir():
-        raise InputError(f"The registry's folder {path.parent} does not exist.", cure="Create it, or correct the address.")
+        raise InputError(
+            f"The registry's folder {path.parent} does not exist.", cure="Create it, or correct the address."
+        )
     with Path(f"{path}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

@@ -47,7 +47,9 @@ def payload_digest(path: Path) -> str:
         if name in EXCLUDED:
             continue
         count += 1
-        line = f"MLmodel {json.dumps(_lasting(file), sort_keys=True)}" if name == "MLmodel" else f"{_sha256(file)}  {name}"
+        line = (
+            f"MLmodel {json.dumps(_lasting(file), sort_keys=True)}" if name == "MLmodel" else f"{_sha256(file)}  {name}"
+        )
         digest.update((line + "\n").encode())
     if count == 0:
         raise InputError(f"{path} is an empty folder.", cure="Check the input model.")
@@ -79,7 +81,11 @@ def policy_violations(path: Path) -> tuple[str, ...]:
 
 
 def _flavor_violations(name: str, flavor: Mapping[str, object]) -> list[str]:
-    found = [f"flavor {name} has {key}" for key in ("code", "model_code_path", "python_model", "artifacts") if flavor.get(key)]
+    found = [
+        f"flavor {name} has {key}"
+        for key in ("code", "model_code_path", "python_model", "artifacts")
+        if flavor.get(key)
+    ]
     if name == "python_function" and flavor.get("loader_module") not in LOADERS:
         found.append(f"its loader is {flavor.get('loader_module')!r}")
     if name not in {"python_function", "pytorch"}:
@@ -97,7 +103,8 @@ def _files(root: Path) -> Iterator[tuple[str, Path]]:
             entry = Path(folder) / name
             if entry.is_symlink() or not (entry.is_dir() or entry.is_file()):
                 raise EvidenceError(
-                    f"{entry} is a link or a special file.", cure="A model holds plain files only; copy what it points to."
+                    f"{entry} is a link or a special file.",
+                    cure="A model holds plain files only; copy what it points to.",
                 )
         for name in files:
             yield (Path(folder) / name).relative_to(root).as_posix(), Path(folder) / name

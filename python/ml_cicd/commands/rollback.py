@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from ml_cicd.apply import apply, describe
-from ml_cicd.commands.traffic import Observed, Stage, join, ledger_entry, observe, open_stage
+from ml_cicd.commands.traffic import Observed, Stage, afterwards, join, ledger_entry, observe, open_stage
 from ml_cicd.decide.rollback import LAST_GOOD, PREVIOUS, Aim, TrafficPlan, aim_from_ledger, aim_from_router, plan_traffic
 from ml_cicd.domain.model import CHAMPION, LedgerOp
 from ml_cicd.domain.operation import AppendLedger, DeploySlot, Operation, Receipt, SetAlias
 from ml_cicd.domain.report import Report
 from ml_cicd.domain.rollout import Identity, Phase, RouterView
-from ml_cicd.errors import Exit, InputError, IntegrityError, MlCicdError
+from ml_cicd.errors import Exit, InputError, IntegrityError
 from ml_cicd.ports import World
 from ml_cicd.spec import CommonInputs, option
 
@@ -95,26 +95,23 @@ def _aim(to: str, stage: Stage, view: RouterView, identities: Mapping[str, Ident
 
 
 def _record(reason: str, stage: Stage, aim: Aim, *, before: str, stopped: str, again: str) -> Receipt:
-    """Write ledger and alias; traffic is safe by now, so a failure here is a partly applied rollback, not an error."""
-    operations: tuple[Operation, ...] = ()
-    wanted = ("Record the rollback in the ledger", f"Point alias {CHAMPION} at {aim.version}")
-    try:
+    """Write ledger and alias; traffic is safe by now."""
+
+    def build() -> tuple[Operation, ...]:
         ledger = stage.ledger()
+        entries: tuple[Operation, ...] = ()
+        about = None
         if ledger.champion != aim.version:
-            left = ledger.champion or before
-            entry = ledger_entry(
-                stage, ledger, LedgerOp.ROLLBACK, champion=aim.version, candidate=left, reason=reason
-            )
-            operations = (AppendLedger(name=stage.model, entry=entry),)
+            about = (LedgerOp.ROLLBACK, ledger.champion or before)
         elif stopped:
-            entry = ledger_entry(
-                stage, ledger, LedgerOp.REJECT, champion=aim.version, candidate=stopped, reason=reason
-            )
-            operations = (AppendLedger(name=stage.model, entry=entry),)
-        alias = SetAlias(name=stage.model, alias=CHAMPION, version=aim.version)
-        return apply((*operations, alias, *_standby(stage)), stage.scene, again=again)
-    except MlCicdError as problem:
-        return Receipt(done=(), not_done=wanted, problem=str(problem), cures=(again,))
+            about = (LedgerOp.REJECT, stopped)
+        if about is not None:
+            entry = ledger_entry(stage, ledger, about[0], champion=aim.version, candidate=about[1], reason=reason)
+            entries = (AppendLedger(name=stage.model, entry=entry),)
+        return (*entries, SetAlias(name=stage.model, alias=CHAMPION, version=aim.version), *_standby(stage))
+
+    wanted = ("Record the rollback in the ledger", f"Point alias {CHAMPION} at {aim.version}")
+    return afterwards(stage, build, wanted=wanted, again=again)
 
 
 def _standby(stage: Stage) -> tuple[DeploySlot, ...]:

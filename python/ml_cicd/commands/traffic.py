@@ -1,14 +1,15 @@
 """What canary, rollback, status and doctor share: one look at a target before anything is done to it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from ml_cicd.apply import Scene
+from ml_cicd.apply import Scene, apply
 from ml_cicd.domain.config import Config, TargetConfig
 from ml_cicd.domain.model import Ledger, LedgerEntry, LedgerOp
-from ml_cicd.domain.operation import Receipt
+from ml_cicd.domain.operation import Operation, Receipt
 from ml_cicd.domain.rollout import Identity, RouterView
+from ml_cicd.errors import MlCicdError
 from ml_cicd.ports import SlotHost, TrafficRouter, World
 
 SETTLE_SECONDS = 0.5
@@ -80,6 +81,16 @@ def ledger_entry(  # noqa: PLR0913  # one line of the record, each part by name
         verdict_digest=verdict_digest,
         at=utc(world.clock.now()),
     )
+
+
+def afterwards(
+    stage: Stage, build: Callable[[], tuple[Operation, ...]], *, wanted: tuple[str, ...], again: str
+) -> Receipt:
+    """Perform what comes after traffic is where it belongs: a failure here is written down, never raised."""
+    try:
+        return apply(build(), stage.scene, again=again)
+    except MlCicdError as problem:
+        return Receipt(done=(), not_done=wanted, problem=str(problem), cures=(again,))
 
 
 def join(*receipts: Receipt) -> Receipt:

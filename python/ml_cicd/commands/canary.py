@@ -1,0 +1,377 @@
+"""Roll a registered version out: a small share first, more on evidence, all on proof, none at the first sign of harm."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+
+from ml_cicd.apply import apply
+from ml_cicd.commands.rollout import (
+    TICK_LEASE,
+    Rollout,
+    go_on,
+    observe_once,
+    promote,
+    rebase,
+    release,
+    roll_back,
+    run_to_end,
+    served_details,
+    take_up,
+)
+from ml_cicd.commands.traffic import Stage, ledger_entry, open_stage
+from ml_cicd.decide.canary import Plan, Transition, forecast, make_plan, no_evidence
+from ml_cicd.domain.model import (
+    CHALLENGER,
+    CHAMPION,
+    TAG_GATE_DIGEST,
+    TAG_GATE_VERDICT,
+    Ledger,
+    LedgerOp,
+    ModelVersion,
+    RegistrySnapshot,
+)
+from ml_cicd.domain.operation import AppendLedger, DeploySlot, Operation, Receipt, SetAlias, SetSplit
+from ml_cicd.domain.policy import WhenNoChampion
+from ml_cicd.domain.report import Report, Table
+from ml_cicd.domain.rollout import Decision, Phase, RolloutState, RouterView, Split
+from ml_cicd.domain.verdict import canonical_digest
+from ml_cicd.errors import Conflict, EvidenceError, Exit, InputError, IntegrityError
+from ml_cicd.ports import World
+from ml_cicd.spec import CommonInputs, option
+
+TITLE = "Roll a registered version out on evidence."
+OUTPUTS: Mapping[str, str] = {
+    "decision": "promote, rollback, hold or inconclusive.",
+    "share": "The candidate's share in percent at the end; 100 after promotion.",
+    "rolled-back": "true when all traffic was taken back from the candidate.",
+    "reason": "Why, in one sentence.",
+}
+ON_ERROR: Mapping[str, str] = {"rolled-back": "false"}
+LONGEST_DEADLINE = 7 * 24 * 60
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Inputs(CommonInputs):
+    """Inputs of `canary`."""
+
+    candidate: str = option("Version or alias to roll out.", default=CHALLENGER)
+    target: str = option("Name of the target in the configuration; empty when there is only one.")
+    mode: str = option(
+        "run: to the end; tick: one look, with the state kept beside the router.",
+        default="run",
+        choices=("run", "tick"),
+    )
+    deadline_minutes: str = option("Longest rollout in minutes; empty for the configuration's.")
+    registry_uri: str = option("Registry; empty for the configuration's.")
+
+
+def run(inputs: Inputs, world: World) -> Report:
+    """Go on with a running rollout or begin one."""
+    stage = open_stage(world, config=inputs.config, target=inputs.target, registry_uri=inputs.registry_uri)
+    plan = make_plan(stage.config.canary, deadline=_deadline(inputs, stage))
+    lease = max(stage.config.canary.lease, TICK_LEASE) if inputs.mode == "tick" else stage.config.canary.lease
+    view = stage.router.read()
+    if view.state is not None and view.state.phase is Phase.RUNNING:
+        rollout = _resume(inputs, stage, plan, view, lease)
+        return _drive(rollout, inputs.mode) if not inputs.dry_run else _plan_report(plan, "Would go on.")
+    snapshot, ledger = _registry(stage)
+    candidate = _candidate(inputs.candidate, snapshot)
+    if ledger.champion is None:
+        return _first_release(stage, view, candidate, ledger, dry_run=inputs.dry_run)
+    if ledger.champion == candidate.number:
+        return _already(stage, view, candidate)
+    if inputs.dry_run:
+        return _plan_report(plan, f"Would roll out version {candidate.number} over {ledger.champion}.")
+    rollout = _begin(stage, plan, view, candidate, snapshot.version(ledger.champion), lease)
+    return _drive(rollout, inputs.mode) if inputs.mode == "run" else _going(rollout, "the rollout has begun")
+
+
+def _deadline(inputs: Inputs, stage: Stage) -> float:
+    text = inputs.deadline_minutes
+    if not text:
+        return stage.config.canary.deadline
+    if not text.isdigit() or not 0 < int(text) <= LONGEST_DEADLINE:
+        raise InputError(f"Input 'deadline-minutes' is {text!r}.", cure=f"Write minutes from 1 to {LONGEST_DEADLINE}.")
+    return 60.0 * int(text)
+
+
+def _registry(stage: Stage) -> tuple[RegistrySnapshot, Ledger]:
+    return stage.world.registry(stage.scene.registry_uri).snapshot(stage.model), stage.ledger()
+
+
+def _candidate(reference: str, snapshot: RegistrySnapshot) -> ModelVersion:
+    found = snapshot.resolve(reference)
+    if found is None:
+        known = ", ".join([*snapshot.aliases, *(v.number for v in snapshot.versions)]) or "nothing"
+        raise InputError(f"{snapshot.name} has no version or alias {reference!r}.", cure=f"It has: {known}.")
+    if not found.digest or found.tags.get(TAG_GATE_VERDICT) != "pass":
+        raise EvidenceError(
+            f"Version {found.number} of {found.name} was not registered with a passing gate verdict.",
+            cure="Register it with `ml-cicd register`.",
+        )
+    return found
+
+
+def _plan_digest(stage: Stage) -> str:
+    return canonical_digest(asdict(stage.config.canary))
+
+
+def _resume(inputs: Inputs, stage: Stage, plan: Plan, view: RouterView, lease: float) -> Rollout:
+    state = view.state
+    if state is None:  # the caller has looked
+        raise InputError("There is no rollout to go on with.")
+    name = f"The rollout of version {state.candidate} ({state.run_id})"
+    stop = f"`ml-cicd rollback --target {stage.target.name} --to last-good` ends it."
+    if inputs.candidate not in {CHALLENGER, state.candidate}:
+        raise Conflict(f"{name} is not finished.", cure=f"Let it end first; {stop}")
+    if inputs.mode == "run" and view.split.lease > view.now:
+        left = int(view.split.lease - view.now)
+        raise Conflict(f"{name} is being run by somebody else.", cure=f"Its lease ends in {left} s unless renewed; {stop}")
+    if state.plan_digest != _plan_digest(stage):
+        raise InputError(f"{name} began under another canary configuration.", cure=f"Put it back, or end it: {stop}")
+    stage.world.progress.say(f"Going on with {name[4:]} at step {state.step + 1} of {len(plan.steps)}.")
+    return take_up(stage, replace(plan, deadline=state.deadline), view, state, lease=lease)
+
+
+def _first_release(
+    stage: Stage, view: RouterView, candidate: ModelVersion, ledger: Ledger, *, dry_run: bool
+) -> Report:
+    gate = stage.config.gate
+    if gate is None or gate.when_no_champion != WhenNoChampion.FIRST_RELEASE:
+        raise InputError(
+            f"{stage.model} has no champion, so there is nothing to compare version {candidate.number} with.",
+            cure="For a first release set gate.when_no_champion: first_release in the configuration.",
+        )
+    reason = "first release: there was no champion"
+    state = replace(
+        _fresh_state(stage, view, candidate, None), phase=Phase.PROMOTED, reason=reason, standby="", standby_digest=""
+    )
+    split = replace(view.split, threshold=0, lease=0, salt="none", seq=view.split.seq + 1)
+    entry = ledger_entry(
+        stage,
+        ledger,
+        LedgerOp.PROMOTE,
+        champion=candidate.number,
+        candidate=candidate.number,
+        reason=reason,
+        verdict_digest=candidate.tags.get(TAG_GATE_DIGEST, ""),
+    )
+    operations: tuple[Operation, ...] = (
+        DeploySlot(
+            target=stage.target.name,
+            slot=split.champion,
+            model=stage.model,
+            version=candidate.number,
+            digest=candidate.digest,
+        ),
+        AppendLedger(name=stage.model, entry=entry),
+        SetSplit(target=stage.target.name, split=split, state=state, expect_seq=view.split.seq),
+        SetAlias(name=stage.model, alias=CHAMPION, version=candidate.number),
+    )
+    if dry_run:
+        return _report(Decision.HOLD, "0", "first release: would deploy and serve it", receipt=None)
+    receipt = apply(operations, stage.scene, again=f"ml-cicd canary --candidate {candidate.number}")
+    return _report(Decision.PROMOTE, "100", reason, receipt=receipt)
+
+
+def _already(stage: Stage, view: RouterView, candidate: ModelVersion) -> Report:
+    """The ledger says that the candidate is champion: finish what an interrupted promotion left, or do nothing."""
+    reason = f"version {candidate.number} is the champion already"
+    slots = stage.identities()
+    serving, idle = slots[view.split.champion], slots[view.split.candidate]
+    operations: tuple[Operation, ...] = ()
+    if serving.version != candidate.number:
+        if (idle.version, idle.digest) != (candidate.number, candidate.digest):
+            raise IntegrityError(
+                f"The ledger says that version {candidate.number} serves, but no slot holds it.",
+                cure=f"Run `ml-cicd rollback --target {stage.target.name} --to {candidate.number}` to deploy it.",
+            )
+        split = replace(
+            view.split,
+            champion=view.split.candidate,
+            candidate=view.split.champion,
+            threshold=0,
+            lease=0,
+            salt="none",
+            seq=view.split.seq + 1,
+        )
+        state = None if view.state is None else replace(view.state, phase=Phase.PROMOTED, reason=reason)
+        operations = (SetSplit(target=stage.target.name, split=split, state=state, expect_seq=view.split.seq),)
+    alias = SetAlias(name=stage.model, alias=CHAMPION, version=candidate.number)
+    receipt = apply((*operations, alias), stage.scene, again=f"ml-cicd canary --candidate {candidate.number}")
+    return _report(Decision.PROMOTE, "100", reason, receipt=receipt)
+
+
+def _begin(  # noqa: PLR0913  # everything a rollout needs to know at its start
+    stage: Stage, plan: Plan, view: RouterView, candidate: ModelVersion, champion: ModelVersion | None, lease: float
+) -> Rollout:
+    """Check the champion's slot, fill the idle one, and only then write lease, state and the first share."""
+    if champion is None:
+        raise IntegrityError("The ledger's champion is not in the registry.", cure="Restore it, or roll back to another.")
+    serving = stage.slots.identify(view.split.champion)
+    if (serving.version, serving.digest) != (champion.number, champion.digest):
+        says = serving.problem or f"it serves version {serving.version} ({serving.digest[:19]})"
+        raise IntegrityError(
+            f"Slot {view.split.champion} should serve version {champion.number} ({champion.digest[:19]}): {says}.",
+            cure="Deploy the champion there again, then start the canary.",
+        )
+    deploy = DeploySlot(
+        target=stage.target.name,
+        slot=view.split.candidate,
+        model=stage.model,
+        version=candidate.number,
+        digest=candidate.digest,
+    )
+    again = f"ml-cicd canary --target {stage.target.name} --candidate {candidate.number}"
+    apply((deploy,), stage.scene, again=again)
+    view = stage.router.read()
+    state = replace(_fresh_state(stage, view, candidate, champion), deadline=plan.deadline)
+    salt = hashlib.sha256(state.run_id.encode()).hexdigest()[:8]
+    split = replace(view.split, salt=salt)
+    needs = ", ".join(f"{s / 100:g} %: {n:,}" for s, n in zip(plan.steps, forecast(plan, 0.01), strict=True))
+    stage.world.progress.say(
+        f"Version {candidate.number} over {champion.number}. Candidate requests needed at 1 % errors: {needs}."
+    )
+    return rebase(
+        Rollout(stage=stage, plan=plan, split=split, state=state, evidence=no_evidence(plan), lease=lease)
+    )
+
+
+def _fresh_state(
+    stage: Stage, view: RouterView, candidate: ModelVersion, champion: ModelVersion | None
+) -> RolloutState:
+    standby = _standby_of(view)
+    keep = standby if standby[0] != candidate.number else ("", "")
+    return RolloutState(
+        run_id=f"{stage.model}-{candidate.number}-{int(view.now)}",
+        model=stage.model,
+        candidate=candidate.number,
+        candidate_digest=candidate.digest,
+        champion=champion.number if champion else "",
+        champion_digest=champion.digest if champion else "",
+        standby=keep[0],
+        standby_digest=keep[1],
+        phase=Phase.RUNNING,
+        step=0,
+        started=view.now,
+        deadline=stage.config.canary.deadline,
+        reason="",
+        plan_digest=_plan_digest(stage),
+    )
+
+
+def _standby_of(view: RouterView) -> tuple[str, str]:
+    """Return the version that the idle slot should hold while no rollout runs."""
+    state = view.state
+    if state is None:
+        return "", ""
+    if state.phase is Phase.PROMOTED:
+        return state.champion, state.champion_digest
+    return state.standby, state.standby_digest
+
+
+def _drive(rollout: Rollout, mode: str) -> Report:
+    """Look until the end, or once; whatever interrupts a run takes all traffic back before it is passed on."""
+    if mode == "tick":
+        rollout, transition = observe_once(rollout)
+        if transition.decision in {Decision.HOLD, Decision.ADVANCE}:
+            return _going(go_on(rollout, transition), transition.reason)
+        return _end(rollout, transition)
+    try:
+        rollout, transition = run_to_end(rollout, rollout.stage.config.canary.interval)
+        return _end(rollout, transition)
+    except Conflict:
+        raise
+    except BaseException as problem:
+        if release(rollout.stage, f"stopped: {type(problem).__name__}"):
+            rollout.stage.world.progress.say("Stopped: all traffic is back at the champion.")
+        raise
+
+
+def _end(rollout: Rollout, transition: Transition) -> Report:
+    details = served_details(rollout)
+    table = _table(rollout)
+    reason = f"{transition.reason} ({_served_words(rollout)})"
+    match transition.decision:
+        case Decision.PROMOTE:
+            receipt = promote(rollout, reason)
+            return _report(Decision.PROMOTE, "100", reason, receipt=receipt, table=table, details=details)
+        case Decision.ROLLBACK:
+            receipt = roll_back(rollout, reason)
+            return _report(Decision.ROLLBACK, "0", reason, receipt=receipt, table=table, details=details)
+        case _:
+            release(rollout.stage, reason)
+            return _report(Decision.INCONCLUSIVE, "0", reason, receipt=None, table=table, details=details)
+
+
+def _served_words(rollout: Rollout) -> str:
+    served = rollout.evidence.served
+    return (
+        f"version {rollout.state.candidate} failed {served.xc:,} of {served.nc:,} requests, "
+        f"version {rollout.state.champion} {served.xb:,} of {served.nb:,}"
+    )
+
+
+def _table(rollout: Rollout) -> Table:
+    rows = tuple(
+        (
+            f"{share / 100:g} %",
+            f"{margin:g}",
+            *(f"{n:,}" for n in rollout.evidence.per_step.get(index, (0, 0))),
+            str(rollout.evidence.looks.get(index, 0)),
+        )
+        for index, (share, margin) in enumerate(zip(rollout.plan.steps, rollout.plan.margins, strict=True))
+    )
+    header = ("share", "margin", "candidate requests", "all requests", "looks")
+    return Table(title="Evidence by step (without the warm-up)", header=header, rows=rows)
+
+
+def _going(rollout: Rollout, reason: str) -> Report:
+    share = f"{rollout.split.threshold / 100:g}"
+    return _report(
+        Decision.HOLD, share, reason, receipt=None, table=_table(rollout), details=served_details(rollout)
+    )
+
+
+def _plan_report(plan: Plan, headline: str) -> Report:
+    rows = tuple(
+        (f"{s / 100:g} %", f"{m:g}", f"{n:,}")
+        for s, m, n in zip(plan.steps, plan.margins, forecast(plan, 0.01), strict=True)
+    )
+    header = ("share", "margin", "candidate requests needed at 1 % errors")
+    outputs = {"decision": "hold", "share": "0", "rolled-back": "false", "reason": headline}
+    table = Table(title="Plan", header=header, rows=rows)
+    return Report(command="canary", exit_code=Exit.DONE, headline=headline, tables=(table,), outputs=outputs)
+
+
+def _report(  # noqa: PLR0913  # parts by name
+    decision: Decision,
+    share: str,
+    reason: str,
+    *,
+    receipt: Receipt | None,
+    table: Table | None = None,
+    details: Mapping[str, object] | None = None,
+) -> Report:
+    codes = {Decision.ROLLBACK: Exit.FAILED, Decision.INCONCLUSIVE: Exit.INCONCLUSIVE}
+    partly = receipt is not None and bool(receipt.problem)
+    headlines = {
+        Decision.PROMOTE: "Promoted",
+        Decision.ROLLBACK: "Rolled back",
+        Decision.INCONCLUSIVE: "Inconclusive",
+    }
+    return Report(
+        command="canary",
+        exit_code=Exit.PARTLY if partly else codes.get(decision, Exit.DONE),
+        headline=f"{headlines.get(decision, 'Going on')} at {share} %: {reason}.",
+        cure=f"To finish: {receipt.cures[0]}" if receipt is not None and receipt.cures else "",
+        receipt=receipt,
+        tables=() if table is None else (table,),
+        details=details or {},
+        outputs={
+            "decision": decision.value,
+            "share": share,
+            "rolled-back": str(decision in {Decision.ROLLBACK, Decision.INCONCLUSIVE}).lower(),
+            "reason": reason,
+        },
+    )
