@@ -113,7 +113,7 @@ def _report(receipt: Receipt, candidate: Candidate) -> Report:
     headline = (
         f"Registered {candidate.name} version {values['version']}, alias {candidate.alias}."
         if created
-        else f"{candidate.name} version {values['version']} was registered before; alias {candidate.alias} points at it."
+        else f"{candidate.name} version {values['version']} was there already, alias {candidate.alias}."
     )
     if receipt.problem:
         headline = f"Version {values['version']} is there, but the alias is not set: {receipt.problem}"

@@ -19,9 +19,10 @@ from ml_cicd.domain.operation import Operation, RegisterVersion, SetAlias
 from ml_cicd.domain.policy import Severity
 from ml_cicd.domain.verdict import Outcome, Verdict, canonical_digest
 from ml_cicd.errors import EvidenceError, InputError, IntegrityError, MlCicdError, NotPassing
-from ml_cicd.parse import as_list, as_mapping, as_text, optional, required
+from ml_cicd.parse import as_list, as_mapping, as_text, describe, optional, required
 
 SCHEMA = "ml-cicd/report/v1"
+CURE = "Give the report.json that `ml-cicd quality-gate --model ...` wrote."
 LARGEST_TAG = 90_000
 LARGEST_REPORT = 4 * 2**20
 ALIAS = re.compile(r"^[A-Za-z][A-Za-z0-9_-]{0,63}$")
@@ -65,22 +66,23 @@ def read_gate_report(text: str, path: str) -> GateClaim:
         EvidenceError: not such a report, or one without a verdict.
         IntegrityError: its digest is not the digest of its verdict.
     """
-    cure = "Give the report.json that `ml-cicd quality-gate --model ...` wrote."
     try:
         report = as_mapping(json.loads(text, parse_constant=_refuse_constant), path)
-        kind = (report.get("schema"), report.get("command"))
-        if kind != (SCHEMA, "quality-gate"):
-            raise EvidenceError(
-                f"{path} is not a report of the quality gate but {kind[1] or 'something else'}.", cure=cure
-            )
-        if report.get("verdict") is None:
-            headline = str(report.get("headline", ""))[:300]
-            raise NotPassing(f"The gate gave no verdict: {headline}", cure="Run the gate again, then register.")
-        return _claim(as_mapping(report["verdict"], f"{path}: verdict"), f"{path}: verdict")
+        return _claim(_verdict(report, path), f"{path}: verdict")
     except (EvidenceError, NotPassing):
         raise
     except (ValueError, RecursionError, MlCicdError) as problem:
-        raise EvidenceError(f"{path} is not a gate report: {problem}", cure=cure) from problem
+        raise EvidenceError(f"{path} is not a gate report: {problem}", cure=CURE) from problem
+
+
+def _verdict(report: Mapping[str, object], path: str) -> Mapping[str, object]:
+    command = report.get("command")
+    if (report.get("schema"), command) != (SCHEMA, "quality-gate"):
+        raise EvidenceError(f"{path} is not a report of the quality gate, but of {describe(command)}.", cure=CURE)
+    if report.get("verdict") is None:
+        headline = str(report.get("headline", ""))[:300]
+        raise NotPassing(f"The gate gave no verdict: {headline}", cure="Run the gate again, then register.")
+    return as_mapping(report["verdict"], f"{path}: verdict")
 
 
 def _claim(stated: Mapping[str, object], path: str) -> GateClaim:
