@@ -91,8 +91,15 @@ class Files(Protocol):
     def policy_violations(self, path: str) -> tuple[str, ...]:
         """What in a model folder could run code when loaded (static check, nothing is loaded)."""
 
+
+class Scaffold(Protocol):
+    """The files that `init` writes."""
+
+    def exists(self, path: str) -> bool:
+        """Whether anything is there."""
+
     def write_new(self, path: str, text: str) -> None:
-        """Create a file; raises `InputError` where one exists. Used by `init` alone."""
+        """Create a file and its folders; raises `InputError` where one exists."""
 
 
 class Progress(Protocol):
@@ -130,6 +137,10 @@ class World(Protocol):
     @property
     def files(self) -> Files:
         """Files."""
+
+    @property
+    def scaffold(self) -> Scaffold:
+        """Files that `init` writes."""
 
     @property
     def progress(self) -> Progress:

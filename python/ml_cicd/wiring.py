@@ -11,7 +11,7 @@ from ml_cicd.adapters import system
 from ml_cicd.domain.config import Config, TargetConfig
 from ml_cicd.errors import InputError
 from ml_cicd.parse import suggest
-from ml_cicd.ports import Clock, DeploymentLedger, Evaluator, Files, ModelRegistry, Progress, SlotHost, TrafficRouter
+from ml_cicd.ports import Clock, DeploymentLedger, Evaluator, Files, ModelRegistry, Progress, Scaffold, SlotHost, TrafficRouter
 
 
 def _haproxy(target: TargetConfig) -> TrafficRouter:
@@ -85,6 +85,11 @@ class RealWorld:
     def files(self) -> Files:
         """Files."""
         return system.SystemFiles()
+
+    @cached_property
+    def scaffold(self) -> Scaffold:
+        """Files that `init` writes."""
+        return system.SystemScaffold()
 
     @cached_property
     def progress(self) -> Progress:

@@ -61,6 +61,14 @@ class SystemFiles:
         except (OSError, UnicodeDecodeError) as problem:
             raise InputError(f"{path} cannot be read: {problem}.", cure="It must be UTF-8 text.") from problem
 
+
+class SystemScaffold:
+    """New files of a repository."""
+
+    def exists(self, path: str) -> bool:
+        """Whether anything is there."""
+        return Path(path).exists()
+
     def write_new(self, path: str, text: str) -> None:
         """Create a file and its folders; an existing file is left alone."""
         file = Path(path)
