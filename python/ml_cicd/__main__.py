@@ -12,7 +12,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         from ml_cicd.front_door import set_up  # noqa: PLC0415
 
         return set_up(os.environ)
-    from ml_cicd.runner import Process, main as run  # noqa: PLC0415
+    from ml_cicd.runner import Process  # noqa: PLC0415
+    from ml_cicd.runner import main as run
     from ml_cicd.wiring import real_world  # noqa: PLC0415
 
     return run(arguments, Process(environ=os.environ, make_world=real_world))

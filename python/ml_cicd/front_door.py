@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ml_cicd import __version__
-from ml_cicd.errors import Exit, InputError
 from ml_cicd.commands.table import load
+from ml_cicd.errors import Exit, InputError
 from ml_cicd.github.outputs import write_outputs
 
 COMMAND, ARGUMENTS = "ML_CICD_COMMAND", "ML_CICD_ARGS"

@@ -18,9 +18,7 @@ from ml_cicd.parse import suggest
 ENVIRONMENT_PREFIX = "ML_CICD_"
 
 
-def option(
-    description: str, *, default: str | bool = "", choices: tuple[str, ...] = (), required: bool = False
-) -> Any:  # noqa: ANN401  # a dataclass field has the type of the field it stands for
+def option(description: str, *, default: str | bool = "", choices: tuple[str, ...] = (), required: bool = False) -> Any:  # noqa: ANN401  # a dataclass field has the type of the field it stands for
     """Declare one input.
 
     `default` is what an absent or empty text means; `choices` are the only allowed texts;

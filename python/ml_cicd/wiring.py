@@ -11,7 +11,17 @@ from ml_cicd.adapters import system
 from ml_cicd.domain.config import Config, TargetConfig
 from ml_cicd.errors import InputError
 from ml_cicd.parse import suggest
-from ml_cicd.ports import Clock, DeploymentLedger, Evaluator, Files, ModelRegistry, Progress, Scaffold, SlotHost, TrafficRouter
+from ml_cicd.ports import (
+    Clock,
+    DeploymentLedger,
+    Evaluator,
+    Files,
+    ModelRegistry,
+    Progress,
+    Scaffold,
+    SlotHost,
+    TrafficRouter,
+)
 
 
 def _haproxy(target: TargetConfig) -> TrafficRouter:

@@ -38,7 +38,9 @@ def read_yaml(text: str, where: str) -> Document:
         return Document(yaml.safe_load(text), lines)
     except yaml.MarkedYAMLError as problem:
         line = problem.problem_mark.line + 1 if problem.problem_mark else 1
-        raise InputError(f"{where}, line {line}: not valid YAML: {problem.problem}.", cure="Check quotes and indentation.") from problem
+        raise InputError(
+            f"{where}, line {line}: not valid YAML: {problem.problem}.", cure="Check quotes and indentation."
+        ) from problem
     except (yaml.YAMLError, ValueError, RecursionError) as problem:
         raise InputError(f"{where}: not valid YAML: {problem}.", cure="Check quotes and indentation.") from problem
 
@@ -56,7 +58,8 @@ def _walk(node: yaml.Node, path: Path, lines: dict[Path, int], where: str) -> No
                 raise InputError(f"{where}, line {line}: a name must be plain text.")
             if name in seen:
                 raise InputError(
-                    f"{where}, line {line}: {name!r} stands twice, first on line {seen[name]}.", cure="Keep one of them."
+                    f"{where}, line {line}: {name!r} stands twice, first on line {seen[name]}.",
+                    cure="Keep one of them.",
                 )
             seen[name] = line
             lines[(*path, name)] = line

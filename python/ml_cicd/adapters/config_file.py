@@ -55,7 +55,9 @@ def schema() -> dict[str, Any]:
     return found
 
 
-def _resolve(value: Any, environ: Mapping[str, str], document: Document, where: str, path: tuple[str | int, ...]) -> Any:  # noqa: ANN401
+def _resolve(
+    value: Any, environ: Mapping[str, str], document: Document, where: str, path: tuple[str | int, ...]
+) -> Any:  # noqa: ANN401
     """Replace `env:NAME` by the variable; an empty one is an error, never an empty address."""
     if isinstance(value, dict):
         return {key: _resolve(item, environ, document, where, (*path, key)) for key, item in value.items()}
@@ -77,7 +79,9 @@ def _validate(data: Any, document: Document, where: str) -> None:  # noqa: ANN40
 
     if not isinstance(data, dict):
         raise InputError(f"{where}: expected a mapping, found {describe(data)}.", cure="Start with `version: 1`.")
-    problems = sorted(Draft202012Validator(schema()).iter_errors(data), key=lambda e: (list(map(str, e.path)), e.message))
+    problems = sorted(
+        Draft202012Validator(schema()).iter_errors(data), key=lambda e: (list(map(str, e.path)), e.message)
+    )
     if problems:
         raise _explain(problems[0], document, where)
 

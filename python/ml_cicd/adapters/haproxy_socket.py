@@ -90,4 +90,6 @@ def set_map_value(path: str, file: str, key: str, value: str) -> None:
     """
     answer = ask(path, f"set map {file} {key} {value}").strip()
     if answer:
-        raise Refused(f"HAProxy refused to set {key} in {file}: {answer[:200]}", cure="Check the socket's level and path.")
+        raise Refused(
+            f"HAProxy refused to set {key} in {file}: {answer[:200]}", cure="Check the socket's level and path."
+        )

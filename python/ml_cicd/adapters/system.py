@@ -55,7 +55,9 @@ class SystemFiles:
         if not file.is_file():
             raise InputError(f"{path} is not a file.", cure="Check the path; it starts from the working directory.")
         if file.stat().st_size > limit:
-            raise InputError(f"{path} has {file.stat().st_size} bytes, more than {limit}.", cure="Is it the right file?")
+            raise InputError(
+                f"{path} has {file.stat().st_size} bytes, more than {limit}.", cure="Is it the right file?"
+            )
         try:
             return file.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as problem:
@@ -99,7 +101,7 @@ def commit(environ: Mapping[str, str]) -> str:
         return environ["GITHUB_SHA"]
     command = ["git", "rev-parse", "--verify", "--quiet", "HEAD"]
     try:
-        answer = subprocess.run(command, capture_output=True, text=True, timeout=GIT_SECONDS, check=False)  # noqa: S603
+        answer = subprocess.run(command, capture_output=True, text=True, timeout=GIT_SECONDS, check=False)
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return answer.stdout.strip() if answer.returncode == 0 else ""

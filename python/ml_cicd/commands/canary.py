@@ -33,7 +33,7 @@ from ml_cicd.domain.model import (
 from ml_cicd.domain.operation import AppendLedger, DeploySlot, Operation, Receipt, SetAlias, SetSplit
 from ml_cicd.domain.policy import WhenNoChampion
 from ml_cicd.domain.report import Report, Table
-from ml_cicd.domain.rollout import Decision, Phase, RolloutState, RouterView, Split
+from ml_cicd.domain.rollout import Decision, Phase, RolloutState, RouterView
 from ml_cicd.domain.verdict import canonical_digest
 from ml_cicd.errors import Conflict, EvidenceError, Exit, InputError, IntegrityError
 from ml_cicd.ports import World
@@ -126,16 +126,16 @@ def _resume(inputs: Inputs, stage: Stage, plan: Plan, view: RouterView, lease: f
         raise Conflict(f"{name} is not finished.", cure=f"Let it end first; {stop}")
     if inputs.mode == "run" and view.split.lease > view.now:
         left = int(view.split.lease - view.now)
-        raise Conflict(f"{name} is being run by somebody else.", cure=f"Its lease ends in {left} s unless renewed; {stop}")
+        raise Conflict(
+            f"{name} is being run by somebody else.", cure=f"Its lease ends in {left} s unless renewed; {stop}"
+        )
     if state.plan_digest != _plan_digest(stage):
         raise InputError(f"{name} began under another canary configuration.", cure=f"Put it back, or end it: {stop}")
     stage.world.progress.say(f"Going on with {name[4:]} at step {state.step + 1} of {len(plan.steps)}.")
     return take_up(stage, replace(plan, deadline=state.deadline), view, state, lease=lease)
 
 
-def _first_release(
-    stage: Stage, view: RouterView, candidate: ModelVersion, ledger: Ledger, *, dry_run: bool
-) -> Report:
+def _first_release(stage: Stage, view: RouterView, candidate: ModelVersion, ledger: Ledger, *, dry_run: bool) -> Report:
     gate = stage.config.gate
     if gate is None or gate.when_no_champion != WhenNoChampion.FIRST_RELEASE:
         raise InputError(
@@ -207,7 +207,9 @@ def _begin(  # noqa: PLR0913  # everything a rollout needs to know at its start
 ) -> Rollout:
     """Check the champion's slot, fill the idle one, and only then write lease, state and the first share."""
     if champion is None:
-        raise IntegrityError("The ledger's champion is not in the registry.", cure="Restore it, or roll back to another.")
+        raise IntegrityError(
+            "The ledger's champion is not in the registry.", cure="Restore it, or roll back to another."
+        )
     serving = stage.slots.identify(view.split.champion)
     if (serving.version, serving.digest) != (champion.number, champion.digest):
         says = serving.problem or f"it serves version {serving.version} ({serving.digest[:19]})"
@@ -232,9 +234,7 @@ def _begin(  # noqa: PLR0913  # everything a rollout needs to know at its start
     stage.world.progress.say(
         f"Version {candidate.number} over {champion.number}. Candidate requests needed at 1 % errors: {needs}."
     )
-    return rebase(
-        Rollout(stage=stage, plan=plan, split=split, state=state, evidence=no_evidence(plan), lease=lease)
-    )
+    return rebase(Rollout(stage=stage, plan=plan, split=split, state=state, evidence=no_evidence(plan), lease=lease))
 
 
 def _fresh_state(
@@ -328,9 +328,7 @@ def _table(rollout: Rollout) -> Table:
 
 def _going(rollout: Rollout, reason: str) -> Report:
     share = f"{rollout.split.threshold / 100:g}"
-    return _report(
-        Decision.HOLD, share, reason, receipt=None, table=_table(rollout), details=served_details(rollout)
-    )
+    return _report(Decision.HOLD, share, reason, receipt=None, table=_table(rollout), details=served_details(rollout))
 
 
 def _plan_report(plan: Plan, headline: str) -> Report:

@@ -86,9 +86,7 @@ def _target(inputs: Inputs, world: World, name: str) -> list[Check]:
     try:
         stage = open_stage(world, config=inputs.config, target=name, registry_uri=inputs.registry_uri)
     except MlCicdError as problem:
-        return [
-            Check(name=f"{name}", found="", problem=problem.what, cure=problem.cure, exit_code=problem.exit_code)
-        ]
+        return [Check(name=f"{name}", found="", problem=problem.what, cure=problem.cure, exit_code=problem.exit_code)]
     checks = [
         attempt(f"{name}: router", lambda: _router(stage)),
         attempt(f"{name}: counters", lambda: _counters(stage)),

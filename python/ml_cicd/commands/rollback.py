@@ -5,7 +5,15 @@ from dataclasses import dataclass, replace
 
 from ml_cicd.apply import apply, describe
 from ml_cicd.commands.traffic import Observed, Stage, afterwards, join, ledger_entry, observe, open_stage
-from ml_cicd.decide.rollback import LAST_GOOD, PREVIOUS, Aim, TrafficPlan, aim_from_ledger, aim_from_router, plan_traffic
+from ml_cicd.decide.rollback import (
+    LAST_GOOD,
+    PREVIOUS,
+    Aim,
+    TrafficPlan,
+    aim_from_ledger,
+    aim_from_router,
+    plan_traffic,
+)
 from ml_cicd.domain.model import CHAMPION, LedgerOp
 from ml_cicd.domain.operation import AppendLedger, DeploySlot, Operation, Receipt, SetAlias
 from ml_cicd.domain.report import Report

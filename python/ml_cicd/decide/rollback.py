@@ -37,7 +37,9 @@ def aim_from_router(to: str, state: RolloutState | None) -> Aim | None:
         (PREVIOUS, Phase.PROMOTED): before,
         (PREVIOUS, Phase.ROLLED_BACK): standby,
         (PREVIOUS, Phase.HELD): standby,
-        (PREVIOUS, Phase.REVERTED): replace(champion, why="it was rolled back to already; name a version to go further"),
+        (PREVIOUS, Phase.REVERTED): replace(
+            champion, why="it was rolled back to already; name a version to go further"
+        ),
         (LAST_GOOD, Phase.RUNNING): replace(champion, why="the canary is stopped and the champion stays"),
         (LAST_GOOD, Phase.PROMOTED): before,
         (LAST_GOOD, Phase.ROLLED_BACK): champion,
@@ -113,7 +115,9 @@ def plan_traffic(
 ) -> TrafficPlan:
     """Return the operations that make `aim` serve, safest first: a running canary loses its traffic before all else."""
     split = view.split
-    calm = Split(champion=split.champion, candidate=split.candidate, threshold=0, lease=0, salt="none", seq=split.seq + 1)
+    calm = Split(
+        champion=split.champion, candidate=split.candidate, threshold=0, lease=0, salt="none", seq=split.seq + 1
+    )
     stops = split.threshold > 0
     state = _reverted(aim, view, identities)
     if _serves(aim, identities.get(split.champion)) or _stays(aim, view.state):
@@ -129,9 +133,7 @@ def plan_traffic(
             first = (SetSplit(target=target, split=calm, state=view.state, expect_seq=seq),)
             seq += 1
         first = (*first, _deploy(aim, split.candidate, target=target, model=model))
-    swapped = Split(
-        champion=split.candidate, candidate=split.champion, threshold=0, lease=0, salt="none", seq=seq + 1
-    )
+    swapped = Split(champion=split.candidate, candidate=split.champion, threshold=0, lease=0, salt="none", seq=seq + 1)
     swap = SetSplit(target=target, split=swapped, state=state, expect_seq=seq)
     return TrafficPlan(operations=(*first, swap), slot=split.candidate, deploys=deploys, moves=True)
 

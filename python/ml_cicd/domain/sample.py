@@ -68,7 +68,10 @@ class Paired:
 
     def __post_init__(self) -> None:
         """Refuse counts that do not add up."""
-        if min(self.only_candidate, self.only_champion) < 0 or not 0 < self.n >= self.only_candidate + self.only_champion:
+        if (
+            min(self.only_candidate, self.only_champion) < 0
+            or not 0 < self.n >= self.only_candidate + self.only_champion
+        ):
             raise EvidenceError("Paired counts do not add up.", cure="Check the evaluation.")
 
     @property

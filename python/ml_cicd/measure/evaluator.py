@@ -61,7 +61,9 @@ def _from_tables(request: EvidenceRequest, path: str, connection: duckdb.DuckDBP
 Keyed = dict[tuple[Scope, str], Sample]
 
 
-def _values(candidate: tables.Table, wanted: Iterable[str], confidence: float) -> tuple[Keyed, dict[tuple[Scope, str], str]]:
+def _values(
+    candidate: tables.Table, wanted: Iterable[str], confidence: float
+) -> tuple[Keyed, dict[tuple[Scope, str], str]]:
     samples: Keyed = {}
     absent: dict[tuple[Scope, str], str] = {}
     names = sorted(wanted)

@@ -50,7 +50,9 @@ def read_metric(name: str, value: object, path: str) -> Sample:
             return Interval(value=numbers["value"], low=numbers["low"], high=numbers["high"])
         case _:
             forms = "; ".join(", ".join(form) for form in FORMS)
-            raise EvidenceError(f"{path} has {', '.join(sorted(numbers))}.", cure=f"Write a number, or one of: {forms}.")
+            raise EvidenceError(
+                f"{path} has {', '.join(sorted(numbers))}.", cure=f"Write a number, or one of: {forms}."
+            )
 
 
 def _proportion(name: str, numbers: Mapping[str, float], path: str) -> Proportion:
@@ -59,7 +61,9 @@ def _proportion(name: str, numbers: Mapping[str, float], path: str) -> Proportio
         raise EvidenceError(f"{path}: 'n' says nothing of the spread of {name}.", cure="Give low and high instead.")
     value, n = numbers["value"], numbers["n"]
     if not 0 <= value <= 1:
-        raise EvidenceError(f"{path}: {value:g} of n rows is not a share.", cure="Give standard_error, or low and high.")
+        raise EvidenceError(
+            f"{path}: {value:g} of n rows is not a share.", cure="Give standard_error, or low and high."
+        )
     if n <= 0 or n != int(n):
         raise EvidenceError(f"{path}.n is {n:g}.", cure="Give the number of rows.")
     return Proportion(successes=value * n, n=n)

@@ -44,7 +44,9 @@ class Table:
         try:
             return self.connection.execute(sql).fetchall()
         except duckdb.Error as problem:
-            raise EvidenceError(f"{self.path}: {_first_line(problem)}.", cure="Check that the file is whole.") from problem
+            raise EvidenceError(
+                f"{self.path}: {_first_line(problem)}.", cure="Check that the file is whole."
+            ) from problem
 
 
 def quoted(name: str) -> str:
@@ -71,11 +73,10 @@ def open_table(connection: duckdb.DuckDBPyConnection, path: str, view: str, colu
         counted = connection.execute(f"SELECT count(*) FROM {view}").fetchall()  # noqa: S608  # our own view names
     except duckdb.Error as problem:
         raise EvidenceError(
-            f"{path} cannot be read as {kind}: {_first_line(problem)}.", cure="Check that the evaluation wrote it whole."
+            f"{path} cannot be read as {kind}: {_first_line(problem)}.",
+            cure="Check that the evaluation wrote it whole.",
         ) from problem
-    table = Table(
-        connection=connection, view=view, path=path, types=types, rows=int(counted[0][0]), columns=columns
-    )
+    table = Table(connection=connection, view=view, path=path, types=types, rows=int(counted[0][0]), columns=columns)
     if table.rows == 0:
         raise EvidenceError(f"{path} has no rows.", cure="Check the evaluation.")
     return table
@@ -171,7 +172,9 @@ def quantiles(table: Table, names: tuple[str, ...], confidence: float) -> dict[s
     column = table.columns.latency_ms
     _refuse_gaps(table, column)
     if _family(table.types[column]) != "number":
-        raise EvidenceError(f"{table.path}: {column!r} is {table.types[column]}.", cure="Write milliseconds as numbers.")
+        raise EvidenceError(
+            f"{table.path}: {column!r} is {table.types[column]}.", cure="Write milliseconds as numbers."
+        )
     plans = {name: plan_quantile(name, table.rows, confidence) for name in names}
     ranks = sorted({1} | {rank for plan in plans.values() for rank in plan.ranks})
     sql = (
@@ -200,7 +203,11 @@ def pair(candidate: Table, champion: Table) -> Paired:
             _refuse_duplicates(table, key)
     if candidate.rows != champion.rows:
         _refuse_pair(candidate, champion, f"they have {candidate.rows} and {champion.rows} rows")
-    join = f"JOIN {champion.view} b ON a.{quoted(key)} = b.{quoted(key)}" if keyed else f"POSITIONAL JOIN {champion.view} b"
+    join = (
+        f"JOIN {champion.view} b ON a.{quoted(key)} = b.{quoted(key)}"
+        if keyed
+        else f"POSITIONAL JOIN {champion.view} b"
+    )
     label, prediction = quoted(candidate.columns.label), quoted(candidate.columns.prediction)
     right, also = f"(a.{prediction} = a.{label})", f"(b.{prediction} = b.{label})"
     sql = (

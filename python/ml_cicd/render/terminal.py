@@ -45,16 +45,16 @@ def _verdict(verdict: Verdict, *, colour: bool, width: int) -> str:
     for line, finding in zip(lines[1:], verdict.findings, strict=True):
         out.append(_paint(line, COLOURS.get(finding.outcome, RED), colour=colour))
         if finding.outcome is not Outcome.PASS:
-            out += textwrap.wrap(finding.reason.replace("\x1b", ""), width, initial_indent="    ", subsequent_indent="    ")
+            out += textwrap.wrap(
+                finding.reason.replace("\x1b", ""), width, initial_indent="    ", subsequent_indent="    "
+            )
     return "\n".join(out)
 
 
 def _align(rows: list[tuple[str, ...]]) -> list[str]:
     rows = [tuple(" ".join(cell.replace("\x1b", "").split()) for cell in row) for row in rows]
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    return [
-        ("  " + "  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True))).rstrip() for row in rows
-    ]
+    return [("  " + "  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True))).rstrip() for row in rows]
 
 
 def _table(table: Table) -> str:
