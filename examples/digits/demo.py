@@ -7,6 +7,7 @@ what they did, and writes report.md. It ends with 0 only if all of it happened a
 """
 
 import argparse
+import json
 import shutil
 import signal
 import sys
@@ -142,7 +143,7 @@ def bad_in_production(place: Place, story: Story) -> None:
 def badly_trained(place: Place, story: Story) -> None:
     """Version 4 never reaches the registry."""
     report = gate(place, story, "v4", code=10)
-    story.tell(f"the gate refuses version 4: {', '.join(report['verdict']['blocking'])}")
+    story.tell(f"the gate refuses version 4: {', '.join(json.loads(report['outputs']['blocking']))}")
     place.ml_cicd("register", "--model", "build/model", code=10)
     story.tell("register refuses it too")
 

@@ -5,6 +5,7 @@ import fcntl
 import http.client
 import json
 import os
+import shlex
 import shutil
 import signal
 import socket
@@ -85,7 +86,7 @@ class Place:
 
     def ml_cicd(self, *arguments: str, code: int = 0) -> dict[str, Any]:
         """Run one `ml-cicd` command as a user would, check its exit code, return its report."""
-        print(f"$ ml-cicd {' '.join(arguments)}")
+        print(f"$ {shlex.join(['ml-cicd', *arguments])}")
         got = self.run(sys.executable, "-m", "ml_cicd", *arguments)
         if got != code:
             raise Failed(f"ml-cicd {arguments[0]} ended with {got}, not {code}.")
