@@ -51,7 +51,7 @@ def run(inputs: Inputs, world: World) -> Report:
 def planned(inputs: Inputs) -> dict[str, str]:
     """Return the files by path."""
     folder = files("ml_cicd").joinpath("commands/init_files")
-    names = {inputs.config: "ml-cicd.yml", **{f".github/workflows/{name}": name for name in WORKFLOWS}}
+    names = {inputs.config: "configuration.yml", **{f".github/workflows/{name}": name for name in WORKFLOWS}}
     words = {"MODEL": inputs.model_name, "TARGET": inputs.target, "OWNER": inputs.owner}
     return {path: _filled(folder.joinpath(name).read_text(encoding="utf-8"), words) for path, name in names.items()}
 
