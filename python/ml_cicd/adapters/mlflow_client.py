@@ -25,8 +25,6 @@ SETTINGS = {
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-    "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
-    "MLFLOW_ALLOW_MODEL_CODE_EXECUTION": "false",
 }
 CODES: dict[str, type[OutsideError]] = {
     "RESOURCE_DOES_NOT_EXIST": NotFound,
@@ -58,8 +56,7 @@ def connect(uri: str) -> Any:  # noqa: ANN401  # MLflow's client is not typed
             f"The registry's address {uri!r} is not sqlite:///FILE, http:// or https://.",
             cure="Set registry-uri, or registry.uri in the configuration.",
         )
-    for name, value in SETTINGS.items():
-        os.environ.setdefault(name, value)
+    settle()
     if scheme != "sqlite":
         _preflight(uri)
     with mapped(uri), _first_use(uri), warnings.catch_warnings():
@@ -73,6 +70,12 @@ def connect(uri: str) -> Any:  # noqa: ANN401  # MLflow's client is not typed
         client = MlflowClient(tracking_uri=uri, registry_uri=uri)
         client.search_registered_models(max_results=1)
     return client
+
+
+def settle() -> None:
+    """Set MLflow's patience and manners, unless the user has; it reads them when it is imported."""
+    for name, value in SETTINGS.items():
+        os.environ.setdefault(name, value)
 
 
 @contextmanager
@@ -108,7 +111,7 @@ def redacted(uri: str) -> str:
 def _preflight(uri: str) -> None:
     """Ask one small question with a short patience: the client alone would hang for minutes."""
     url = uri.rstrip("/") + "/api/2.0/mlflow/registered-models/search?max_results=1"
-    request = urllib.request.Request(_without_user(url))
+    request = urllib.request.Request(_without_user(url))  # noqa: S310  # http(s) only, checked
     for name, value in _credentials(uri).items():
         request.add_header(name, value)
     try:

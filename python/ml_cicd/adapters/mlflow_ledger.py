@@ -5,6 +5,7 @@ one order; `replay` keeps the entries whose writer had seen the head. That is co
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -73,17 +74,20 @@ def _entry(name: str, version: Any) -> LedgerEntry:  # noqa: ANN401  # MLflow's 
     where = f"Entry {version.version} of {ledger_name(name)}"
     try:
         data = as_mapping(json.loads(dict(version.tags).get(TAG_ENTRY, "null")), where)
-        if required(data, "schema", as_integer, where) != SCHEMA:
-            raise InputError(f"{where} has a schema that this version does not know.", cure="Use a newer ml-cicd.")
-        op = required(data, "op", _text, where)
-        if op not in set(LedgerOp):
-            raise InputError(f"{where}: op {op!r} is unknown.", cure=suggest(op, list(LedgerOp)))
-        texts = {key: required(data, key, _text, where) for key in TEXTS}
-    except (ValueError, InputError) as problem:
+        return _read(str(version.version), data, where)
+    except (ValueError, RecursionError, InputError) as problem:
         raise CorruptState(
             f"{where} cannot be read: {problem}", cure="Somebody else wrote there; delete that version of the ledger."
         ) from problem
-    return LedgerEntry(number=str(version.version), op=LedgerOp(op), **texts)
+
+
+def _read(number: str, data: Mapping[str, object], where: str) -> LedgerEntry:
+    if required(data, "schema", as_integer, where) != SCHEMA:
+        raise InputError(f"{where} has a schema that this version does not know.", cure="Use a newer ml-cicd.")
+    op = required(data, "op", _text, where)
+    if op not in set(LedgerOp):
+        raise InputError(f"{where}: op {op!r} is unknown.", cure=suggest(op, list(LedgerOp)))
+    return LedgerEntry(number=number, op=LedgerOp(op), **{key: required(data, key, _text, where) for key in TEXTS})
 
 
 def _text(value: object, path: str) -> str:

@@ -60,6 +60,8 @@ class MlflowRegistry:
                 for ghost in found[1:]:
                     if str(ghost.version) == str(created):
                         self._client.delete_model_version(wanted.name, str(ghost.version))
+        if not found:
+            raise Conflict(f"A version of {wanted.name} went away while it was registered.", cure="Register again.")
         version = _version(found[0])
         if version.digest != wanted.digest:
             raise IntegrityError(f"Version {version.number} has the key but not the digest that was asked for.")
