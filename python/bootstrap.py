@@ -39,7 +39,9 @@ def main(arguments: list[str]) -> int:
     """Prepare the environment of one lock; return the exit code."""
     try:
         if sys.version_info < OLDEST:
-            raise BootstrapError(f"Python 3.11 or newer is needed, this is {sys.version.split()[0]}. Set the input python.")
+            raise BootstrapError(
+                f"Python 3.11 or newer is needed, this is {sys.version.split()[0]}. Set the input python."
+            )
         lock = find_lock(arguments)
         given = os.environ.get("ML_CICD_TOOL_ENV", "")
         python = check_given(Path(given), lock) if given else prepare(lock)

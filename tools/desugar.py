@@ -2,8 +2,8 @@
 
     python tools/desugar.py DESTINATION [--as OWNER/ml-cicd@v1]
 
-`uses: $/path` becomes `./path`, or `OWNER/ml-cicd/path@v1` with --as (in a called workflow `./` is the caller's folder);
-`queue:` and `deployment:` are dropped. Only files that git tracks are copied.
+`uses: $/path` becomes `./path`, or `OWNER/ml-cicd/path@v1` with --as (in a called workflow `./` is the
+caller's folder); `queue:` and `deployment:` are dropped. Only files that git tracks are copied.
 """
 
 import argparse

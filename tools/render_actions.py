@@ -71,7 +71,9 @@ def outputs_of(command: str) -> dict[str, str]:
 def action_text(command: str) -> str:
     """Return the action.yml of a command."""
     rows = inputs_of(command)
-    env = "".join(f"        ML_CICD_{_upper(name)}: ${{{{ inputs.{name} }}}}\n" for name, *_ in rows if name != "python")
+    env = "".join(
+        f"        ML_CICD_{_upper(name)}: ${{{{ inputs.{name} }}}}\n" for name, *_ in rows if name != "python"
+    )
     steps = STEPS.format(
         setup_python=SETUP_PYTHON, up="/../..", lock=LOCKS[command], title=f"Run {command}", env=env, word=command
     )

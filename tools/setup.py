@@ -53,7 +53,7 @@ def say(line: str) -> None:
 
 def main() -> int:
     """Prepare all of it, one run at a time."""
-    if sys.version_info < (3, 11):
+    if sys.version_info < (3, 11):  # noqa: UP036  # this file is the one that older ones reach
         say(f"Python 3.11 or newer is needed, this is {sys.version.split()[0]}. Use `make PYTHON=python3.11 ...`.")
         return 1
     with (ROOT / ".setup.lock").open("w") as lock:
@@ -120,9 +120,7 @@ def prepare_haproxy() -> None:
     if manager != "brew" and os.geteuid() != 0:
         sudo = ["sudo", "-n"]
     if manager is None or (sudo and not shutil.which("sudo")):
-        say(
-            "HAProxy is missing and cannot be installed from here. Install it by hand; the demo needs it, tests skip it."
-        )
+        say("HAProxy is missing and cannot be installed from here. Install it by hand: the demo needs it.")
         return
     say(f"installing HAProxy with {manager}")
     for command in INSTALLERS[manager]:

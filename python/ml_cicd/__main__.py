@@ -12,11 +12,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         from ml_cicd.front_door import set_up  # noqa: PLC0415
 
         return set_up(os.environ)
-    from ml_cicd.runner import Process  # noqa: PLC0415
-    from ml_cicd.runner import main as run
+    from ml_cicd import runner  # noqa: PLC0415  # help must not wait for what commands need
     from ml_cicd.wiring import real_world  # noqa: PLC0415
 
-    return run(arguments, Process(environ=os.environ, make_world=real_world))
+    return runner.main(arguments, runner.Process(environ=os.environ, make_world=real_world))
 
 
 if __name__ == "__main__":

@@ -33,7 +33,7 @@ class ModelRegistry(Protocol):
         """Point the alias; return whether it moved. Read back before returning."""
 
     def download(self, version: ModelVersion, folder: str) -> str:
-        """Copy the version's files into a new folder below `folder` and return its path; the caller checks the digest."""
+        """Copy the version's files into a new folder below `folder`, return its path; the caller checks the digest."""
 
 
 class DeploymentLedger(Protocol):

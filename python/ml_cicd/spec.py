@@ -10,7 +10,7 @@ An input is always text on the way in; `Inputs` fields are `str`, `bool` or `int
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 from ml_cicd.errors import InputError
 from ml_cicd.parse import suggest
@@ -72,10 +72,13 @@ COMMON_OUTPUTS: Mapping[str, str] = {
 
 def options_of(inputs: type[CommonInputs]) -> tuple[Option, ...]:
     """Return the declared inputs: the command's own first, the common ones last."""
-    own, common = [], []
+    own: list[Option] = []
+    common: list[Option] = []
     shared = {f.name for f in dataclasses.fields(CommonInputs)}
     for f in dataclasses.fields(inputs):
-        (common if f.name in shared else own).append(Option(name=f.name, default=f.default, **f.metadata))
+        (common if f.name in shared else own).append(
+            Option(name=f.name, default=cast("str | bool", f.default), **f.metadata)
+        )
     return (*own, *common)
 
 
@@ -89,7 +92,8 @@ def read_inputs(inputs: type[CommonInputs], texts: Mapping[str, str]) -> CommonI
     for name in texts:
         if name not in declared:
             raise InputError(f"Unknown input {name!r}.", cure=suggest(name, declared))
-    return inputs(**{o.name: _value(o, texts.get(o.kebab, "")) for o in declared.values()})
+    values: dict[str, Any] = {o.name: _value(o, texts.get(o.kebab, "")) for o in declared.values()}
+    return inputs(**values)
 
 
 def _value(option_: Option, text: str) -> str | bool:

@@ -56,7 +56,11 @@ def schema() -> dict[str, Any]:
 
 
 def _resolve(
-    value: Any, environ: Mapping[str, str], document: Document, where: str, path: tuple[str | int, ...]
+    value: Any,  # noqa: ANN401  # whatever YAML holds
+    environ: Mapping[str, str],
+    document: Document,
+    where: str,
+    path: tuple[str | int, ...],
 ) -> Any:  # noqa: ANN401
     """Replace `env:NAME` by the variable; an empty one is an error, never an empty address."""
     if isinstance(value, dict):

@@ -135,7 +135,13 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
     """A slot answers itself or not at all."""
 
     def redirect_request(  # noqa: PLR0913  # the base class's signature
-        self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage, newurl: str
+        self,
+        req: urllib.request.Request,  # noqa: ARG002
+        fp: IO[bytes],
+        code: int,
+        msg: str,  # noqa: ARG002
+        headers: HTTPMessage,
+        newurl: str,
     ) -> None:
         raise urllib.error.HTTPError(newurl, code, "redirects are refused", headers, fp)
 

@@ -1,41 +1,35 @@
-"""Roll a registered version out: a small share first, more on evidence, all on proof, none at the first sign of harm."""
+"""Roll a version out: a small share first, more on evidence, all on proof, none at the first sign of harm."""
 
-import hashlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 
-from ml_cicd.apply import apply
+from ml_cicd.apply import apply, describe
 from ml_cicd.commands.rollout import (
     TICK_LEASE,
     Rollout,
     go_on,
     observe_once,
     promote,
-    rebase,
     release,
     roll_back,
     run_to_end,
     served_details,
     take_up,
 )
-from ml_cicd.commands.traffic import Stage, ledger_entry, open_stage
-from ml_cicd.decide.canary import Plan, Transition, forecast, make_plan, no_evidence
+from ml_cicd.commands.rollout_start import FIRST_RELEASE, begin, finish_promotion, first_release, plan_digest
+from ml_cicd.commands.traffic import Stage, open_stage
+from ml_cicd.decide.canary import Plan, Transition, forecast, make_plan
 from ml_cicd.domain.model import (
     CHALLENGER,
-    CHAMPION,
-    TAG_GATE_DIGEST,
     TAG_GATE_VERDICT,
     Ledger,
-    LedgerOp,
     ModelVersion,
     RegistrySnapshot,
 )
-from ml_cicd.domain.operation import AppendLedger, DeploySlot, Operation, Receipt, SetAlias, SetSplit
-from ml_cicd.domain.policy import WhenNoChampion
+from ml_cicd.domain.operation import Receipt
 from ml_cicd.domain.report import Report, Table
-from ml_cicd.domain.rollout import Decision, Phase, RolloutState, RouterView
-from ml_cicd.domain.verdict import canonical_digest
-from ml_cicd.errors import Conflict, EvidenceError, Exit, InputError, IntegrityError
+from ml_cicd.domain.rollout import Decision, Phase, RouterView
+from ml_cicd.errors import Conflict, EvidenceError, Exit, InputError
 from ml_cicd.ports import World
 from ml_cicd.spec import CommonInputs, option
 
@@ -78,11 +72,12 @@ def run(inputs: Inputs, world: World) -> Report:
     candidate = _candidate(inputs.candidate, snapshot)
     if ledger.champion is None:
         return _first_release(stage, view, candidate, ledger, dry_run=inputs.dry_run)
-    if ledger.champion == candidate.number:
-        return _already(stage, view, candidate)
     if inputs.dry_run:
         return _plan_report(plan, f"Would roll out version {candidate.number} over {ledger.champion}.")
-    rollout = _begin(stage, plan, view, candidate, snapshot.version(ledger.champion), lease)
+    if ledger.champion == candidate.number:
+        receipt = finish_promotion(stage, view, candidate)
+        return _report(Decision.PROMOTE, "100", f"version {candidate.number} is the champion already", receipt=receipt)
+    rollout = begin(stage, plan, view, candidate, snapshot.version(ledger.champion), lease)
     return _drive(rollout, inputs.mode) if inputs.mode == "run" else _going(rollout, "the rollout has begun")
 
 
@@ -112,8 +107,13 @@ def _candidate(reference: str, snapshot: RegistrySnapshot) -> ModelVersion:
     return found
 
 
-def _plan_digest(stage: Stage) -> str:
-    return canonical_digest(asdict(stage.config.canary))
+def _first_release(stage: Stage, view: RouterView, candidate: ModelVersion, ledger: Ledger, *, dry_run: bool) -> Report:
+    operations = first_release(stage, view, candidate, ledger)
+    if dry_run:
+        notes = tuple(describe(operation) for operation in operations)
+        return replace(_report(Decision.HOLD, "0", "first release: would deploy and serve", receipt=None), notes=notes)
+    receipt = apply(operations, stage.scene, again=f"ml-cicd canary --candidate {candidate.number}")
+    return _report(Decision.PROMOTE, "100", FIRST_RELEASE, receipt=receipt)
 
 
 def _resume(inputs: Inputs, stage: Stage, plan: Plan, view: RouterView, lease: float) -> Rollout:
@@ -129,145 +129,10 @@ def _resume(inputs: Inputs, stage: Stage, plan: Plan, view: RouterView, lease: f
         raise Conflict(
             f"{name} is being run by somebody else.", cure=f"Its lease ends in {left} s unless renewed; {stop}"
         )
-    if state.plan_digest != _plan_digest(stage):
+    if state.plan_digest != plan_digest(stage):
         raise InputError(f"{name} began under another canary configuration.", cure=f"Put it back, or end it: {stop}")
     stage.world.progress.say(f"Going on with {name[4:]} at step {state.step + 1} of {len(plan.steps)}.")
     return take_up(stage, replace(plan, deadline=state.deadline), view, state, lease=lease)
-
-
-def _first_release(stage: Stage, view: RouterView, candidate: ModelVersion, ledger: Ledger, *, dry_run: bool) -> Report:
-    gate = stage.config.gate
-    if gate is None or gate.when_no_champion != WhenNoChampion.FIRST_RELEASE:
-        raise InputError(
-            f"{stage.model} has no champion, so there is nothing to compare version {candidate.number} with.",
-            cure="For a first release set gate.when_no_champion: first_release in the configuration.",
-        )
-    reason = "first release: there was no champion"
-    state = replace(
-        _fresh_state(stage, view, candidate, None), phase=Phase.PROMOTED, reason=reason, standby="", standby_digest=""
-    )
-    split = replace(view.split, threshold=0, lease=0, salt="none", seq=view.split.seq + 1)
-    entry = ledger_entry(
-        stage,
-        ledger,
-        LedgerOp.PROMOTE,
-        champion=candidate.number,
-        candidate=candidate.number,
-        reason=reason,
-        verdict_digest=candidate.tags.get(TAG_GATE_DIGEST, ""),
-    )
-    operations: tuple[Operation, ...] = (
-        DeploySlot(
-            target=stage.target.name,
-            slot=split.champion,
-            model=stage.model,
-            version=candidate.number,
-            digest=candidate.digest,
-        ),
-        AppendLedger(name=stage.model, entry=entry),
-        SetSplit(target=stage.target.name, split=split, state=state, expect_seq=view.split.seq),
-        SetAlias(name=stage.model, alias=CHAMPION, version=candidate.number),
-    )
-    if dry_run:
-        return _report(Decision.HOLD, "0", "first release: would deploy and serve it", receipt=None)
-    receipt = apply(operations, stage.scene, again=f"ml-cicd canary --candidate {candidate.number}")
-    return _report(Decision.PROMOTE, "100", reason, receipt=receipt)
-
-
-def _already(stage: Stage, view: RouterView, candidate: ModelVersion) -> Report:
-    """The ledger says that the candidate is champion: finish what an interrupted promotion left, or do nothing."""
-    reason = f"version {candidate.number} is the champion already"
-    slots = stage.identities()
-    serving, idle = slots[view.split.champion], slots[view.split.candidate]
-    operations: tuple[Operation, ...] = ()
-    if serving.version != candidate.number:
-        if (idle.version, idle.digest) != (candidate.number, candidate.digest):
-            raise IntegrityError(
-                f"The ledger says that version {candidate.number} serves, but no slot holds it.",
-                cure=f"Run `ml-cicd rollback --target {stage.target.name} --to {candidate.number}` to deploy it.",
-            )
-        split = replace(
-            view.split,
-            champion=view.split.candidate,
-            candidate=view.split.champion,
-            threshold=0,
-            lease=0,
-            salt="none",
-            seq=view.split.seq + 1,
-        )
-        state = None if view.state is None else replace(view.state, phase=Phase.PROMOTED, reason=reason)
-        operations = (SetSplit(target=stage.target.name, split=split, state=state, expect_seq=view.split.seq),)
-    alias = SetAlias(name=stage.model, alias=CHAMPION, version=candidate.number)
-    receipt = apply((*operations, alias), stage.scene, again=f"ml-cicd canary --candidate {candidate.number}")
-    return _report(Decision.PROMOTE, "100", reason, receipt=receipt)
-
-
-def _begin(  # noqa: PLR0913  # everything a rollout needs to know at its start
-    stage: Stage, plan: Plan, view: RouterView, candidate: ModelVersion, champion: ModelVersion | None, lease: float
-) -> Rollout:
-    """Check the champion's slot, fill the idle one, and only then write lease, state and the first share."""
-    if champion is None:
-        raise IntegrityError(
-            "The ledger's champion is not in the registry.", cure="Restore it, or roll back to another."
-        )
-    serving = stage.slots.identify(view.split.champion)
-    if (serving.version, serving.digest) != (champion.number, champion.digest):
-        says = serving.problem or f"it serves version {serving.version} ({serving.digest[:19]})"
-        raise IntegrityError(
-            f"Slot {view.split.champion} should serve version {champion.number} ({champion.digest[:19]}): {says}.",
-            cure="Deploy the champion there again, then start the canary.",
-        )
-    deploy = DeploySlot(
-        target=stage.target.name,
-        slot=view.split.candidate,
-        model=stage.model,
-        version=candidate.number,
-        digest=candidate.digest,
-    )
-    again = f"ml-cicd canary --target {stage.target.name} --candidate {candidate.number}"
-    apply((deploy,), stage.scene, again=again)
-    view = stage.router.read()
-    state = replace(_fresh_state(stage, view, candidate, champion), deadline=plan.deadline)
-    salt = hashlib.sha256(state.run_id.encode()).hexdigest()[:8]
-    split = replace(view.split, salt=salt)
-    needs = ", ".join(f"{s / 100:g} %: {n:,}" for s, n in zip(plan.steps, forecast(plan, 0.01), strict=True))
-    stage.world.progress.say(
-        f"Version {candidate.number} over {champion.number}. Candidate requests needed at 1 % errors: {needs}."
-    )
-    return rebase(Rollout(stage=stage, plan=plan, split=split, state=state, evidence=no_evidence(plan), lease=lease))
-
-
-def _fresh_state(
-    stage: Stage, view: RouterView, candidate: ModelVersion, champion: ModelVersion | None
-) -> RolloutState:
-    standby = _standby_of(view)
-    keep = standby if standby[0] != candidate.number else ("", "")
-    return RolloutState(
-        run_id=f"{stage.model}-{candidate.number}-{int(view.now)}",
-        model=stage.model,
-        candidate=candidate.number,
-        candidate_digest=candidate.digest,
-        champion=champion.number if champion else "",
-        champion_digest=champion.digest if champion else "",
-        standby=keep[0],
-        standby_digest=keep[1],
-        phase=Phase.RUNNING,
-        step=0,
-        started=view.now,
-        deadline=stage.config.canary.deadline,
-        reason="",
-        plan_digest=_plan_digest(stage),
-    )
-
-
-def _standby_of(view: RouterView) -> tuple[str, str]:
-    """Return the version that the idle slot should hold while no rollout runs."""
-    state = view.state
-    if state is None:
-        return "", ""
-    if state.phase is Phase.PROMOTED:
-        return state.champion, state.champion_digest
-    return state.standby, state.standby_digest
 
 
 def _drive(rollout: Rollout, mode: str) -> Report:

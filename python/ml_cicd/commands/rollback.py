@@ -102,7 +102,9 @@ def _aim(to: str, stage: Stage, view: RouterView, identities: Mapping[str, Ident
     return replace(aim, digest=version.digest)
 
 
-def _record(reason: str, stage: Stage, aim: Aim, *, before: str, stopped: str, again: str) -> Receipt:
+def _record(  # noqa: PLR0913  # parts by name
+    reason: str, stage: Stage, aim: Aim, *, before: str, stopped: str, again: str
+) -> Receipt:
     """Write ledger and alias; traffic is safe by now."""
 
     def build() -> tuple[Operation, ...]:

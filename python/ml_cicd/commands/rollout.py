@@ -16,7 +16,7 @@ from ml_cicd.decide.canary import (
     replay,
     take_in,
 )
-from ml_cicd.domain.model import CHAMPION, LedgerOp
+from ml_cicd.domain.model import CHAMPION, TAG_GATE_DIGEST, LedgerOp
 from ml_cicd.domain.operation import AppendLedger, DeploySlot, Operation, Receipt, SetAlias, SetSplit
 from ml_cicd.domain.rollout import Decision, Observation, Phase, RolloutState, RouterView, Split
 from ml_cicd.errors import Conflict, CorruptState, OutsideError, Unreachable
@@ -134,7 +134,7 @@ def run_to_end(rollout: Rollout, interval: float) -> tuple[Rollout, Transition]:
 
 
 def release(stage: Stage, reason: str) -> bool:
-    """Take all traffic back from a rollout that cannot go on; the candidate stays in its slot. False if there is none."""
+    """Take all traffic back from a rollout that cannot go on; its slot keeps the candidate. False if there is none."""
     view = stage.router.read()
     if view.state is None or view.state.phase is not Phase.RUNNING:
         return False
@@ -151,8 +151,15 @@ def promote(rollout: Rollout, reason: str) -> Receipt:
     """Ledger, then router (the slots swap roles in one write), then alias."""
     stage, state, split = rollout.stage, rollout.state, rollout.split
     ledger = stage.ledger()
+    version = stage.world.registry(stage.scene.registry_uri).snapshot(stage.model).version(state.candidate)
     entry = ledger_entry(
-        stage, ledger, LedgerOp.PROMOTE, champion=state.candidate, candidate=state.candidate, reason=reason
+        stage,
+        ledger,
+        LedgerOp.PROMOTE,
+        champion=state.candidate,
+        candidate=state.candidate,
+        reason=reason,
+        verdict_digest=version.tags.get(TAG_GATE_DIGEST, "") if version else "",
     )
     record: tuple[Operation, ...] = ()
     if ledger.champion != state.candidate:

@@ -140,7 +140,7 @@ class Look:
 
     @property
     def settled(self) -> bool:
-        """This step's margin is established after at least three looks."""
+        """The step's margin is established after at least three looks."""
         enough = self.evidence.looks.get(self.step, 0) >= LOOKS_PER_STEP
         return enough and margin_log_e(self.evidence.safety[self.step]) >= self.plan.safety[self.step].cap
 

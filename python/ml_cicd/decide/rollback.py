@@ -56,7 +56,8 @@ def aim_from_ledger(to: str, ledger: Ledger) -> Aim:
     """Read the aim off the ledger.
 
     `previous` is the champion before the last promotion, so that a second run changes nothing;
-    `last-good` the newest champion that nobody ever rolled back from, the present one not counted when it came by promotion.
+    `last-good` the newest champion that nobody ever rolled back from, the present one not counted when it came by
+    promotion.
 
     Raises:
         InputError: there is none.

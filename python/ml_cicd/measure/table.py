@@ -42,7 +42,8 @@ class Table:
     def query(self, sql: str) -> list[tuple[object, ...]]:
         """Run a statement; DuckDB's errors name the file."""
         try:
-            return self.connection.execute(sql).fetchall()
+            rows: list[tuple[object, ...]] = self.connection.execute(sql).fetchall()
+            return rows
         except duckdb.Error as problem:
             raise EvidenceError(
                 f"{self.path}: {_first_line(problem)}.", cure="Check that the file is whole."
@@ -155,7 +156,7 @@ def confusion(table: Table) -> dict[tuple[Label, Label], int]:
     classes = {c for pair in counted for c in pair}
     if len(classes) > MOST_CLASSES:
         raise EvidenceError(
-            f"{table.path}: {table.columns.label!r} and {table.columns.prediction!r} hold {len(classes)} different values.",
+            f"{table.path}: {table.columns.label!r} and {table.columns.prediction!r} hold {len(classes)} values.",
             cure="That looks like an identifier or a regression, not a class; check evidence.columns.",
         )
     return counted

@@ -1,6 +1,7 @@
-"""A report as GitHub Markdown. Everything from outside is escaped: a metric's name cannot write HTML or mention people."""
+"""A report as GitHub Markdown. All that comes from outside is escaped: a metric's name cannot write HTML or mention people."""
 
 import re
+from collections.abc import Sequence
 
 from ml_cicd.domain.operation import Receipt
 from ml_cicd.domain.report import Report, Table
@@ -35,7 +36,7 @@ def escape(text: str) -> str:
     return marked.replace("@", "@\u200b").replace("://", ":\u200b//")
 
 
-def _grid(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+def _grid(header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     lines = [" | ".join(header), " | ".join("---" for _ in header), *(" | ".join(row) for row in rows)]
     return "\n".join(f"| {line} |" for line in lines)
 

@@ -1,4 +1,7 @@
-"""Bounds for one sample. `alpha` is always the one-sided level of each bound: a two-sided 95 % interval has alpha 0.025."""
+"""Bounds for one sample.
+
+`alpha` is always the one-sided level of each bound: a two-sided 95 % interval has alpha 0.025.
+"""
 
 import math
 from collections.abc import Callable

@@ -123,7 +123,7 @@ def _boost(null: list[tuple[int, float]], gains: dict[int, float], room: float) 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MarginTest:
-    """One-sided test of H0: candidate's failure rate - champion's >= `margin` (absolute); rejecting it allows promotion.
+    """One-sided test of H0: candidate's failure rate - champion's >= `margin` (absolute). Rejected: promotion may follow.
 
     `alpha` is the false-promotion rate. Alternatives: the pooled rate plus 0 or 0.3 margins, weighted 0.7 and 0.3.
     """
@@ -187,8 +187,8 @@ def _margin_growth(counts: Counts, share: float, pooled: float, shift: float, ma
 
 
 def project_on_margin(tc: float, tb: float, share: float, margin: float) -> tuple[float, float]:
-    """Return the point (c, b) of the line c - b = `margin` that is nearest to (tc, tb) in relative entropy, with weights
-    `share` and 1 - `share`, by bisection of the derivative.
+    """Return the point (c, b) of the line c - b = `margin` that is nearest to (tc, tb) in relative entropy, with
+    weights `share` and 1 - `share`, by bisection of the derivative.
     """
     low, high = 1e-12, 1 - margin - 1e-12
     for _ in range(HALVINGS):
