@@ -61,12 +61,11 @@ def connect(uri: str) -> Any:  # noqa: ANN401  # MLflow's client is not typed
         _preflight(uri)
     with mapped(uri), _first_use(uri), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        import mlflow  # noqa: PLC0415  # 0.8 s that only registry commands pay
-        from mlflow import MlflowClient  # noqa: PLC0415
+        from mlflow import MlflowClient  # noqa: PLC0415  # 0.8 s that only registry commands pay
 
         for name in ("mlflow", "alembic"):
             logging.getLogger(name).setLevel(logging.WARNING)
-        mlflow.set_tracking_uri(uri)  # the sqlite store looks a logged model up through the global address
+        point_at(uri)
         client = MlflowClient(tracking_uri=uri, registry_uri=uri)
         client.search_registered_models(max_results=1)
     return client
@@ -76,6 +75,13 @@ def settle() -> None:
     """Set MLflow's patience and manners, unless the user has; it reads them when it is imported."""
     for name, value in SETTINGS.items():
         os.environ.setdefault(name, value)
+
+
+def point_at(uri: str) -> None:
+    """Make an address MLflow's current one: its sqlite store looks logged models up there, whatever the client says."""
+    import mlflow  # noqa: PLC0415
+
+    mlflow.set_tracking_uri(uri)
 
 
 @contextmanager

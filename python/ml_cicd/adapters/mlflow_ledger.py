@@ -77,7 +77,8 @@ def _entry(name: str, version: Any) -> LedgerEntry:  # noqa: ANN401  # MLflow's 
         return _read(str(version.version), data, where)
     except (ValueError, RecursionError, InputError) as problem:
         raise CorruptState(
-            f"{where} cannot be read: {problem}", cure="Somebody else wrote there; delete that version of the ledger."
+            f"{where} cannot be read: {problem}",
+            cure="Somebody else wrote there; delete that version if it is not ours, else restore its tag.",
         ) from problem
 
 

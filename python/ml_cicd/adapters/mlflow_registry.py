@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from ml_cicd.adapters.mlflow_client import connect, mapped, sqlite_file
+from ml_cicd.adapters.mlflow_client import connect, mapped, point_at, sqlite_file
 from ml_cicd.adapters.model_files import payload_digest
 from ml_cicd.domain.model import TAG_DIGEST, TAG_KEY, ModelVersion, RegistrySnapshot
 from ml_cicd.domain.operation import RegisterVersion
@@ -51,6 +51,7 @@ class MlflowRegistry:
         check_name(wanted.name)
         with mapped(self._uri), warnings.catch_warnings():
             warnings.simplefilter("ignore")
+            point_at(self._uri)
             ensure_model(self._client, wanted.name)
             found = self._with_key(wanted)
             created = None

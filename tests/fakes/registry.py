@@ -1,0 +1,80 @@
+"""A registry and a ledger in memory; they pass the same contract as MLflow's."""
+
+import shutil
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from threading import Lock
+
+from ml_cicd.adapters.model_files import payload_digest
+from ml_cicd.domain.model import TAG_DIGEST, TAG_KEY, Ledger, LedgerEntry, ModelVersion, RegistrySnapshot
+from ml_cicd.domain.operation import RegisterVersion
+from ml_cicd.errors import Conflict, IntegrityError, NotFound
+
+
+class FakeRegistry:
+    """ports.ModelRegistry in memory."""
+
+    def __init__(self) -> None:
+        """Start empty."""
+        self.versions: list[tuple[ModelVersion, str]] = []
+        self.aliases: dict[tuple[str, str], str] = {}
+        self.lock = Lock()
+
+    def snapshot(self, name: str) -> RegistrySnapshot:
+        """Read a model."""
+        aliases = {alias: number for (model, alias), number in self.aliases.items() if model == name}
+        versions = tuple(v for v, _ in self.versions if v.name == name)
+        return RegistrySnapshot(name=name, versions=versions, aliases=aliases)
+
+    def register(self, wanted: RegisterVersion) -> tuple[ModelVersion, bool]:
+        """Create or find."""
+        with self.lock:
+            mine = [(v, f) for v, f in self.versions if v.name == wanted.name]
+            found = next(((v, f) for v, f in mine if v.tags[TAG_KEY] == wanted.key), None)
+            tags = {**wanted.tags, TAG_DIGEST: wanted.digest, TAG_KEY: wanted.key}
+            number = str(len(mine) + 1)
+            version = ModelVersion(name=wanted.name, number=number, uri=f"models:/{wanted.name}/{number}", tags=tags)
+            version, folder = found or (version, wanted.folder)
+            if payload_digest(Path(folder)) != wanted.digest:
+                raise IntegrityError("These are other bytes.")
+            if found is None:
+                kept = shutil.copytree(folder, Path(tempfile.mkdtemp()) / "model")
+                self.versions.append((version, str(kept)))
+            return version, found is None
+
+    def set_alias(self, name: str, alias: str, version: str) -> bool:
+        """Point the alias."""
+        if self.snapshot(name).version(version) is None:
+            raise NotFound(f"{name} has no version {version}.")
+        moved = self.aliases.get((name, alias)) != version
+        self.aliases[name, alias] = version
+        return moved
+
+    def download(self, version: ModelVersion, folder: str) -> str:
+        """Copy the files."""
+        source = next(f for v, f in self.versions if v == version)
+        return str(shutil.copytree(source, Path(tempfile.mkdtemp(dir=folder)) / "model"))
+
+
+class FakeLedger:
+    """ports.DeploymentLedger in memory."""
+
+    def __init__(self) -> None:
+        """Start empty."""
+        self.entries: dict[str, tuple[LedgerEntry, ...]] = {}
+        self.lock = Lock()
+
+    def read(self, name: str) -> Ledger:
+        """Return the entries."""
+        return Ledger(entries=self.entries.get(name, ()))
+
+    def append(self, name: str, entry: LedgerEntry) -> LedgerEntry:
+        """Append at the head."""
+        with self.lock:
+            head = self.read(name).head
+            if entry.previous != head:
+                raise Conflict(f"The head is {head}.")
+            written = replace(entry, number=str(int(head) + 1))
+            self.entries[name] = (*self.entries.get(name, ()), written)
+            return written
