@@ -5,12 +5,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.adapters.mlflow_process import mlflow_server
-from tests.fakes.registry import FakeLedger, FakeRegistry
-
 from ml_cicd.adapters.mlflow_ledger import MlflowLedger
 from ml_cicd.adapters.mlflow_registry import MlflowRegistry
 from ml_cicd.ports import DeploymentLedger, ModelRegistry
+from tests.adapters.mlflow_process import mlflow_server
+from tests.fakes.registry import FakeLedger, FakeRegistry
 
 KINDS = ("fake", "sqlite", "http")
 

@@ -5,13 +5,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from tests.adapters.registry_places import KINDS, Place, open_place
-from tests.fakes.model_folder import model_folder
 
 from ml_cicd.adapters.model_files import payload_digest
 from ml_cicd.domain.model import TAG_DIGEST, LedgerEntry, LedgerOp
 from ml_cicd.domain.operation import RegisterVersion
 from ml_cicd.errors import Conflict, IntegrityError, OutsideError
+from tests.adapters.registry_places import KINDS, Place, open_place
+from tests.fakes.model_folder import model_folder
 
 
 @pytest.fixture(scope="module", params=KINDS)
