@@ -30,12 +30,12 @@ class Story:
     def chapter(self, title: str) -> None:
         """Begin the next step."""
         self.marks.append((title, time.monotonic()))
-        self.lines += ["", f"## {title}", ""]
+        self.lines += [f"## {title}", ""]
         print(f"\n[{self._now}] {'=' * 8} {title} {'=' * 8}", flush=True)
 
     def tell(self, sentence: str) -> None:
         """Say what happened."""
-        self.lines += [f"- {self._now}: {sentence}"]
+        self.lines += [f"- {self._now.strip()}: {sentence}"]
         print(f"[{self._now}] {sentence}", flush=True)
 
     def expect(self, is_so: bool, sentence: str) -> None:
@@ -46,7 +46,7 @@ class Story:
 
     def quote(self, markdown: str) -> None:
         """Put a command's own summary into the report."""
-        self.lines += ["", *(f"> {line}".rstrip() for line in markdown.splitlines()), ""]
+        self.lines += ["", *(f"> {line}".rstrip() for line in markdown.strip().splitlines()), ""]
 
     def write(self, path: Path) -> None:
         """Write the report."""
@@ -157,7 +157,8 @@ def back_again(place: Place, story: Story) -> None:
     place.ml_cicd("status", "--target", "production")
     story.quote(place.text(".ml-cicd/status/summary.md"))
     tally = place.load()
-    story.tell(f"{tally['total']:,} requests in all, {tally['failed']} bad answers")
+    total, failed = tally["total"], tally["failed"]
+    story.expect(failed == tally["failures"]["3"], f"{total:,} requests in all, {failed} bad answers, all of version 3")
 
 
 STEPS = (

@@ -25,7 +25,7 @@ TEMPLATE = HERE.parent / "haproxy" / "haproxy.cfg.template"
 EXAMPLE = ("ml-cicd.yml", "train.py", "deploy.py", "server.py", "load.py")
 SLOTS = ("blue", "green")
 RATE = 300
-LONGEST_SECONDS = 300
+LONGEST_SECONDS = 600
 PATIENCE = 15.0
 LONGEST_FOLDER = 70  # the path of a Unix socket has room for about 100 characters
 
@@ -73,7 +73,6 @@ class Place:
             "DIGITS_LIFELINE": str(self.lifeline),
             "MLFLOW_TRACKING_URI": f"sqlite:///{self.folder / 'mlflow.db'}",
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
-            "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
         }
 
     def run(self, *command: str) -> int:

@@ -20,10 +20,14 @@ import torch
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+from ml_cicd import model_quality_gate
 
 INK = 16
 REQUIREMENTS = ["torch==2.13.0", "numpy"]
 WARM_UP = 50
+FIRST_LOOK = {"accuracy": 0.85}
 COLUMNS = ("key", "label", "prediction", "score", "latency_ms")
 Row: TypeAlias = tuple[int, int, int, float, float]
 
@@ -122,6 +126,7 @@ def main() -> None:
         digits.data.astype(np.float32), digits.target, train_size=0.3, stratify=digits.target, random_state=0
     )
     arguments.out.mkdir(parents=True, exist_ok=True)
+    loader = DataLoader(TensorDataset(torch.from_numpy(held_out), torch.from_numpy(truth)), batch_size=128)
     (arguments.out / "images.json").write_text(json.dumps(held_out.astype(int).tolist()), encoding="utf-8")
     for name in arguments.recipes:
         folder = arguments.out / name
@@ -130,8 +135,8 @@ def main() -> None:
         rows = evaluate(folder / "model", held_out, truth)
         with (folder / "predictions.csv").open("w", encoding="ascii", newline="") as table:
             csv.writer(table).writerows([COLUMNS, *rows])
-        right = sum(label == prediction for _, label, prediction, *_ in rows)
-        print(f"trained {name}: {right:,} of {len(rows):,} held-out images right", flush=True)
+        verdict = model_quality_gate(model, loader, FIRST_LOOK)
+        print(f"trained {name}: accuracy {verdict.findings[0].value:.4f}, at first look {verdict.outcome}", flush=True)
 
 
 if __name__ == "__main__":

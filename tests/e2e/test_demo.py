@@ -16,7 +16,11 @@ import pytest
 REPOSITORY = Path(__file__).resolve().parents[2]
 DEMO = REPOSITORY / "examples" / "digits" / "demo.py"
 # While it trains; while the deploy hook downloads and starts a server; while a canary runs under load.
-POINTS = (("Before:", 1.0), ("registered as version 1", 3.0), ("registered as version 2", 15.0))
+POINTS = (
+    pytest.param("Before:", 1.0, True, id="training, Ctrl-C"),
+    pytest.param("registered as version 1", 3.0, True, id="deploying, Ctrl-C"),
+    pytest.param("registered as version 2", 15.0, False, id="canary, SIGTERM"),
+)
 LONGEST_SECONDS = 400
 
 
@@ -99,8 +103,7 @@ def test_everything_happens_as_described(tmp_path: Path) -> None:
     _assert_nothing_left(folder)
 
 
-@pytest.mark.parametrize(("point", "delay"), POINTS)
-@pytest.mark.parametrize("by_terminal", [True, False], ids=["ctrl-c", "sigterm"])
+@pytest.mark.parametrize(("point", "delay", "by_terminal"), POINTS)
 def test_an_interrupted_demo_leaves_nothing(point: str, delay: float, by_terminal: bool, tmp_path: Path) -> None:
     """Interrupted after any of these points, by Ctrl-C or SIGTERM, the demo ends with 130 and nothing runs on."""
     folder, log = tmp_path / "run", tmp_path / "log"
