@@ -30,7 +30,7 @@ class Story:
     def chapter(self, title: str) -> None:
         """Begin the next step."""
         self.marks.append((title, time.monotonic()))
-        self.lines += [f"## {title}", ""]
+        self.lines += [*([""] if self.lines[-1] else []), f"## {title}", ""]
         print(f"\n[{self._now}] {'=' * 8} {title} {'=' * 8}", flush=True)
 
     def tell(self, sentence: str) -> None:
@@ -46,7 +46,8 @@ class Story:
 
     def quote(self, markdown: str) -> None:
         """Put a command's own summary into the report."""
-        self.lines += ["", *(f"> {line}".rstrip() for line in markdown.strip().splitlines()), ""]
+        gap = [""] if self.lines[-1] else []
+        self.lines += [*gap, *(f"> {line}".rstrip() for line in markdown.strip().splitlines()), ""]
 
     def write(self, path: Path) -> None:
         """Write the report."""
