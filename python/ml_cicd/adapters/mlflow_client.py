@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 from ml_cicd.errors import Conflict, InputError, MlCicdError, NotFound, OutsideError, Refused, Unreachable
 
+SQLITE_FILE = re.compile(r"^sqlite:///[^?#]*[^?#/]$")
 PREFLIGHT_SECONDS = 5.0
 SETTINGS = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
@@ -51,9 +52,9 @@ def connect(uri: str) -> Any:  # noqa: ANN401  # MLflow's client is not typed
         InputError: no address, or one of another kind than sqlite or http(s). Unreachable, Refused: as it answers.
     """
     scheme = urlsplit(uri).scheme
-    if scheme not in {"http", "https", "sqlite"}:
+    if scheme not in {"http", "https"} and not SQLITE_FILE.match(uri):
         raise InputError(
-            f"The registry's address {uri!r} is not sqlite:///FILE, http:// or https://.",
+            f"The registry's address {redacted(uri)!r} is not sqlite:///FILE, http:// or https://.",
             cure="Set registry-uri, or registry.uri in the configuration.",
         )
     settle()

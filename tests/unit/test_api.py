@@ -1,0 +1,219 @@
+"""The Python API: the gate over a loader, and registration bound to its verdict."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from ml_cicd import model_quality_gate, register_if_passing
+from ml_cicd.adapters.mlflow_registry import MlflowRegistry
+from ml_cicd.adapters.model_files import payload_digest
+from ml_cicd.api import GateRefusal
+from ml_cicd.domain.verdict import Outcome
+from ml_cicd.errors import EvidenceError, Exit, InputError
+
+
+@pytest.fixture(scope="module")
+def registry_uri(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A sqlite registry."""
+    return f"sqlite:///{tmp_path_factory.mktemp('registry')}/r.db"
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run in an empty folder without an address in the environment."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+
+
+def model() -> Any:  # torch is half-typed
+    """Tell the sign of a row's sum, in training mode, with a dropout that would spoil it."""
+    linear = torch.nn.Linear(4, 2)
+    with torch.no_grad():
+        linear.weight.copy_(torch.stack([-torch.ones(4), torch.ones(4)]))
+        linear.bias.zero_()
+    return torch.nn.Sequential(linear, torch.nn.Dropout(0.9)).train()
+
+
+def loader(rows: int = 400, wrong: int = 0, batch: int = 4) -> list[tuple[Any, Any]]:
+    """Return batches of `rows` rows, the first `wrong` of them labelled wrongly."""
+    inputs = torch.from_numpy(np.random.default_rng(1).normal(size=(rows, 4)).astype("float32"))
+    labels = (inputs.sum(1) > 0).long()
+    labels[:wrong] = 1 - labels[:wrong]
+    return list(zip(inputs.split(batch), labels.split(batch), strict=True))
+
+
+def test_a_good_model_passes() -> None:
+    """The verdict is truthy, counts every row, and bounds latency over batches."""
+    verdict = model_quality_gate(model(), loader(), {"accuracy": 0.95, "latency_p50_ms": 10_000})
+    accuracy, latency = verdict.findings
+    assert verdict
+    assert (accuracy.value, accuracy.n, latency.n) == (1.0, 400, 100)
+
+
+def test_a_real_loader_is_read() -> None:
+    """A torch DataLoader over a data set works as any iterable of pairs does."""
+    batches = loader()
+    data = torch.utils.data.TensorDataset(torch.cat([x for x, _ in batches]), torch.cat([y for _, y in batches]))
+    verdict = model_quality_gate(model(), torch.utils.data.DataLoader(data, batch_size=7), {"f1_score": 0.9})
+    assert verdict.outcome is Outcome.PASS
+
+
+@pytest.mark.parametrize(("wrong", "outcome"), [(100, Outcome.FAIL), (20, Outcome.INCONCLUSIVE)])
+def test_what_does_not_pass_is_falsy(wrong: int, outcome: Outcome) -> None:
+    """A bad model fails and one within chance is inconclusive; neither is truthy."""
+    verdict = model_quality_gate(model(), loader(wrong=wrong), {"accuracy": 0.95})
+    assert (verdict.outcome, bool(verdict)) == (outcome, False)
+
+
+def test_modes_and_gradients_are_left_as_they_were() -> None:
+    """Evaluation runs in eval mode without gradients, and each module gets its own mode back."""
+    asked = model()
+    asked[1].eval()
+    model_quality_gate(asked, loader(), {"accuracy": 0.95})
+    assert [module.training for module in asked.modules()] == [True, True, False]
+    assert all(p.grad is None for p in asked.parameters())
+
+
+def test_modes_come_back_after_a_failure() -> None:
+    """A model that raises is left in the mode it had."""
+    asked = model()
+    with pytest.raises(RuntimeError):
+        model_quality_gate(asked, [(torch.zeros(2, 9), torch.zeros(2).long())], {"accuracy": 0.95})
+    assert asked.training
+
+
+class Says(torch.nn.Module):  # type: ignore[misc]  # torch is half-typed
+    """A model with one answer."""
+
+    def __init__(self, answer: Any) -> None:
+        """Keep it."""
+        super().__init__()
+        self.answer = answer
+
+    def forward(self, _inputs: Any) -> Any:
+        """Give it."""
+        return self.answer
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        torch.full((4, 2), math.nan),
+        torch.tensor([[math.inf, 0.0]] * 4),
+        torch.zeros(4),
+        torch.zeros(4, 1),
+        torch.zeros(4, 2, 2),
+        torch.zeros(3, 2),
+        [0, 0, 0, 0],
+    ],
+    ids=["nan", "inf", "one score", "one column", "three dimensions", "too few", "a list"],
+)
+def test_outputs_that_are_no_answer_are_refused(answer: Any) -> None:
+    """NaN, infinities and shapes that do not say one class a row are unusable evidence."""
+    with pytest.raises(EvidenceError):
+        model_quality_gate(Says(answer), loader(rows=4), {"accuracy": 0.5})
+
+
+@pytest.mark.parametrize(
+    "batches",
+    [
+        [],
+        [torch.zeros(2, 4)],
+        [(torch.zeros(2, 4), torch.zeros(2))],
+        [(torch.zeros(2, 4), torch.zeros(2, 1).long())],
+        [(torch.zeros(2, 4), [0, 1])],
+    ],
+    ids=["empty", "no labels", "float labels", "column labels", "list labels"],
+)
+def test_loaders_that_are_no_test_set_are_refused(batches: list[Any]) -> None:
+    """No rows, no labels or labels that are no class numbers are unusable evidence."""
+    with pytest.raises(EvidenceError):
+        model_quality_gate(model(), batches, {"accuracy": 0.5})
+
+
+def test_empty_thresholds_are_refused() -> None:
+    """A gate that demands nothing would pass anything."""
+    with pytest.raises(InputError, match="pass anything"):
+        model_quality_gate(model(), loader(), {})
+
+
+def test_registers_what_passes_once(registry_uri: str, tmp_path: Path) -> None:
+    """The registered bytes are those of the verdict; the same model with the same verdict is the same version."""
+    batches, asked = loader(), model()
+    answers = [
+        register_if_passing(asked, {}, {"accuracy": 0.95}, "signs", test_loader=batches, registry_uri=registry_uri)
+        for _ in range(2)
+    ]
+    assert [(a.version, a.uri, a.created) for a in answers] == [
+        ("1", "models:/signs/1", True),
+        ("1", "models:/signs/1", False),
+    ]
+    registry = MlflowRegistry(registry_uri)
+    version = registry.snapshot("signs").resolve("challenger")
+    assert version is not None
+    folder = Path(registry.download(version, str(tmp_path)))
+    assert payload_digest(folder) == version.digest == answers[0].digest == answers[0].verdict.bindings.model
+    program = torch.export.load(folder / "data" / "model.pt2").module()
+    inputs, labels = batches[0]
+    assert program(inputs).argmax(1).tolist() == labels.tolist()
+    assert asked.training
+
+
+def test_refusal_carries_the_findings(registry_uri: str) -> None:
+    """What does not pass is not registered, and the error says which rule and why."""
+    with pytest.raises(GateRefusal, match="accuracy: fail") as caught:
+        register_if_passing(
+            model(), {}, {"accuracy": 0.95}, "bad", test_loader=loader(wrong=100), registry_uri=registry_uri
+        )
+    assert caught.value.exit_code is Exit.FAILED
+    assert caught.value.verdict.blocking == ("accuracy",)
+    assert MlflowRegistry(registry_uri).snapshot("bad").versions == ()
+
+
+@pytest.mark.parametrize(
+    ("metrics", "outcome"),
+    [
+        ({"accuracy": 0.90}, Outcome.FAIL),
+        ({"accuracy": {"value": 0.96, "n": 100}}, Outcome.INCONCLUSIVE),
+        ({"f1_score": 0.99}, Outcome.MISSING),
+        ({}, Outcome.MISSING),
+    ],
+)
+def test_given_metrics_are_judged(metrics: dict[str, object], outcome: Outcome) -> None:
+    """Bare numbers are points, sample sizes give bounds, and what is not given does not pass."""
+    with pytest.raises(GateRefusal) as caught:
+        register_if_passing(model(), metrics, {"accuracy": 0.95}, "signs", registry_uri="sqlite:///x.db")
+    assert caught.value.verdict.outcome is outcome
+
+
+def test_nan_metric_is_refused() -> None:
+    """NaN is never a number to compare."""
+    with pytest.raises(InputError, match="not a finite number"):
+        register_if_passing(model(), {"accuracy": math.nan}, {"accuracy": 0.95}, "signs")
+
+
+def test_registers_given_metrics_with_an_example(registry_uri: str) -> None:
+    """Without a loader the example comes from the caller; NumPy scalars are numbers."""
+    example = np.zeros((2, 4), dtype="float32")
+    metrics = {"accuracy": np.float32(0.99)}
+    made = register_if_passing(
+        model(), metrics, {"accuracy": 0.95}, "given", input_example=example, registry_uri=registry_uri
+    )
+    assert (made.version, made.created) == ("1", True)
+
+
+@pytest.mark.parametrize("example", [None, np.zeros((1, 4), dtype="float32")], ids=["none", "one row"])
+def test_example_is_asked_for(example: Any) -> None:
+    """Export without an example, or with one row, is refused with what to give."""
+    with pytest.raises(InputError, match="Give"):
+        register_if_passing(model(), {"accuracy": 0.99}, {"accuracy": 0.95}, "signs", input_example=example)
+
+
+def test_registry_must_be_named() -> None:
+    """There is no default registry: MLflow's own depends on the current folder."""
+    with pytest.raises(InputError, match="No registry is given"):
+        register_if_passing(model(), {}, {"accuracy": 0.95}, "signs", test_loader=loader())
