@@ -1,6 +1,7 @@
 """Reaching MLflow: short patience, and every failure one of ours with its cure."""
 
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -98,6 +99,17 @@ def test_a_password_stays_out_of_messages() -> None:
     with pytest.raises(Unreachable) as caught:
         MlflowRegistry(f"http://user:secret@127.0.0.1:{free_port()}")
     assert "secret" not in str(caught.value)
+
+
+def test_trust_is_the_clients(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Certificates are checked unless MLflow's own switch says otherwise; its own bundle is read."""
+    assert mlflow_client._tls().verify_mode is ssl.CERT_REQUIRED
+    monkeypatch.setenv("MLFLOW_TRACKING_SERVER_CERT_PATH", "/absent.pem")
+    with pytest.raises(Unreachable, match="No such file"):
+        MlflowRegistry(f"https://127.0.0.1:{free_port()}")
+    monkeypatch.delenv("MLFLOW_TRACKING_SERVER_CERT_PATH")
+    monkeypatch.setenv("MLFLOW_TRACKING_INSECURE_TLS", "true")
+    assert mlflow_client._tls().verify_mode is ssl.CERT_NONE
 
 
 def test_fresh_sqlite_by_four_processes(tmp_path: Path) -> None:

@@ -1,17 +1,18 @@
 """One way to reach MLflow: explicit address, short patience, every failure mapped to one of ours."""
 
-import base64
 import fcntl
 import json
 import logging
 import os
 import re
+import ssl
 import urllib.error
 import urllib.request
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.client import HTTPException
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -39,9 +40,14 @@ CODES: dict[str, type[OutsideError]] = {
     "INTERNAL_ERROR": Unreachable,
     "TEMPORARILY_UNAVAILABLE": Unreachable,
 }
-STATUS_CURES = {
-    401: "Set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD in the step's env.",
-    403: "If it says 'Invalid Host header', start the server with --allowed-hosts; else ask for the EDIT permission.",
+CURES = {
+    "UNAUTHENTICATED": "Set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD in the step's env.",
+    "PERMISSION_DENIED": "If it says 'Invalid Host header', start the server with --allowed-hosts; "
+    "else ask for the EDIT permission.",
+    "INTERNAL_ERROR": "Check that the server runs and is reachable from here.",
+    "TEMPORARILY_UNAVAILABLE": "Check that the server runs and is reachable from here.",
+    "BAD_REQUEST": "Check credentials, permissions and names.",
+    "INVALID_PARAMETER_VALUE": "Check credentials, permissions and names.",
 }
 
 
@@ -97,17 +103,10 @@ def mapped(uri: str) -> Iterator[None]:
             f"The registry client is not installed: {problem}.", cure="Install ml-cicd with its `registry` extra."
         ) from problem
     except Exception as problem:
-        code = getattr(problem, "error_code", "")
-        kind = CODES.get(str(code), OutsideError)
-        text = re.sub(r"\s+", " ", str(problem))[:400]
-        raise kind(f"The registry {redacted(uri)} failed: {text}", cure=_cure(kind)) from problem
-
-
-def _cure(kind: type[OutsideError]) -> str:
-    return {
-        Unreachable: "Check that the server runs and is reachable from here.",
-        Refused: "Check credentials, permissions and the server's allowed hosts.",
-    }.get(kind, "")
+        code = str(getattr(problem, "error_code", ""))
+        kind = CODES.get(code, OutsideError)
+        text = redacted(re.sub(r"\s+", " ", str(problem)))[:400]
+        raise kind(f"The registry {redacted(uri)} failed: {text}", cure=CURES.get(code, "")) from problem
 
 
 def redacted(uri: str) -> str:
@@ -119,15 +118,15 @@ def _preflight(uri: str) -> None:
     """Ask one small question with a short patience: the client alone would hang for minutes."""
     url = uri.rstrip("/") + "/api/2.0/mlflow/registered-models/search?max_results=1"
     request = urllib.request.Request(_without_user(url))  # noqa: S310  # http(s) only, checked
-    for name, value in _credentials(uri).items():
-        request.add_header(name, value)
     try:
-        with urllib.request.urlopen(request, timeout=PREFLIGHT_SECONDS) as answer:  # noqa: S310  # http(s) only, checked
+        with urllib.request.urlopen(request, timeout=PREFLIGHT_SECONDS, context=_tls()) as answer:  # noqa: S310  # http(s) only, checked
             json.loads(answer.read(2**20))
     except urllib.error.HTTPError as problem:
+        if problem.code in {401, 403}:
+            return  # somebody is there; the client knows more ways to sign in, and does not repeat these
         text = problem.read(300).decode(errors="replace")
         kind = Refused if 400 <= problem.code < 500 else Unreachable
-        cure = STATUS_CURES.get(problem.code, "Check the address and the server's log.")
+        cure = "Check the address and the server's log."
         raise kind(f"The registry {redacted(uri)} answers {problem.code}: {text}", cure=cure) from problem
     except (OSError, HTTPException, ValueError) as problem:
         raise Unreachable(
@@ -136,14 +135,20 @@ def _preflight(uri: str) -> None:
         ) from problem
 
 
-def _credentials(uri: str) -> dict[str, str]:
-    parts = urlsplit(uri)
-    user = parts.username or os.environ.get("MLFLOW_TRACKING_USERNAME", "")
-    password = parts.password or os.environ.get("MLFLOW_TRACKING_PASSWORD", "")
-    if user:
-        return {"Authorization": "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()}
-    token = os.environ.get("MLFLOW_TRACKING_TOKEN", "")
-    return {"Authorization": f"Bearer {token}"} if token else {}
+def _tls() -> ssl.SSLContext:
+    """Trust what MLflow's client trusts: its own variables, else the system's and certifi's authorities."""
+    bundle = os.environ.get("MLFLOW_TRACKING_SERVER_CERT_PATH") or os.environ.get("REQUESTS_CA_BUNDLE")
+    context = ssl.create_default_context(cafile=bundle or None)
+    if not bundle:
+        with suppress(ImportError):
+            context.load_verify_locations(cafile=import_module("certifi").where())
+    client = os.environ.get("MLFLOW_TRACKING_CLIENT_CERT_PATH")
+    if client:
+        context.load_cert_chain(client)
+    if os.environ.get("MLFLOW_TRACKING_INSECURE_TLS", "").lower() == "true":
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
 
 
 def _without_user(url: str) -> str:

@@ -15,6 +15,7 @@ from ml_cicd.domain.operation import RegisterVersion
 from ml_cicd.errors import Conflict, InputError, IntegrityError, NotFound, Refused
 
 EXPERIMENT = "ml-cicd"
+TAG_SUPERSEDED = "mlcicd.superseded_by"
 PAGE = 1000
 MOST_PAGES = 100
 NAME = re.compile(r"^[^/:'\"`\\]{1,200}$")
@@ -58,9 +59,8 @@ class MlflowRegistry:
             if not found:
                 created = self._create(wanted)
                 found = self._with_key(wanted)
-                for ghost in found[1:]:
-                    if str(ghost.version) == str(created):
-                        self._client.delete_model_version(wanted.name, str(ghost.version))
+                if any(str(ghost.version) == created for ghost in found[1:]):
+                    self._give_way(wanted.name, created, to=str(found[0].version))
         if not found:
             raise Conflict(f"A version of {wanted.name} went away while it was registered.", cure="Register again.")
         version = _version(found[0])
@@ -109,6 +109,13 @@ class MlflowRegistry:
         )
         return str(made.version)
 
+    def _give_way(self, name: str, ghost: str, *, to: str) -> None:
+        """Remove the version that lost a race, or say that it lost: to delete needs more rights than to register."""
+        try:
+            self._client.delete_model_version(name, ghost)
+        except Exception:  # noqa: BLE001  # the canonical version is the lowest either way
+            self._client.set_model_version_tag(name, ghost, TAG_SUPERSEDED, to)
+
     def _experiment(self) -> str:
         """Return our experiment; a sqlite registry keeps its files beside the database, not in the current folder."""
         for _ in range(2):
@@ -139,14 +146,24 @@ def check_name(name: str) -> None:
 
 
 def ensure_model(client: Any, name: str) -> None:  # noqa: ANN401
-    """Create a registered model unless it is there."""
+    """Create a registered model unless it is there; whoever may only edit is not asked to create."""
+    if _there(client, name):
+        return
     try:
         client.create_registered_model(name)
-    except Exception as problem:
-        if getattr(problem, "error_code", "") not in {"RESOURCE_ALREADY_EXISTS", "ALREADY_EXISTS", "BAD_REQUEST"}:
+    except Exception:
+        if not _there(client, name):  # else another run was faster
             raise
-        if getattr(problem, "error_code", "") == "BAD_REQUEST":  # a lost insert race on some stores
-            client.get_registered_model(name)
+
+
+def _there(client: Any, name: str) -> bool:  # noqa: ANN401
+    try:
+        client.get_registered_model(name)
+    except Exception as problem:
+        if getattr(problem, "error_code", "") == "RESOURCE_DOES_NOT_EXIST":
+            return False
+        raise
+    return True
 
 
 def search(client: Any, query: str) -> list[Any]:  # noqa: ANN401
