@@ -16,15 +16,23 @@ from ml_cicd.errors import InputError
 from ml_cicd.parse import suggest
 
 ENVIRONMENT_PREFIX = "ML_CICD_"
+LONGEST_PATH, LONGEST_PART = 4000, 255
 
 
-def option(description: str, *, default: str | bool = "", choices: tuple[str, ...] = (), required: bool = False) -> Any:  # noqa: ANN401  # a dataclass field has the type of the field it stands for
+def option(
+    description: str,
+    *,
+    default: str | bool = "",
+    choices: tuple[str, ...] = (),
+    required: bool = False,
+    path: bool = False,
+) -> Any:  # noqa: ANN401  # a dataclass field has the type of the field it stands for
     """Declare one input.
 
     `default` is what an absent or empty text means; `choices` are the only allowed texts;
-    `required` refuses the empty text.
+    `required` refuses the empty text; `path` refuses what no file system could hold.
     """
-    metadata = {"description": description, "choices": choices, "required": required}
+    metadata = {"description": description, "choices": choices, "required": required, "path": path}
     return field(default=default, metadata=metadata)
 
 
@@ -32,9 +40,11 @@ def option(description: str, *, default: str | bool = "", choices: tuple[str, ..
 class CommonInputs:
     """Inputs that every command and every action has (`python` belongs to the actions alone)."""
 
-    config: str = option("Configuration file; absent is fine where the inputs say enough.", default="ml-cicd.yml")
-    working_directory: str = option("Folder that relative paths start from.", default=".")
-    report_dir: str = option("Folder for report.json and summary.md; empty for .ml-cicd/<command>/.")
+    config: str = option(
+        "Configuration file; absent is fine where the inputs say enough.", default="ml-cicd.yml", path=True
+    )
+    working_directory: str = option("Folder that relative paths start from.", default=".", path=True)
+    report_dir: str = option("Folder for report.json and summary.md; empty for .ml-cicd/<command>/.", path=True)
     dry_run: bool = option("Say what would be done, and do none of it.", default=False)
 
 
@@ -47,6 +57,7 @@ class Option:
     default: str | bool
     choices: tuple[str, ...]
     required: bool
+    path: bool
 
     @property
     def kebab(self) -> str:
@@ -105,6 +116,17 @@ def _value(option_: Option, text: str) -> str | bool:
         if text not in {"true", "false"}:
             raise InputError(f"Input {option_.kebab!r} is {text!r}.", cure="Write true or false.")
         return text == "true"
+    if option_.path and (
+        len(text) > LONGEST_PATH or any(len(part.encode()) > LONGEST_PART for part in text.split("/"))
+    ):
+        raise InputError(
+            f"Input {option_.kebab!r} has {len(text)} characters.", cure="That is no path; check the workflow."
+        )
     if option_.choices and text not in option_.choices:
         raise InputError(f"Input {option_.kebab!r} is {text!r}.", cure=suggest(text, option_.choices))
     return text
+
+
+def _impossible_path(text: str) -> bool:
+    parts = text.split("/")
+    return len(text) > LONGEST_PATH or "\0" in text or any(len(part.encode()) > LONGEST_PART for part in parts)

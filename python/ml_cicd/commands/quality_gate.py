@@ -46,11 +46,11 @@ HEADLINES: dict[Outcome, str] = {
 class Inputs(CommonInputs):
     """Inputs of `quality-gate`."""
 
-    predictions: str = option("Prediction table of the candidate: parquet, csv or jsonl.")
-    metrics: str = option("Metrics file (JSON), instead of predictions.")
+    predictions: str = option("Prediction table of the candidate: parquet, csv or jsonl.", path=True)
+    metrics: str = option("Metrics file (JSON), instead of predictions.", path=True)
     thresholds: str = option("Thresholds as YAML text, e.g. 'accuracy: 0.95'; replaces the configuration's.")
-    champion: str = option("Prediction table of the champion on the same rows.")
-    model: str = option("Folder or file of the model; the verdict is bound to its digest.")
+    champion: str = option("Prediction table of the champion on the same rows.", path=True)
+    model: str = option("Folder or file of the model; the verdict is bound to its digest.", path=True)
     when_inconclusive: str = option("What inconclusive means: fail or warn.", choices=("fail", "warn"))
     when_no_champion: str = option(
         "What a missing champion means: fail, or first_release for a first model.", choices=("fail", "first_release")

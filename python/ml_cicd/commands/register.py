@@ -1,5 +1,6 @@
 """Register a model that passed the gate: its bytes, its verdict and its alias, once."""
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -35,9 +36,9 @@ class Inputs(CommonInputs):
     """Inputs of `register`."""
 
     model_name: str = option("Registered model; empty for the configuration's.")
-    model: str = option("Folder of the model, as mlflow.pytorch saves it.", required=True)
+    model: str = option("Folder of the model, as mlflow.pytorch saves it.", required=True, path=True)
     gate_report: str = option(
-        "Report of the quality gate that judged this model.", default=".ml-cicd/quality-gate/report.json"
+        "Report of the quality gate that judged this model.", default=".ml-cicd/quality-gate/report.json", path=True
     )
     registry_uri: str = option("Registry; empty for the configuration's.")
     alias: str = option("Alias that the version gets.", default=CHALLENGER)
@@ -85,7 +86,7 @@ def _again(inputs: Inputs) -> str:
         "registry-uri": inputs.registry_uri,
         "alias": inputs.alias,
     }
-    return "ml-cicd register " + " ".join(f"--{name} '{value}'" for name, value in given.items() if value)
+    return shlex.join(["ml-cicd", "register", *(f"--{name}={value}" for name, value in given.items() if value)])
 
 
 def _dry_run(operations: tuple[Operation, ...], candidate: Candidate, key: str, snapshot: RegistrySnapshot) -> Report:

@@ -1,4 +1,4 @@
-"""A report as GitHub Markdown. All that comes from outside is escaped: a metric's name cannot write HTML or mention people."""
+"""A report as GitHub Markdown, with all that comes from outside escaped: no HTML, no mention, no link."""
 
 import re
 from collections.abc import Sequence

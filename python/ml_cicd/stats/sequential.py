@@ -123,7 +123,7 @@ def _boost(null: list[tuple[int, float]], gains: dict[int, float], room: float) 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MarginTest:
-    """One-sided test of H0: candidate's failure rate - champion's >= `margin` (absolute). Rejected: promotion may follow.
+    """One-sided test of H0: candidate's failure rate - champion's >= `margin` (absolute).
 
     `alpha` is the false-promotion rate. Alternatives: the pooled rate plus 0 or 0.3 margins, weighted 0.7 and 0.3.
     """
