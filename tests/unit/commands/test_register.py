@@ -109,4 +109,4 @@ def test_half_done_says_what_is_left(world: WorldWithFakeRegistry) -> None:
     report = run(INPUTS, world)
     assert report.exit_code is Exit.PARTLY
     assert report.outputs["version"] == "1"
-    assert "ml-cicd register --model-name 'digits'" in report.cure
+    assert "ml-cicd register --model-name=digits" in report.cure
