@@ -1,0 +1,258 @@
+"""What must agree across actions, workflows, templates and the commands' declarations."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ml_cicd.commands.table import load as load_command
+from ml_cicd.spec import COMMON_OUTPUTS, options_of
+from tests.actions.expressions import condition
+from tests.workflows.documents import (
+    ACTIONS,
+    EXPRESSION,
+    INIT_WORKFLOWS,
+    PIPELINE,
+    ROOT,
+    SELF_FILE,
+    TEMPLATES,
+    WORKFLOWS,
+    jobs,
+    label,
+    load,
+    references,
+    steps,
+    texts,
+    users,
+)
+
+ALL = [*ACTIONS, *WORKFLOWS, *TEMPLATES, *INIT_WORKFLOWS]
+CALLED = [path for path in WORKFLOWS if path.name.startswith("ml-")]
+COPIED = [*TEMPLATES, *INIT_WORKFLOWS]
+PINNED = re.compile(r"^actions/[a-z-]+@[0-9a-f]{40}$")
+VERSION_COMMENT = re.compile(r"uses: actions/[a-z-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$")
+COMMAND_ACTIONS = {path: path.parent.name for path in ACTIONS[1:]}
+EXEC_LINE = re.compile(r'^exec "\$ML_CICD_(TOOL_)?PYTHON" -I [^\n;&|`$<>]*("\$GITHUB_ACTION_PATH[\w./]*")?[\w .-]*\n?$')
+STABLE_INPUTS = {
+    "quality-gate": "predictions metrics thresholds champion model when-inconclusive when-no-champion",
+    "register": "model-name model gate-report registry-uri alias",
+    "canary": "candidate target mode deadline-minutes registry-uri",
+    "rollback": "target to reason registry-uri",
+}
+STABLE_OUTPUTS = {
+    "quality-gate": "verdict passed blocking model-digest",
+    "register": "version model-uri digest created",
+    "canary": "decision share rolled-back reason",
+    "rollback": "rolled-back from-version to-version verified",
+}
+COMMON_INPUT_NAMES = {"config", "working-directory", "report-dir", "dry-run", "python"}
+
+
+@pytest.mark.parametrize("path", ALL, ids=label)
+def test_no_expression_in_a_script(path: Path) -> None:
+    """No `run:` holds ${{ }}: values reach a shell through the environment alone."""
+    assert [step["run"] for step in steps(load(path)) if EXPRESSION.search(str(step.get("run", "")))] == []
+
+
+@pytest.mark.parametrize("path", ALL, ids=label)
+def test_everything_used_is_pinned_or_ours(path: Path) -> None:
+    """Each `uses:` is an action of GitHub's by commit hash, or a path of this repository that exists."""
+    for part in users(load(path)):
+        used = part["uses"]
+        ours = SELF_FILE.match(used)
+        if used.startswith("$/"):
+            assert "@" not in used
+            assert (ROOT / used[2:] / "action.yml").is_file() or (ROOT / used[2:]).is_file(), used
+        elif ours and path in COPIED:
+            place = ROOT / (ours["path"] or "")
+            assert place.is_file() or (place / "action.yml").is_file(), used
+        else:
+            assert PINNED.match(used), used
+
+
+@pytest.mark.parametrize("path", ALL, ids=label)
+def test_every_pin_names_its_version(path: Path) -> None:
+    """Behind each commit hash stands the version that it is."""
+    pins = [
+        line.strip().removeprefix("- ") for line in path.read_text("utf-8").splitlines() if "uses: actions/" in line
+    ]
+    assert [pin for pin in pins if not VERSION_COMMENT.match(pin)] == []
+
+
+@pytest.mark.parametrize("path", [*ACTIONS, *CALLED], ids=label)
+def test_every_input_named_is_declared_and_used(path: Path) -> None:
+    """Inputs in expressions are declared, and none is declared for nothing."""
+    document = load(path)
+    declared = document["on"]["workflow_call"]["inputs"] if path in CALLED else document["inputs"]
+    assert references(document, r"\binputs\.([\w-]+)") == set(declared)
+
+
+@pytest.mark.parametrize("path", ACTIONS, ids=label)
+def test_every_step_named_in_an_action_is_there(path: Path) -> None:
+    """`steps.x` names one of the action's three steps, in their order."""
+    document = load(path)
+    assert [step["id"] for step in steps(document)] == ["python", "tool", "run"]
+    assert references(document, r"\bsteps\.([\w-]+)") <= {"python", "tool", "run"}
+
+
+@pytest.mark.parametrize("path", ACTIONS, ids=label)
+def test_scripts_of_actions_hand_over_the_process(path: Path) -> None:
+    """Each script is one `exec` line with `-I`, so that a cancel reaches Python and the workspace does not."""
+    scripts = [step["run"] for step in steps(load(path)) if "run" in step]
+    assert len(scripts) == 2
+    for script in scripts:
+        assert EXEC_LINE.match(script), script
+
+
+@pytest.mark.parametrize(("path", "command"), COMMAND_ACTIONS.items(), ids=COMMAND_ACTIONS.values())
+def test_actions_say_what_their_commands_declare(path: Path, command: str) -> None:
+    """Inputs, outputs and environment lines of an action are its command's, no more and no fewer."""
+    document = load(path)
+    options = options_of(load_command(command).Inputs)
+    assert set(document["inputs"]) == {o.kebab for o in options} | {"python"}
+    assert set(document["outputs"]) == {*load_command(command).OUTPUTS, *COMMON_OUTPUTS}
+    environment = list(steps(document))[2]["env"]
+    wanted = {o.variable: f"${{{{ inputs.{o.kebab} }}}}" for o in options}
+    assert wanted.items() <= environment.items()
+    assert set(environment) - set(wanted) == {"PYTHONUTF8", "ML_CICD_TOOL_PYTHON"}
+    for name, facts in document["outputs"].items():
+        assert facts["value"] == f"${{{{ steps.run.outputs.{name} }}}}"
+
+
+@pytest.mark.parametrize("command", STABLE_INPUTS)
+def test_names_that_others_write_are_stable(command: str) -> None:
+    """The inputs and outputs that users have written into their workflows stay."""
+    document = load(ROOT / "actions" / command / "action.yml")
+    assert set(STABLE_INPUTS[command].split()) | COMMON_INPUT_NAMES == set(document["inputs"])
+    assert set(STABLE_OUTPUTS[command].split()) | {"report", "summary"} == set(document["outputs"])
+
+
+def test_names_of_the_root_action_are_stable() -> None:
+    """The front door takes a command and its arguments, and hands on version, path and exit code."""
+    document = load(ROOT / "action.yml")
+    assert set(document["inputs"]) == {"command", "args", "python"}
+    assert set(document["outputs"]) == {"version", "cli", "exit-code"}
+
+
+@pytest.mark.parametrize("path", [*WORKFLOWS, *COPIED], ids=label)
+def test_what_a_workflow_hands_to_ours_exists(path: Path) -> None:
+    """Every `with:` names an input of the action or workflow it calls, and gives each required one."""
+    for part in users(load(path)):
+        ours = SELF_FILE.match(part["uses"])
+        if not (part["uses"].startswith("$/") or ours):
+            continue
+        place = ROOT / ((ours["path"] or "") if ours else part["uses"][2:])
+        document = load(place if place.is_file() else place / "action.yml")
+        declared = document["on"]["workflow_call"]["inputs"] if place.is_file() else document["inputs"]
+        given = set(part.get("with", {}))
+        assert given <= set(declared), part["uses"]
+        assert {name for name, facts in declared.items() if facts["required"]} <= given, part["uses"]
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=label)
+def test_jobs_are_bounded_and_modest(path: Path) -> None:
+    """Nothing is granted at the top, each job says what it may do and ends by itself; no checkout leaves a token."""
+    document = load(path)
+    assert document["permissions"] == {}
+    for job in jobs(document).values():
+        assert job["permissions"] == {"contents": "read"}
+        assert 0 < job["timeout-minutes"] <= 350
+        for step in job["steps"]:
+            if step.get("uses", "").startswith("actions/checkout@"):
+                assert step["with"]["persist-credentials"] is False
+
+
+@pytest.mark.parametrize("path", CALLED, ids=label)
+def test_called_workflows_name_real_jobs_and_steps(path: Path) -> None:
+    """Outputs, `needs` and `steps` of a called workflow point at what is there."""
+    document = load(path)
+    found = jobs(document)
+    for name, job in found.items():
+        needed = [job["needs"]] if isinstance(job.get("needs"), str) else job.get("needs", [])
+        assert set(needed) <= set(found)
+        inside = {"jobs": {name: job}}
+        assert references(inside, r"\bneeds\.([\w-]+)") <= set(needed)
+        assert references(inside, r"\bsteps\.([\w-]+)") <= {step["id"] for step in job["steps"] if "id" in step}
+    for facts in document["on"]["workflow_call"]["outputs"].values():
+        match = re.fullmatch(r"\$\{\{ jobs\.([\w-]+)\.outputs\.([\w-]+) \}\}", facts["value"])
+        assert match
+        assert match[2] in found[match[1]]["outputs"]
+
+
+def test_secrets_of_the_pipeline_are_declared() -> None:
+    """Each secret that the pipeline reads is one that it declares, and the gate reads none."""
+    document = load(PIPELINE)
+    declared = set(document["on"]["workflow_call"]["secrets"])
+    assert references(document, r"\bsecrets\.([\w-]+)") == declared
+    assert references({"jobs": {"gate": jobs(document)["gate"]}}, r"\bsecrets\.([\w-]+)") == set()
+
+
+def test_every_stage_of_the_pipeline_has_a_switch() -> None:
+    """Each job but the safety net starts only when the input of its name says so."""
+    document = load(PIPELINE)
+    for name, job in jobs(document).items():
+        if name != "safety-net":
+            assert document["on"]["workflow_call"]["inputs"][name]["type"] == "boolean"
+            assert f"inputs.{name}" in job["if"]
+
+
+def _condition(job: str) -> str:
+    return str(jobs(load(PIPELINE))[job]["if"])
+
+
+@pytest.mark.parametrize(
+    ("result", "rolled_back", "wanted"),
+    [
+        ("success", "", False),
+        ("skipped", "", False),
+        ("failure", "true", False),
+        ("failure", "false", True),
+        ("failure", "", True),
+        ("cancelled", "", True),
+        ("cancelled", "true", False),
+    ],
+)
+def test_the_safety_net_runs_when_traffic_may_be_left(result: str, rolled_back: str, wanted: bool) -> None:
+    """It runs after a failed, lost or cancelled canary, unless that one has taken the traffic back itself."""
+    contexts: dict[str, Any] = {
+        "needs": {"canary": {"result": result, "outputs": {"rolled-back": rolled_back}}},
+        "github": {},
+    }
+    assert condition(_condition("safety-net"), contexts) is wanted
+
+
+@pytest.mark.parametrize(("job", "before"), [("gate", "train"), ("register", "gate"), ("canary", "register")])
+@pytest.mark.parametrize("result", ["success", "failure", "cancelled", "skipped"])
+def test_a_stage_follows_only_success(job: str, before: str, result: str) -> None:
+    """Gate, register and canary start only when the stage before them ended well, not when it was skipped."""
+    contexts: dict[str, Any] = {"inputs": {job: True}, "needs": {before: {"result": result}}, "github": {}}
+    assert condition(_condition(job), contexts) is (result == "success")
+    contexts["inputs"][job] = False
+    assert not condition(_condition(job), contexts)
+
+
+@pytest.mark.parametrize("path", TEMPLATES, ids=label)
+def test_templates_carry_their_properties(path: Path) -> None:
+    """GitHub's chooser gets a name, a description, an icon and a category that it knows."""
+    found = json.loads(path.with_name(f"{path.stem}.properties.json").read_text("utf-8"))
+    assert set(found) <= {"name", "description", "iconName", "categories", "filePatterns", "creator"}
+    assert found["name"] == load(path)["name"]
+    assert 20 < len(found["description"]) <= 160
+    assert re.fullmatch(r"octicon [a-z-]+", found["iconName"])
+    assert found["categories"][0] in {"deployment", "continuous-integration", "automation", "code-scanning"}
+    for pattern in found.get("filePatterns", []):
+        re.compile(pattern)
+
+
+def test_every_properties_file_has_its_template() -> None:
+    """No template was removed without its properties."""
+    assert {p.name.split(".")[0] for p in (ROOT / "workflows-templates").iterdir()} == {p.stem for p in TEMPLATES}
+
+
+@pytest.mark.parametrize("path", COPIED, ids=label)
+def test_files_to_copy_follow_the_major_tag(path: Path) -> None:
+    """What users copy refers to this repository by its major tag, and inherits no secrets."""
+    assert any("OWNER/ml-cicd/" in part["uses"] and part["uses"].endswith("@v1") for part in users(load(path)))
+    assert "inherit" not in list(texts(load(path)))
