@@ -9,6 +9,7 @@ from pathlib import Path
 from ml_cicd import __version__
 from ml_cicd.commands.table import load
 from ml_cicd.errors import Exit, InputError
+from ml_cicd.github.commands import Annotation, command_lines, fence
 from ml_cicd.github.outputs import write_outputs
 
 COMMAND, ARGUMENTS = "ML_CICD_COMMAND", "ML_CICD_ARGS"
@@ -48,8 +49,13 @@ def run_command(script: Path, command: str, environ: Mapping[str, str]) -> int:
     try:
         load(command)
     except InputError as problem:
-        print(f"::error title=ml-cicd::{problem}".replace("\n", " "))
+        print(*command_lines([Annotation(kind="error", title="ml-cicd", message=str(problem))]), sep="\n")
         return int(problem.exit_code)
     arguments = [line for line in environ.get(ARGUMENTS, "").splitlines() if line]
     own = {name: value for name, value in os.environ.items() if not name.startswith("ML_CICD_")}
-    return subprocess.run([str(script), command, *arguments], env=own, check=False).returncode
+    start, end = fence()
+    print(start, flush=True)
+    try:
+        return subprocess.run([str(script), command, *arguments], env=own, check=False).returncode
+    finally:
+        print(end, flush=True)

@@ -10,7 +10,7 @@ from ml_cicd.command_line import Request
 from ml_cicd.domain.report import Report
 from ml_cicd.domain.verdict import Outcome
 from ml_cicd.errors import Exit
-from ml_cicd.github.commands import Annotation, command_lines
+from ml_cicd.github.commands import Annotation, command_lines, fenced
 from ml_cicd.github.outputs import write_outputs
 from ml_cicd.github.summary import append_summary
 from ml_cicd.render.json_v1 import to_json
@@ -35,7 +35,8 @@ def publish(report: Report, request: Request, *, report_dir: str, environ: Mappi
         outputs |= dict.fromkeys(paths, "")
     if request.as_action:
         _tell_runner(report, outputs, summary, environ)
-    print(text if request.as_json else to_terminal(report, colour=_colour(environ), width=_width()), end="", flush=True)
+    shown = text if request.as_json else to_terminal(report, colour=_colour(environ), width=_width())
+    print(fenced(shown) if request.as_action else shown, end="", flush=True)
     return code
 
 

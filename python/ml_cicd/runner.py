@@ -14,6 +14,7 @@ from ml_cicd.command_line import Request, read_arguments
 from ml_cicd.commands.table import CommandModule, load
 from ml_cicd.domain.report import Report
 from ml_cicd.errors import Exit, InputError, MlCicdError
+from ml_cicd.github.commands import harmless
 from ml_cicd.ports import World
 from ml_cicd.publish import publish
 from ml_cicd.spec import CommonInputs, read_inputs
@@ -53,7 +54,8 @@ def _run(request: Request, process: Process) -> tuple[Report, CommonInputs]:
     except KeyboardInterrupt:
         return interrupted(request.command, outputs), inputs
     except Exception:  # noqa: BLE001  # anything else is a bug, and the report must still say so
-        traceback.print_exc()
+        for line in traceback.format_exc().splitlines():
+            print(f"| {line}".replace("##[", "## ["), file=sys.stderr)
         return bug(request.command, outputs), inputs
 
 
@@ -84,7 +86,7 @@ def bug(command: str, outputs: Mapping[str, str]) -> Report:
 
 def say(line: str) -> None:
     """Print one progress line at once, apart from the result on standard output."""
-    print(line, file=sys.stderr, flush=True)
+    print(harmless(line), file=sys.stderr, flush=True)
 
 
 def _enter(folder: str) -> None:

@@ -5,6 +5,7 @@ Each step gets fresh command files and a clean environment without INPUT_*; `run
 """
 
 import os
+import re
 import signal
 import subprocess
 import tempfile
@@ -34,8 +35,8 @@ class ActionResult:
     path: list[str] = field(default_factory=list)
 
     def annotations(self, kind: str) -> list[str]:
-        """Return the annotation lines of a kind."""
-        return [line for line in self.log.splitlines() if line.startswith(f"::{kind} ")]
+        """Return the commands of a kind that the runner obeys."""
+        return [line for line in obeyed(self.log) if re.match(rf"::{kind}(?: |::)", line)]
 
 
 @dataclass(kw_only=True)
@@ -140,6 +141,22 @@ def _bash(script: Path, env: Mapping[str, str], cwd: str, interrupt_after: float
             process.kill()
         output.seek(0)
         return code, output.read().decode(errors="replace")
+
+
+def obeyed(log: str) -> list[str]:
+    """Return the workflow commands of a log, as the runner finds them: none between stop-commands and its word."""
+    found, word = [], ""
+    for line in map(str.strip, log.splitlines()):
+        stop = re.fullmatch(r"::stop-commands::(.+)", line)
+        if word:
+            word = "" if line == f"::{word}::" else word
+        elif stop:
+            word = stop[1]
+        elif re.match(r"::[\w-]+(?: [^:]*)?::", line):
+            found.append(line)
+        elif "##[" in line:
+            found.append(line[line.index("##[") :])
+    return found
 
 
 def parse_outputs(text: str) -> dict[str, str]:

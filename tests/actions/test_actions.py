@@ -1,19 +1,22 @@
 """Every real action.yml, run for real: good, bad and hostile inputs."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
+from tests.actions.composite_runner import obeyed
 from tests.actions.conftest import Act
 
+FORGED = re.compile(r"(::\w+( file=x)?::|##\[error\])forged")
 HOSTILE = [
     "'; touch pwned; '",
     '"; touch pwned; "',
     "$(touch pwned)",
     "`touch pwned`",
     "${{ secrets.TOKEN }}",
-    "a\nb::error::forged\nverdict=pass\n",
+    "a\n::error::forged\nverdict=pass\n  ::warning file=x::forged\n##[error]forged\n",
     "x" * 100_000,
     "../../../etc/passwd",
     "\u202egnp.exe",
@@ -71,7 +74,7 @@ def test_gate_treats_hostile_text_as_data(act: Act, tmp_path: Path, name: str, t
     assert result.exit_code in {2, 3, 10, 11}, result.log[-2000:]
     assert result.outputs["passed"] == "false"
     assert not (tmp_path / "pwned").exists()
-    assert not any(line.startswith("::error::forged") for line in result.log.splitlines())
+    assert not [line for line in obeyed(result.log) if FORGED.match(line)]
 
 
 @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
@@ -91,6 +94,7 @@ def test_other_actions_treat_hostile_text_as_data(act: Act, tmp_path: Path, acti
     result = act(action, {**inputs, name: text})
     assert result.exit_code in {2, 3, 4}, result.log[-2000:]
     assert not (tmp_path / "pwned").exists()
+    assert not [line for line in obeyed(result.log) if FORGED.match(line)]
     assert result.outputs.get("rolled-back", "false") == "false"
     assert Path(result.outputs["report"]).is_file()
 
@@ -151,3 +155,11 @@ def test_root_action_refuses_unknown_commands(act: Act) -> None:
     result = act("", {"command": "quality-gat"})
     assert result.exit_code == 2
     assert "quality-gate" in result.log
+
+
+def test_root_action_fences_what_its_command_prints(act: Act) -> None:
+    """A command's own output cannot forge annotations through the front door."""
+    text = "::error::forged"
+    result = act("", {"command": "quality-gate", "args": f"--predictions\n{text}\n--thresholds\naccuracy: 0.9"})
+    assert result.exit_code != 0
+    assert not [line for line in obeyed(result.log) if FORGED.match(line)]

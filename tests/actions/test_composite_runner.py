@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.actions.composite_runner import parse_outputs
+from tests.actions.composite_runner import obeyed, parse_outputs
 from tests.actions.expressions import evaluate, interpolate, truthy
 
 CONTEXTS: dict[str, Any] = {
@@ -51,3 +51,11 @@ def test_outputs_are_parsed_by_the_runners_rules() -> None:
     """name=value and heredocs, in any order, values with = and <<."""
     text = "a=1=2\nb<<EOF_x\nline 1\nc=forged\nEOF_x\nd=x<<y\n"
     assert parse_outputs(text) == {"a": "1=2", "b": "line 1\nc=forged", "d": "x<<y"}
+
+
+def test_commands_are_obeyed_by_the_runners_rules() -> None:
+    """A command may be indented; between stop-commands and its word there is none; the old syntax counts too."""
+    log = (
+        "::error::a\n  ::warning file=x::b\n::stop-commands::w\n::error::c\n##[error]d\n::v::\n::w::\ntext ##[error]e\n"
+    )
+    assert obeyed(log) == ["::error::a", "::warning file=x::b", "##[error]e"]

@@ -1,5 +1,6 @@
-"""Workflow commands: annotations on standard output."""
+"""Workflow commands: annotations on standard output, and text that must not be taken for one."""
 
+import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -28,6 +29,24 @@ def command_lines(annotations: Iterable[Annotation]) -> list[str]:
         if rest > 0:
             lines.append(_line(Annotation(kind=kind, title="ml-cicd", message=f"and {rest} more; see the summary")))
     return lines
+
+
+def fenced(text: str) -> str:
+    """Return text for standard output in which the runner obeys nothing: only a word nobody can guess ends that."""
+    start, end = fence()
+    return f"{start}\n{text.rstrip()}\n{end}\n"
+
+
+def fence() -> tuple[str, str]:
+    """Return the lines that make the runner stop obeying commands, and obey them again."""
+    word = uuid.uuid4().hex
+    return f"::stop-commands::{word}", f"::{word}::"
+
+
+def harmless(text: str) -> str:
+    """Return text as one line that is no command, in the old syntax (`##[`) neither."""
+    line = " ".join(text.split()).replace("##[", "## [")
+    return f"| {line}" if line.startswith("::") else line
 
 
 def escape_data(text: str) -> str:
