@@ -1,0 +1,164 @@
+"""What only a real HAProxy can show."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from ml_cicd.adapters.haproxy import HaproxyRouter
+from ml_cicd.adapters.haproxy_socket import set_map_value
+from ml_cicd.domain.config import RouterConfig
+from ml_cicd.errors import CorruptState, InputError, NotFound, OutsideError
+from tests.adapters.haproxy_process import SLOTS, Proxy, running_haproxy, start_haproxy
+from tests.adapters.test_router_contract import STATE
+
+
+@pytest.fixture
+def proxy() -> Iterator[Proxy]:
+    """A running HAProxy."""
+    with running_haproxy() as found:
+        yield found
+
+
+def give(proxy: Proxy, threshold: int, *, lease: float) -> None:
+    """Write a share with a lease of some seconds."""
+    router = proxy.router()
+    view = router.read()
+    split = replace(view.split, threshold=threshold, lease=int(view.now + lease), seq=view.split.seq + 1)
+    router.write(split, STATE, expect_seq=view.split.seq)
+
+
+def test_the_split_is_what_was_written(proxy: Proxy) -> None:
+    """Half the requests go to the candidate, within five standard deviations."""
+    give(proxy, 5000, lease=60)
+    served = proxy.served_by(400)
+    assert 150 < served["green"] < 250
+
+
+def test_a_user_stays_where_he_is(proxy: Proxy) -> None:
+    """Requests with the same x-user header all reach the same slot."""
+    give(proxy, 5000, lease=60)
+    for user in ("ada", "grace", "alan", "edsger"):
+        assert len(proxy.served_by(5, user=user)) == 1
+
+
+def test_the_router_takes_traffic_back_when_nobody_renews(proxy: Proxy) -> None:
+    """Dead-man switch: after the lease everything is the champion's, with no process of ours alive."""
+    give(proxy, 10_000, lease=2)
+    assert proxy.served_by(20)["green"] == 20
+    end = time.monotonic() + 10
+    while proxy.router().read().share and time.monotonic() < end:
+        time.sleep(0.2)
+    time.sleep(1.1)
+    assert proxy.served_by(40) == {"blue": 40}
+
+
+def test_failures_are_counted_however_they_happen(proxy: Proxy) -> None:
+    """An answer 500 and a dead server are failed requests of their slot, and retries are not requests."""
+    router = proxy.router()
+    proxy.slots["blue"].fail_every = 2
+    proxy.served_by(10)
+    counted = router.counters()["blue"]
+    assert (counted.requests, counted.errors) == (10, 5)
+    proxy.slots["blue"].shutdown()
+    proxy.slots["blue"].server_close()
+    proxy.served_by(1)
+    after = router.counters()["blue"]
+    assert (after.requests, after.errors) == (11, 6)
+    assert router.counters()["green"].requests == 0
+
+
+def test_a_restart_begins_a_new_epoch_and_keeps_the_split(proxy: Proxy) -> None:
+    """After a restart counters are zero under another epoch, and the map file brings the same split back."""
+    give(proxy, 2500, lease=60)
+    before = proxy.router().counters()["blue"].epoch
+    split = proxy.router().read().split
+    proxy.stop()
+    proxy.process = start_haproxy(proxy.folder)
+    assert proxy.router().counters()["blue"].epoch != before
+    assert proxy.router().read().split == split
+
+
+@pytest.mark.parametrize(
+    "value", ["green", "blue:green:1:2:3", "blue:green:x:0:none:1", "blue:red:0:0:none:0", "a:a:0:0:none:0"]
+)
+def test_a_value_edited_by_hand_is_refused(proxy: Proxy, value: str) -> None:
+    """What ml-cicd did not write is never guessed at."""
+    set_map_value(str(proxy.folder / "h.sock"), str(proxy.folder / "split.map"), "split", value)
+    with pytest.raises(CorruptState):
+        proxy.router().read()
+
+
+def test_a_map_file_edited_by_hand_is_refused(proxy: Proxy) -> None:
+    """A file that says something else than what serves would move traffic at the next reload."""
+    (proxy.folder / "split.map").write_text("split green:blue:0:0:none:0\n", "utf-8")
+    with pytest.raises(CorruptState, match="edited by hand"):
+        proxy.router().read()
+
+
+def test_a_missing_or_foreign_state_is_refused(proxy: Proxy) -> None:
+    """The state beside the map is not guessed either."""
+    give(proxy, 100, lease=60)
+    state = proxy.folder / "split.map.state.json"
+    good = state.read_text("utf-8")
+    for text in ("{", "[]", good.replace('"seq": 1', '"seq": 9'), good.replace("rollout/v1", "rollout/v2")):
+        state.write_text(text, "utf-8")
+        with pytest.raises(CorruptState):
+            proxy.router().read()
+    state.unlink()
+    with pytest.raises(CorruptState, match="missing"):
+        proxy.router().read()
+
+
+def test_a_kill_between_state_and_value_is_mended_by_the_next_write(proxy: Proxy) -> None:
+    """State and file one write ahead of what serves: readable, and the next write goes through."""
+    give(proxy, 100, lease=60)
+    split = proxy.router().read().split
+    ahead = replace(split, threshold=500, seq=2)
+    state = proxy.folder / "split.map.state.json"
+    state.write_text(state.read_text("utf-8").replace('"seq": 1', '"seq": 2'), "utf-8")
+    (proxy.folder / "split.map").write_text(f"split {ahead.encode()}\n", "utf-8")
+    assert proxy.router().read().split == split
+    give(proxy, 700, lease=60)
+    assert proxy.router().read().split.threshold == 700
+
+
+def test_a_dead_router_is_an_error_with_a_cure(proxy: Proxy) -> None:
+    """No socket, nobody behind it, another map: each says what to do."""
+    proxy.stop()
+    with pytest.raises(OutsideError) as found:
+        proxy.router().read()
+    assert found.value.cure
+    nowhere = RouterConfig(kind="haproxy", socket="/nowhere/h.sock", map="/nowhere/split.map")
+    with pytest.raises(NotFound, match="no HAProxy socket"):
+        HaproxyRouter(config=nowhere, slots=SLOTS).read()
+
+
+def test_a_map_that_haproxy_does_not_use(proxy: Proxy) -> None:
+    """Another path than the one in HAProxy's configuration is named as the reason."""
+    other = replace(proxy.config, map=str(proxy.folder / "other.map"))
+    with pytest.raises(NotFound, match="does not use the map"):
+        HaproxyRouter(config=other, slots=SLOTS).read()
+
+
+def test_a_slot_without_backend(proxy: Proxy) -> None:
+    """A slot that HAProxy has no backend for is an error, not zero traffic."""
+    with pytest.raises(NotFound, match="red"):
+        HaproxyRouter(config=proxy.config, slots=("blue", "red")).counters()
+
+
+def test_relative_paths_are_refused() -> None:
+    """HAProxy knows its map by one path; ours must be the same."""
+    with pytest.raises(InputError):
+        HaproxyRouter(config=RouterConfig(kind="haproxy", socket="h.sock", map="split.map"), slots=SLOTS)
+
+
+def test_the_map_files_other_lines_stay(proxy: Proxy) -> None:
+    """Only our key changes in the map file."""
+    file = proxy.folder / "split.map"
+    file.write_text("# by the platform team\nsplit blue:green:0:0:none:0\nother value\n", "utf-8")
+    give(proxy, 100, lease=60)
+    lines = Path(file).read_text("utf-8").splitlines()
+    assert lines[:2] == ["# by the platform team", "other value"]
