@@ -158,20 +158,25 @@ def _deploy(aim: Aim, slot: str, *, target: str, model: str) -> DeploySlot:
 
 
 def _reverted(aim: Aim, view: RouterView, identities: Mapping[str, Identity]) -> RolloutState | None:
-    """State after the rollback: the aim is champion, the other slot keeps what it holds."""
+    """State after the rollback: the aim is champion, the other slot keeps what it holds.
+
+    Where a canary is stopped, that is the standby which the candidate took the slot from.
+    """
     state = view.state
     if state is None:
         return None
-    stays = _stays(aim, state)
-    other = identities.get(view.split.candidate if stays else view.split.champion)
+    standby = (state.standby, state.standby_digest)
+    if not _stays(aim, state):
+        left = identities.get(view.split.champion)
+        standby = (left.version, left.digest) if left else ("", "")
     digest = aim.digest or _known_digest(aim.version, state)
     return replace(
         state,
         phase=Phase.REVERTED,
         champion=aim.version,
         champion_digest=digest,
-        standby=other.version if other else "",
-        standby_digest=other.digest if other else "",
+        standby=standby[0],
+        standby_digest=standby[1],
         reason=f"rolled back to {aim.version}",
         counters=None,
     )
