@@ -8,6 +8,7 @@ import yaml
 from ml_cicd.errors import InputError
 
 Path = tuple[str | int, ...]
+MOST_NODES = 100_000  # aliases of aliases can make a kilobyte mean a billion values
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,8 @@ def read_yaml(text: str, where: str) -> Document:
 
 def _walk(node: yaml.Node, path: Path, lines: dict[Path, int], where: str) -> None:
     lines.setdefault(path, node.start_mark.line + 1)
+    if len(lines) > MOST_NODES:
+        raise InputError(f"{where}: more than {MOST_NODES:,} values.", cure="Is it the right file?")
     if isinstance(node, yaml.SequenceNode):
         for index, item in enumerate(node.value):
             _walk(item, (*path, index), lines, where)

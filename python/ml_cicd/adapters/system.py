@@ -1,5 +1,6 @@
 """The machine itself: time, small files, progress lines, and who runs this."""
 
+import getpass
 import subprocess
 import time
 from collections.abc import Callable, Mapping
@@ -86,7 +87,10 @@ class SystemScaffold:
 
 def actor(environ: Mapping[str, str]) -> str:
     """Login that started the workflow, else the local user."""
-    return environ.get("GITHUB_ACTOR") or environ.get("USER") or environ.get("LOGNAME") or "unknown"
+    try:
+        return environ.get("GITHUB_ACTOR") or getpass.getuser()
+    except (OSError, KeyError):  # a container may run as a number without a name
+        return "unknown"
 
 
 def run_url(environ: Mapping[str, str]) -> str:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from ml_cicd.commands.traffic import Stage, open_stage
 from ml_cicd.domain.model import Ledger, LedgerEntry
 from ml_cicd.domain.report import Report, Table
+from ml_cicd.domain.rollout import RolloutState
 from ml_cicd.errors import Exit, InputError, OutsideError
 from ml_cicd.ports import World
 from ml_cicd.spec import CommonInputs, option
@@ -98,10 +99,15 @@ def _present(stage: Stage, ledger: Ledger) -> tuple[str, tuple[tuple[str, str], 
     share = f"{view.share / 100:g}"
     rows.append(("router", f"slot {view.split.champion} serves, {share} % to slot {view.split.candidate}"))
     if view.state is not None:
-        rows.append(("last rollout", f"{view.state.run_id}: {view.state.phase.value} {view.state.reason}".strip()))
+        rows.append(("last rollout", _words(view.state)))
     for slot, identity in stage.identities().items():
         rows.append((f"slot {slot}", identity.problem or f"version {identity.version} ({identity.digest[:19]})"))
         wrong = slot == view.split.champion and identity.version != ledger.champion
         if wrong and ledger.champion:
             notes.append(f"Slot {slot} serves {identity.version or 'nothing'} but the ledger says {ledger.champion}.")
     return share, tuple(rows), tuple(notes)
+
+
+def _words(state: RolloutState) -> str:
+    what = f"{state.run_id} {state.phase.value.replace('_', ' ')}"
+    return f"{what}: {state.reason}" if state.reason else what

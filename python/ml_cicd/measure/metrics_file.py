@@ -1,7 +1,7 @@
 """A metrics file: `{"accuracy": {"value": 0.96, "n": 2000}, "latency_p99_ms": 41.5}`."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from ml_cicd.domain.metric import CATALOGUE, Kind
@@ -45,14 +45,22 @@ def read_metric(name: str, value: object, path: str) -> Sample:
         case keys if keys == {"value", "n"}:
             return _proportion(name, numbers, path)
         case keys if keys == {"value", "standard_error"}:
-            return Estimate(value=numbers["value"], standard_error=numbers["standard_error"])
+            return _built(path, lambda: Estimate(value=numbers["value"], standard_error=numbers["standard_error"]))
         case keys if keys == {"value", "low", "high"}:
-            return Interval(value=numbers["value"], low=numbers["low"], high=numbers["high"])
+            return _built(path, lambda: Interval(value=numbers["value"], low=numbers["low"], high=numbers["high"]))
         case _:
             forms = "; ".join(", ".join(form) for form in FORMS)
             raise EvidenceError(
                 f"{path} has {', '.join(sorted(numbers))}.", cure=f"Write a number, or one of: {forms}."
             )
+
+
+def _built(path: str, build: Callable[[], Sample]) -> Sample:
+    """Build a sample; what it refuses is said with the path."""
+    try:
+        return build()
+    except EvidenceError as problem:
+        raise EvidenceError(f"{path}: {problem.what}", cure=problem.cure) from problem
 
 
 def _proportion(name: str, numbers: Mapping[str, float], path: str) -> Proportion:

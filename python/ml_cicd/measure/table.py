@@ -212,8 +212,8 @@ def pair(candidate: Table, champion: Table) -> Paired:
     label, prediction = quoted(candidate.columns.label), quoted(candidate.columns.prediction)
     right, also = f"(a.{prediction} = a.{label})", f"(b.{prediction} = b.{label})"
     sql = (
-        f"SELECT count(*), count_if({right} AND NOT {also}), count_if({also} AND NOT {right}), "  # noqa: S608  # quoted
-        f"count_if(a.{label} <> b.{label}) FROM {candidate.view} a {join}"
+        f"SELECT count(*), count(*) FILTER ({right} AND NOT {also}), count(*) FILTER ({also} AND NOT {right}), "  # noqa: S608
+        f"count(*) FILTER (a.{label} <> b.{label}) FROM {candidate.view} a {join}"
     )
     rows, only_candidate, only_champion, different = (int(str(v)) for v in candidate.query(sql)[0])
     if rows != candidate.rows:

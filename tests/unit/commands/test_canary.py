@@ -329,7 +329,7 @@ def test_a_router_that_dies_between_ledger_and_traffic(world: FakeWorld) -> None
     report = run(Inputs(), world)
     assert report.exit_code is Exit.PARTLY
     assert (world.serves(), world.record()[-1]) == ("1", ("promote", "2", "2"))
-    del world.fake_router.write  # type: ignore[method-assign]
+    del world.fake_router.write
     world.fake_clock.sleep(61)
     assert run(Inputs(candidate="2"), world).exit_code is Exit.DONE
     assert (world.serves(), world.standby()) == ("2", "1")

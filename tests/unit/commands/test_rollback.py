@@ -122,7 +122,7 @@ def test_a_dead_registry_does_not_keep_traffic_where_it_is(world: FakeWorld) -> 
     assert report.receipt is not None
     assert report.receipt.not_done
     assert "ml-cicd rollback --target production --to 1" in report.cure
-    del world.registry, world.ledger  # type: ignore[method-assign]
+    del world.registry, world.ledger
     again = run(Inputs(to="1"), world)
     assert (again.exit_code, world.record()[-1]) == (Exit.DONE, ("rollback", "2", "1"))
     assert registry.aliases[MODEL, "champion"] == "1"

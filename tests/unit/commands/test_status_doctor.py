@@ -26,7 +26,7 @@ def test_status_shows_now_and_then(world: FakeWorld) -> None:
     report = status.run(status.Inputs(), world)
     assert dict(report.outputs) == {"champion": "1", "share": "0"}
     now, history = report.tables
-    assert dict(now.rows)["champion by the ledger"] == "1"
+    assert ("champion by the ledger", "1") in now.rows
     assert [row[1] for row in history.rows] == ["rollback", "promote", "promote"]
     assert history.rows[0][-1] == "too slow"
 

@@ -1,0 +1,204 @@
+"""Prediction tables: what they may hold, and what is refused."""
+
+import json
+import random
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from ml_cicd.domain.evidence import Columns, Evidence, EvidenceRequest
+from ml_cicd.domain.policy import Scope
+from ml_cicd.domain.sample import FScore, Paired, Proportion
+from ml_cicd.errors import EvidenceError, InputError
+from ml_cicd.measure.evaluator import TableEvaluator
+
+ACCURACY = frozenset({(Scope.VALUE, "accuracy")})
+CHANGE = frozenset({(Scope.CHANGE, "accuracy")})
+F1 = frozenset({(Scope.VALUE, "f1_score")})
+GOOD = "label,prediction\n1,1\n0,0\n1,0\n0,0\n"
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Read relative paths from an empty folder."""
+    monkeypatch.chdir(tmp_path)
+
+
+def measure(
+    text: str | bytes,
+    wanted: frozenset[tuple[Scope, str]] = ACCURACY,
+    *,
+    name: str = "p.csv",
+    champion: str | None = None,
+    columns: Columns = Columns(),  # noqa: B008  # frozen
+) -> Evidence:
+    """Write the tables and measure them."""
+    Path(name).write_bytes(text.encode() if isinstance(text, str) else text)
+    if champion is not None:
+        Path("c.csv").write_text(champion)
+    request = EvidenceRequest(
+        predictions=name,
+        metrics=None,
+        champion=None if champion is None else "c.csv",
+        columns=columns,
+        wanted=wanted,
+        confidence=0.95,
+    )
+    return TableEvaluator().evaluate(request)
+
+
+def accuracy(evidence: Evidence) -> object:
+    """Return the one sample."""
+    return evidence.samples[Scope.VALUE, "accuracy"]
+
+
+def test_every_kind_of_file_gives_the_same() -> None:
+    """CSV, JSON lines and parquet hold the same rows, so they have the same counts."""
+    expected = Proportion(successes=3, n=4)
+    assert accuracy(measure(GOOD)) == expected
+    lines = [json.dumps({"label": a, "prediction": b}) for a, b in ((1, 1), (0, 0), (1, 0), (0, 0))]
+    assert accuracy(measure("\n".join(lines), name="p.jsonl")) == expected
+    Path("x.csv").write_text(GOOD)
+    with duckdb.connect() as connection:
+        connection.execute("COPY (SELECT * FROM 'x.csv') TO 'x.parquet'")
+    assert accuracy(measure(Path("x.parquet").read_bytes(), name="p.parquet")) == expected
+
+
+def test_the_order_of_rows_changes_nothing() -> None:
+    """Counts do not depend on order, so neither does the verdict."""
+    rows = [f"{i % 2},{(i * 7) % 2},{i % 13},{i}" for i in range(200)]
+    header = "label,prediction,latency_ms,key\n"
+    names = frozenset({(Scope.VALUE, n) for n in ("accuracy", "f1_score", "latency_p95_ms")})
+    first = measure(header + "\n".join(rows), names)
+    random.Random(1).shuffle(rows)
+    assert measure(header + "\n".join(rows), names).samples == first.samples
+
+
+@pytest.mark.parametrize(
+    ("labels", "kind"),
+    [
+        (("0", "1"), FScore),
+        (("false", "true"), FScore),
+        (("-1", "1"), FScore),
+        (("0.0", "1.0"), FScore),
+        (("cat", "dog"), Proportion),
+        (("1", "2"), Proportion),
+        (("ham", "spam"), Proportion),
+    ],
+)
+def test_the_positive_class_is_never_guessed(labels: tuple[str, str], kind: type) -> None:
+    """Only true, and 1 beside 0 or -1, is the positive class; any other pair of labels is averaged over both."""
+    rows = [f"{labels[i % 2]},{labels[i % 3 % 2]}" for i in range(60)]
+    assert isinstance(measure("label,prediction\n" + "\n".join(rows), F1).samples[Scope.VALUE, "f1_score"], kind)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("label,predicted\n1,1\n", "no column 'prediction'"),
+        ("label,prediction\n1,1\n,0\n", "1 of 2 values in 'label' are null"),
+        ("label,prediction\n1.0,1.0\n0.0,nan\n", "null or not finite"),
+        ("label,prediction\n", "has no rows"),
+        ("", "p.csv"),
+        ("label,prediction\ncat,1\ndog,0\n", "'label' is VARCHAR but 'prediction' is BIGINT"),
+        ("label,prediction\n" + "\n".join(f"{i},{i}" for i in range(1001)), "looks like an identifier"),
+        (b"\x00\xff\xfe\x00 not a table \x00", "p.csv"),
+    ],
+    ids=["column", "null", "nan", "no rows", "empty", "kinds", "identifier", "binary"],
+)
+def test_a_bad_table_is_refused(text: str | bytes, says: str) -> None:
+    """The message names the file and what is wrong; no row is ever dropped."""
+    with pytest.raises(EvidenceError, match=r"p\.csv") as problem:
+        measure(text)
+    assert says in str(problem.value)
+    assert problem.value.cure
+
+
+def test_a_missing_column_suggests_the_nearest() -> None:
+    """`predicton` is one letter away."""
+    with pytest.raises(EvidenceError) as problem:
+        measure("label,predicton\n1,1\n")
+    assert "'predicton'" in problem.value.cure
+    assert "evidence.columns" in problem.value.cure
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("p.parquet", "cannot be read as parquet"),
+        ("p.jsonl", "cannot be read as json"),
+        ("p.pkl", "unknown kind of table '.pkl'"),
+    ],
+)
+def test_a_file_that_is_something_else(name: str, says: str) -> None:
+    """A name that lies, or one that says nothing."""
+    with pytest.raises(EvidenceError, match=says):
+        measure("PAR1 not really", name=name)
+
+
+@pytest.mark.parametrize("name", ["absent.csv", "*.csv", "."])
+def test_a_path_is_one_file(name: str) -> None:
+    """No globs, no folders, no silent zero rows."""
+    Path("p.csv").write_text(GOOD)
+    request = EvidenceRequest(
+        predictions=name, metrics=None, champion=None, columns=Columns(), wanted=ACCURACY, confidence=0.95
+    )
+    with pytest.raises(EvidenceError):
+        TableEvaluator().evaluate(request)
+
+
+def test_configured_columns_are_read() -> None:
+    """The configuration names the columns; quotes in a name are harmless."""
+    columns = Columns(label='the "truth"', prediction="guess")
+    assert accuracy(measure('"the ""truth""",guess\n1,1\n0,1\n', columns=columns)) == Proportion(successes=1, n=2)
+
+
+def test_latency_needs_its_column() -> None:
+    """Without the column the metric is absent, with the reason; never zero."""
+    found = measure(GOOD, frozenset({(Scope.VALUE, "latency_p99_ms")}))
+    assert found.samples == {}
+    assert found.absent == {(Scope.VALUE, "latency_p99_ms"): "p.csv has no column 'latency_ms'"}
+
+
+@pytest.mark.parametrize("value", ["-1", "nan", "", "fast"])
+def test_latency_must_be_milliseconds(value: str) -> None:
+    """A clock that ran backwards, or none at all."""
+    with pytest.raises(EvidenceError, match="latency_ms"):
+        measure(f"label,prediction,latency_ms\n1,1,5\n0,0,{value}\n", frozenset({(Scope.VALUE, "latency_p50_ms")}))
+
+
+def test_pairs_match_by_key_or_by_order() -> None:
+    """With a key in both tables the order is free; without one it is the match."""
+    keyed = "key,label,prediction\n1,1,1\n2,0,1\n3,1,1\n"
+    other = "key,label,prediction\n3,1,0\n1,1,1\n2,0,0\n"
+    expected = Paired(only_candidate=1, only_champion=1, n=3)
+    assert measure(keyed, CHANGE, champion=other).samples[Scope.CHANGE, "accuracy"] == expected
+    ordered = measure("label,prediction\n1,1\n0,1\n", CHANGE, champion="label,prediction\n1,0\n0,1\n")
+    assert ordered.samples[Scope.CHANGE, "accuracy"] == Paired(only_candidate=1, only_champion=0, n=2)
+
+
+@pytest.mark.parametrize(
+    ("candidate", "champion", "says"),
+    [
+        ("label,prediction\n1,1\n", GOOD, "1 and 4 rows"),
+        ("label,prediction\n1,1\n", "label,prediction\n0,0\n", "1 rows have different labels"),
+        ("key,label,prediction\n1,1,1\n", "key,label,prediction\n2,1,1\n", "1 keys of the first are not in the second"),
+        ("key,label,prediction\n1,1,1\n1,1,1\n", "key,label,prediction\n1,1,1\n2,1,1\n", "different values in 2 rows"),
+        ("key,label,prediction\n1,1,1\n,1,1\n", "key,label,prediction\n1,1,1\n2,1,1\n", "'key' are null"),
+    ],
+    ids=["rows", "labels", "keys", "twice", "null"],
+)
+def test_unpaired_tables_are_refused(candidate: str, champion: str, says: str) -> None:
+    """A comparison on other rows would compare the data, not the models."""
+    with pytest.raises(EvidenceError, match=says):
+        measure(candidate, CHANGE, champion=champion)
+
+
+def test_without_evidence_there_is_no_measurement() -> None:
+    """Neither predictions nor metrics."""
+    request = EvidenceRequest(
+        predictions=None, metrics=None, champion=None, columns=Columns(), wanted=ACCURACY, confidence=0.95
+    )
+    with pytest.raises(InputError, match="no evidence"):
+        TableEvaluator().evaluate(request)
