@@ -45,7 +45,7 @@ def read_arguments(argv: Sequence[str], environ: Mapping[str, str]) -> Request |
 def action_request(argv: Sequence[str], environ: Mapping[str, str]) -> Request:
     """Read an action's inputs, which come through the environment alone."""
     if len(argv) != 1:
-        raise InputError("`ml-cicd action` takes the name of one command.")
+        raise InputError("`ml-cicd action` takes the name of one command.", cure=f"One of: {', '.join(COMMANDS)}.")
     texts = from_environment(options_of(load(argv[0]).Inputs), environ)
     return Request(command=argv[0], texts=texts, as_json=False, as_action=True)
 

@@ -53,7 +53,7 @@ class MlCicdError(Exception):
 
     exit_code: Exit = Exit.BUG
 
-    def __init__(self, what: str, *, cure: str = "") -> None:
+    def __init__(self, what: str, *, cure: str) -> None:
         """Keep the two sentences apart, so that each face can lay them out."""
         super().__init__(what)
         self.what = what

@@ -9,6 +9,7 @@ from ml_cicd.errors import InputError
 
 T = TypeVar("T")
 LONGEST_SHOWN = 60
+KINDS = {dict: "the mapping", list: "the list", str: "the text", int: "the number", float: "the number"}
 
 
 def suggest(name: str, known: Iterable[str]) -> str:
@@ -31,7 +32,7 @@ def refuse_unknown(mapping: Mapping[str, object], known: Iterable[str], path: st
 def as_mapping(value: object, path: str) -> Mapping[str, object]:
     """Return `value` as a mapping with string keys."""
     if not isinstance(value, Mapping):
-        raise InputError(f"{path}: expected a mapping, found {describe(value)}.")
+        raise InputError(f"{path}: expected a mapping, found {describe(value)}.", cure="Write name: value pairs.")
     for key in value:
         if not isinstance(key, str):
             raise InputError(f"{path}: the name {key!r} is {describe(key)}.", cure="Put it in quotes.")
@@ -41,39 +42,39 @@ def as_mapping(value: object, path: str) -> Mapping[str, object]:
 def as_list(value: object, path: str) -> Sequence[object]:
     """Return `value` as a sequence that is not a string."""
     if isinstance(value, str | bytes) or not isinstance(value, Sequence):
-        raise InputError(f"{path}: expected a list, found {describe(value)}.")
+        raise InputError(f"{path}: expected a list, found {describe(value)}.", cure="Write [a, b].")
     return value
 
 
 def as_text(value: object, path: str) -> str:
     """Return `value` as a non-empty string."""
     if not isinstance(value, str) or not value:
-        raise InputError(f"{path}: expected text, found {describe(value)}.")
+        raise InputError(f"{path}: expected text, found {describe(value)}.", cure="Put it in quotes.")
     return value
 
 
 def as_flag(value: object, path: str) -> bool:
     """Return `value` as a boolean; `yes`, 1 and the like are not one."""
     if not isinstance(value, bool):
-        raise InputError(f"{path}: expected true or false, found {describe(value)}.")
+        raise InputError(f"{path}: expected true or false, found {describe(value)}.", cure="Write one of them.")
     return value
 
 
 def as_integer(value: object, path: str) -> int:
     """Return `value` as an integer; 3.0 is not one."""
     if isinstance(value, bool) or not isinstance(value, int):
-        raise InputError(f"{path}: expected an integer, found {describe(value)}.")
+        raise InputError(f"{path}: expected an integer, found {describe(value)}.", cure="Write it without a point.")
     return value
 
 
 def as_number(value: object, path: str) -> float:
     """Return `value` as a finite float; NaN and infinities are errors, never numbers."""
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise InputError(f"{path}: expected a number, found {describe(value)}.")
+        raise InputError(f"{path}: expected a number, found {describe(value)}.", cure="Write it without quotes.")
     try:
         number = float(value)
     except OverflowError as problem:
-        raise InputError(f"{path}: the number is too large.") from problem
+        raise InputError(f"{path}: the number is too large.", cure="Check its unit.") from problem
     if not math.isfinite(number):
         raise InputError(f"{path}: {number} is not a finite number.", cure="Find out why it could not be computed.")
     return number
@@ -82,7 +83,7 @@ def as_number(value: object, path: str) -> float:
 def required(mapping: Mapping[str, object], key: str, read: Callable[[object, str], T], path: str) -> T:
     """Read a key that must be there."""
     if key not in mapping:
-        raise InputError(f"{path}: {key!r} is missing.")
+        raise InputError(f"{path}: {key!r} is missing.", cure="Add it.")
     return read(mapping[key], f"{path}.{key}")
 
 
@@ -99,4 +100,4 @@ def describe(value: object) -> str:
         return "nothing"
     text = repr(value)
     shown = text if len(text) <= LONGEST_SHOWN else text[: LONGEST_SHOWN - 3] + "..."
-    return f"{type(value).__name__} {shown}"
+    return f"{KINDS.get(type(value), '')} {shown}".strip()

@@ -58,7 +58,7 @@ def _walk(node: yaml.Node, path: Path, lines: dict[Path, int], where: str) -> No
         for key, value in node.value:
             name, line = key.value, key.start_mark.line + 1
             if not isinstance(name, str):
-                raise InputError(f"{where}, line {line}: a name must be plain text.")
+                raise InputError(f"{where}, line {line}: a name must be plain text.", cure="Check the indentation.")
             if name in seen:
                 raise InputError(
                     f"{where}, line {line}: {name!r} stands twice, first on line {seen[name]}.",

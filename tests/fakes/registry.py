@@ -37,7 +37,7 @@ class FakeRegistry:
             version = ModelVersion(name=wanted.name, number=number, uri=f"models:/{wanted.name}/{number}", tags=tags)
             version, folder = found or (version, wanted.folder)
             if payload_digest(Path(folder)) != wanted.digest:
-                raise IntegrityError("These are other bytes.")
+                raise IntegrityError("These are other bytes.", cure="Mend it.")
             if found is None:
                 kept = shutil.copytree(folder, Path(tempfile.mkdtemp()) / "model")
                 self.versions.append((version, str(kept)))
@@ -46,7 +46,7 @@ class FakeRegistry:
     def set_alias(self, name: str, alias: str, version: str) -> bool:
         """Point the alias."""
         if self.snapshot(name).version(version) is None:
-            raise NotFound(f"{name} has no version {version}.")
+            raise NotFound(f"{name} has no version {version}.", cure="Mend it.")
         moved = self.aliases.get((name, alias)) != version
         self.aliases[name, alias] = version
         return moved
@@ -74,7 +74,7 @@ class FakeLedger:
         with self.lock:
             head = self.read(name).head
             if entry.previous != head:
-                raise Conflict(f"The head is {head}.")
+                raise Conflict(f"The head is {head}.", cure="Mend it.")
             written = replace(entry, number=str(int(head) + 1))
             self.entries[name] = (*self.entries.get(name, ()), written)
             return written

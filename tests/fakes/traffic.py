@@ -41,14 +41,14 @@ class FakeRouter:
     def read(self) -> RouterView:
         """Read."""
         if self.broken:
-            raise OutsideError("The router does not answer.")
+            raise OutsideError("The router does not answer.", cure="Mend it.")
         return RouterView(split=self.split, state=self.state, now=self.clock.now())
 
     def write(self, split: Split, state: RolloutState | None, *, expect_seq: int) -> RouterView:
         """Write if the seq is the expected one."""
         self.read()
         if self.split.seq != expect_seq or split.seq <= self.split.seq:
-            raise Conflict(f"seq is {self.split.seq}, not {expect_seq}")
+            raise Conflict(f"seq is {self.split.seq}, not {expect_seq}", cure="Mend it.")
         self.split, self.state = split, state if state is not None else self.state
         self.log.append(split.encode())
         return self.read()
@@ -81,7 +81,7 @@ class FakeSlots:
     def deploy(self, slot: str, *, model: str, version: str, digest: str) -> Identity:
         """Fill a slot."""
         if self.broken:
-            raise OutsideError(f"The deploy hook for {model} failed.")
+            raise OutsideError(f"The deploy hook for {model} failed.", cure="Mend it.")
         self.holds[slot] = (version, digest)
         self.deployed.append((slot, version))
         return self.identify(slot)

@@ -109,9 +109,11 @@ def _explain(problem: Any, document: Document, where: str) -> InputError:  # noq
 
 def _allowed(problem: Any) -> str:  # noqa: ANN401
     value = problem.validator_value
+    if list(problem.absolute_path) == ["gate", "thresholds"]:
+        return "A gate without thresholds would pass anything; give at least one, e.g. accuracy: 0.95."
     words = {
         "type": f"Allowed: {value}.",
-        "minProperties": "It must not be empty: a gate without thresholds would pass anything.",
+        "minProperties": f"It needs at least {value}.",
         "minLength": "It must not be empty.",
         "exclusiveMinimum": f"It must be more than {value}.",
         "exclusiveMaximum": f"It must be less than {value}.",

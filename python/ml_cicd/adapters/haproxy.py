@@ -30,7 +30,7 @@ class HaproxyRouter:
         """Name socket and map; connects to nothing."""
         if not Path(config.socket).is_absolute() or not Path(config.map).is_absolute():
             raise InputError(
-                "targets.<name>.router needs absolute paths for socket and map.",
+                f"The router's socket {config.socket!r} and map {config.map!r} must be absolute paths.",
                 cure="HAProxy names its map by the path in its own configuration; write the same one.",
             )
         self._socket = config.socket
@@ -59,7 +59,10 @@ class HaproxyRouter:
             haproxy_socket.set_map_value(self._socket, str(self._map), KEY, split.encode())
             found = self._split()
             if found != split:
-                raise Conflict(f"The router reads {found.encode()} right after {split.encode()} was written.")
+                raise Conflict(
+                    f"The router reads {found.encode()} right after {split.encode()} was written.",
+                    cure="Run `ml-cicd status`; another process may write to it.",
+                )
         return RouterView(split=found, state=state, now=self._now())
 
     def counters(self) -> Mapping[str, Counters]:
@@ -135,7 +138,7 @@ class HaproxyRouter:
                 ) from None
             return None
         except OSError as problem:
-            raise Refused(f"{self._state_path} cannot be read: {problem}.") from problem
+            raise Refused(f"{self._state_path} cannot be read: {problem}.", cure="Let this user read it.") from problem
         state, seq = rollout_json.load(text, str(self._state_path))
         if seq not in {split.seq, split.seq + 1}:
             raise CorruptState(

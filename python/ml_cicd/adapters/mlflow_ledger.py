@@ -93,5 +93,5 @@ def _read(number: str, data: Mapping[str, object], where: str) -> LedgerEntry:
 
 def _text(value: object, path: str) -> str:
     if not isinstance(value, str):
-        raise InputError(f"{path} is not text.")
+        raise InputError(f"{path} is not text.", cure="Somebody changed the tag; see `ml-cicd status`.")
     return value

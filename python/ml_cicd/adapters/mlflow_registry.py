@@ -65,7 +65,10 @@ class MlflowRegistry:
             raise Conflict(f"A version of {wanted.name} went away while it was registered.", cure="Register again.")
         version = _version(found[0])
         if version.digest != wanted.digest:
-            raise IntegrityError(f"Version {version.number} has the key but not the digest that was asked for.")
+            raise IntegrityError(
+                f"Version {version.number} has the key but not the digest that was asked for.",
+                cure="Somebody changed its tags; register under another name, or mend them.",
+            )
         self._verify(version, wanted.digest)
         return version, version.number == str(created)
 

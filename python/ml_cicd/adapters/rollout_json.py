@@ -8,6 +8,7 @@ from ml_cicd.errors import CorruptState, InputError
 from ml_cicd.parse import as_integer, as_list, as_mapping, as_number, optional, required
 
 SCHEMA = "ml-cicd/rollout/v1"
+CURE = "Restore it from a backup, or delete it to forget the rollout; the map alone then says what serves."
 TEXTS = (
     "run_id",
     "model",
@@ -40,12 +41,11 @@ def load(text: str, where: str) -> tuple[RolloutState, int]:
     try:
         data = as_mapping(json.loads(text), where)
         if data.get("schema") != SCHEMA:
-            raise InputError(f"{where}: schema is {data.get('schema')!r}, not {SCHEMA}.")
+            raise InputError(f"{where}: schema is {data.get('schema')!r}, not {SCHEMA}.", cure=CURE)
         return _state(data, where), required(data, "seq", as_integer, where)
     except (ValueError, InputError, RecursionError) as problem:
-        raise CorruptState(
-            f"{where} is not a rollout's state: {problem}", cure="Restore it from a backup or start over at seq 0."
-        ) from problem
+        says = problem.what if isinstance(problem, InputError) else problem
+        raise CorruptState(f"{where} is not a rollout's state: {says}", cure=CURE) from problem
 
 
 def _state(data: object, where: str) -> RolloutState:
@@ -65,7 +65,7 @@ def _state(data: object, where: str) -> RolloutState:
 
 def _text(value: object, path: str) -> str:
     if not isinstance(value, str):
-        raise InputError(f"{path} is not text.")
+        raise InputError(f"{path} is not text.", cure=CURE)
     return value
 
 
@@ -81,6 +81,6 @@ def _counters(data: object, where: str) -> Counters:
 def _observation(row: object, where: str) -> Observation:
     numbers = as_list(row, where)
     if len(numbers) != 6:
-        raise InputError(f"{where}: an observation has {len(numbers)} numbers.")
+        raise InputError(f"{where}: an observation has {len(numbers)} numbers.", cure=CURE)
     step, nc, xc, nb, xb = (as_integer(number, where) for number in numbers[1:])
     return Observation(at=as_number(numbers[0], where), step=step, counts=Counts(nc=nc, xc=xc, nb=nb, xb=xb))

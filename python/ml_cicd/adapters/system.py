@@ -82,7 +82,9 @@ class SystemScaffold:
         except FileExistsError as problem:
             raise InputError(f"{path} exists.", cure="Move it away first; nothing is overwritten.") from problem
         except OSError as problem:
-            raise InputError(f"{path} cannot be written: {problem}.") from problem
+            raise InputError(
+                f"{path} cannot be written: {problem}.", cure="Check the folder's permissions."
+            ) from problem
 
 
 def actor(environ: Mapping[str, str]) -> str:

@@ -119,7 +119,7 @@ def _first_release(stage: Stage, view: RouterView, candidate: ModelVersion, ledg
 def _resume(inputs: Inputs, stage: Stage, plan: Plan, view: RouterView, lease: float) -> Rollout:
     state = view.state
     if state is None:  # the caller has looked
-        raise InputError("There is no rollout to go on with.")
+        raise InputError("There is no rollout to go on with.", cure="This is a bug; please report it.")
     name = f"The rollout of version {state.candidate} ({state.run_id})"
     stop = f"`ml-cicd rollback --target {stage.target.name} --to last-good` ends it."
     if inputs.candidate not in {CHALLENGER, state.candidate}:

@@ -44,8 +44,8 @@ class Inputs(CommonInputs):
 
 def run(inputs: Inputs, world: World) -> Report:
     """Move traffic, verify it, then write the record."""
-    stage = open_stage(world, config=inputs.config, target=inputs.target, registry_uri=inputs.registry_uri)
     _check(inputs.to)
+    stage = open_stage(world, config=inputs.config, target=inputs.target, registry_uri=inputs.registry_uri)
     view = stage.router.read()
     identities = stage.identities()
     before = _serving(view, identities)

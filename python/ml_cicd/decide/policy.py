@@ -41,13 +41,14 @@ def value_rule(name: str, bound: object, path: str) -> Rule:
         return _rule(lookup(name), Scope.VALUE, as_number(bound, path), Severity.BLOCK, path)
     if not isinstance(bound, Mapping):
         raise InputError(
-            f"{path}: expected a number or {{at_least|at_most: number, severity: block|warn}}, found {describe(bound)}."
+            f"{path}: expected a number, found {describe(bound)}.",
+            cure="Write a number, or {at_least|at_most: number, severity: block|warn}.",
         )
     parts = as_mapping(bound, path)
     refuse_unknown(parts, (*BOUND, "severity"), path)
     given = [key for key in BOUND if key in parts]
     if len(given) != 1:
-        raise InputError(f"{path}: write exactly one of at_least and at_most.")
+        raise InputError(f"{path}: found both or none of at_least and at_most.", cure="Write one of them.")
     direction = BOUND[given[0]]
     return _rule(lookup(name, direction), Scope.VALUE, as_number(parts[given[0]], path), _severity(parts, path), path)
 

@@ -25,7 +25,7 @@ def read_metrics(path: str) -> dict[str, Sample]:
     if file.stat().st_size > LARGEST_FILE:
         raise EvidenceError(f"{path} is larger than 4 MiB.", cure="Is it the right file?")
     try:
-        data = json.loads(file.read_text(encoding="utf-8"), parse_constant=_refuse_constant, object_pairs_hook=_unique)
+        data = json.loads(file.read_text(encoding="utf-8"), object_pairs_hook=_unique)
         found = as_mapping(data, path)
         return {name: read_metric(name, value, f"{path}: {name}") for name, value in found.items()}
     except (ValueError, RecursionError) as problem:
@@ -75,10 +75,6 @@ def _proportion(name: str, numbers: Mapping[str, float], path: str) -> Proportio
     if n <= 0 or n != int(n):
         raise EvidenceError(f"{path}.n is {n:g}.", cure="Give the number of rows.")
     return Proportion(successes=value * n, n=n)
-
-
-def _refuse_constant(name: str) -> float:
-    raise ValueError(f"{name} is not a finite number; find out why the metric could not be computed")
 
 
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:

@@ -287,7 +287,7 @@ def test_a_registry_that_dies_at_promotion_takes_traffic_back(world: FakeWorld) 
 
     def die(name: str, entry: object) -> None:
         """Fail as a dead server does."""
-        raise Unreachable("The registry does not answer.")
+        raise Unreachable("The registry does not answer.", cure="Mend it.")
 
     world.fake_ledger.append = die  # type: ignore[method-assign,assignment]
     with pytest.raises(Unreachable):
@@ -301,7 +301,7 @@ def test_an_alias_that_cannot_move_is_reported(world: FakeWorld) -> None:
 
     def die(name: str, alias: str, version: str) -> bool:
         """Fail as a dead server does."""
-        raise Unreachable("The registry does not answer.")
+        raise Unreachable("The registry does not answer.", cure="Mend it.")
 
     world.fake_registry.set_alias = die  # type: ignore[method-assign]
     report = run(Inputs(), world)
@@ -322,7 +322,7 @@ def test_a_router_that_dies_between_ledger_and_traffic(world: FakeWorld) -> None
     def die(split: object, state: object, *, expect_seq: int) -> None:
         """Fail only for the write that swaps the slots."""
         if getattr(split, "champion", "") == "green":
-            raise Unreachable("The router does not answer.")
+            raise Unreachable("The router does not answer.", cure="Mend it.")
         return write(world.fake_router, split, state, expect_seq=expect_seq)  # type: ignore[arg-type,return-value]
 
     world.fake_router.write = die  # type: ignore[method-assign,assignment]

@@ -35,7 +35,7 @@ class NoAliases(FakeRegistry):
 
     def set_alias(self, name: str, alias: str, version: str) -> bool:
         """Fail."""
-        raise NotFound("Gone.")
+        raise NotFound("Gone.", cure="Mend it.")
 
 
 INPUTS = Inputs(model_name="digits", model="model", gate_report="report.json", registry_uri="sqlite:///x.db")

@@ -113,7 +113,7 @@ def test_a_dead_registry_does_not_keep_traffic_where_it_is(world: FakeWorld) -> 
 
     def dead(_uri: str) -> None:
         """Fail as a dead server does."""
-        raise Unreachable("The registry does not answer.")
+        raise Unreachable("The registry does not answer.", cure="Mend it.")
 
     world.registry = world.ledger = dead  # type: ignore[method-assign,assignment]
     report = run(Inputs(), world)

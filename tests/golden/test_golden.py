@@ -1,0 +1,58 @@
+"""One folder a case: the command line and its files, beside the exit code, report, summary and text that they give.
+
+After a change that is meant: `UPDATE_GOLDEN=1 pytest tests/golden`, then read the difference.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from ml_cicd import __version__
+
+HERE = Path(__file__).resolve().parent
+CASES = sorted(path.parent for path in HERE.glob("*/arguments"))
+SCHEMA = HERE.parents[1] / "python" / "ml_cicd" / "schemas" / "report-v1.json"
+VALIDATOR = Draft202012Validator(json.loads(SCHEMA.read_text("utf-8")))
+
+
+def run(case: Path, folder: Path) -> dict[str, str]:
+    """Run the case in a copy of its folder, and return everything that it gave, by file name."""
+    work = folder / "work"
+    shutil.copytree(case, work, ignore=shutil.ignore_patterns("arguments", "expected"))
+    answer = subprocess.run(
+        [sys.executable, "-I", "-m", "ml_cicd", *(case / "arguments").read_text("utf-8").splitlines()],
+        cwd=work,
+        env={"PATH": os.environ["PATH"], "HOME": str(folder), "GITHUB_SHA": "0" * 40},
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    found = {"exit-code": f"{answer.returncode}\n", "terminal.txt": answer.stdout + answer.stderr}
+    for path in work.glob(".ml-cicd/*/*"):
+        found[path.name] = path.read_text("utf-8").replace(__version__, "VERSION")
+    return {name: text.replace(str(work), "WORK") for name, text in found.items()}
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda path: path.name)
+def test_case(case: Path, tmp_path: Path) -> None:
+    """The case gives exactly what stands in its folder; a run that is no pass says what to do."""
+    found = run(case, tmp_path)
+    expected = case / "expected"
+    if os.environ.get("UPDATE_GOLDEN"):
+        shutil.rmtree(expected, ignore_errors=True)
+        expected.mkdir()
+        for name, text in found.items():
+            (expected / name).write_text(text, encoding="utf-8")
+    assert found == {path.name: path.read_text("utf-8") for path in expected.iterdir()}
+    report = json.loads(found["report.json"])
+    VALIDATOR.validate(report)
+    assert report["exit_code"] == int(found["exit-code"])
+    assert report["exit_code"] == 0 or report["cure"]
+    assert "Traceback" not in found["terminal.txt"]
