@@ -113,7 +113,7 @@ def test_a_cancelled_canary_takes_traffic_back(site: Site, sent: signal.Signals)
 
 
 def test_the_router_forgets_a_killed_canary(site: Site) -> None:
-    """kill -9: nobody writes any more, and within the lease HAProxy itself gives everything to the champion."""
+    """Nobody writes any more after kill -9, and within the lease HAProxy itself gives everything to the champion."""
     process = site.start_canary()
     process.kill()
     process.communicate(timeout=30)
