@@ -15,26 +15,24 @@ COLOURS = {Outcome.PASS: GREEN, Outcome.FAIL: RED, Outcome.INCONCLUSIVE: YELLOW}
 def to_terminal(report: Report, *, colour: bool, width: int) -> str:
     """Return the report as lines of at most about `width` columns."""
     tint = GREEN if report.exit_code is Exit.DONE else YELLOW if report.exit_code is Exit.INCONCLUSIVE else RED
-    parts = [_paint(f"{report.command}: {report.headline}", tint, colour=colour)]
+    parts = [_paint(f"{report.command}: {_line(report.headline)}", tint, colour=colour)]
     if report.verdict is not None:
         parts.append(_verdict(report.verdict, colour=colour, width=width))
     parts += [_table(table) for table in report.tables]
     if report.receipt is not None and (report.receipt.done or report.receipt.not_done):
         parts.append(_receipt(report.receipt))
-    if report.notes:
-        parts.append("\n".join(f"  {note}" for note in report.notes))
+    parts += [f"  {_line(note)}" for note in report.notes]
     if report.cure:
-        parts.append(f"What to do: {report.cure}")
-    return "\n".join(_safe(part) for part in parts) + "\n"
+        parts.append(f"What to do: {_line(report.cure)}")
+    return "\n".join(parts) + "\n"
 
 
-def _safe(text: str) -> str:
-    """Drop control characters that could steer a terminal; our own colours stay."""
-    return "".join(c for c in text if c in "\n\t\x1b" or c.isprintable() or c == "\u200b")
+def _line(text: str) -> str:
+    """Return text as one line without control characters, which could steer a terminal."""
+    return "".join(c for c in " ".join(text.split()) if c.isprintable())
 
 
 def _paint(text: str, code: str, *, colour: bool) -> str:
-    text = text.replace("\x1b", "")
     return f"{code}{text}{PLAIN}" if colour else text
 
 
@@ -45,26 +43,24 @@ def _verdict(verdict: Verdict, *, colour: bool, width: int) -> str:
     for line, finding in zip(lines[1:], verdict.findings, strict=True):
         out.append(_paint(line, COLOURS.get(finding.outcome, RED), colour=colour))
         if finding.outcome is not Outcome.PASS:
-            out += textwrap.wrap(
-                finding.reason.replace("\x1b", ""), width, initial_indent="    ", subsequent_indent="    "
-            )
+            out += textwrap.wrap(_line(finding.reason), width, initial_indent="    ", subsequent_indent="    ")
     return "\n".join(out)
 
 
 def _align(rows: list[tuple[str, ...]]) -> list[str]:
-    rows = [tuple(" ".join(cell.replace("\x1b", "").split()) for cell in row) for row in rows]
+    rows = [tuple(_line(cell) for cell in row) for row in rows]
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     return [("  " + "  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True))).rstrip() for row in rows]
 
 
 def _table(table: Table) -> str:
-    return "\n".join([table.title + ":", *_align([table.header, *table.rows])])
+    return "\n".join([_line(table.title) + ":", *_align([table.header, *table.rows])])
 
 
 def _receipt(receipt: Receipt) -> str:
-    lines = [f"  done      {done.what}: {done.result}" for done in receipt.done]
-    lines += [f"  NOT DONE  {what}" for what in receipt.not_done]
+    lines = [f"  done      {_line(done.what)}: {_line(done.result)}" for done in receipt.done]
+    lines += [f"  NOT DONE  {_line(what)}" for what in receipt.not_done]
     if receipt.problem:
-        lines.append(f"  stopped:  {receipt.problem}")
-    lines += [f"  finish with: {cure}" for cure in receipt.cures]
+        lines.append(f"  stopped:  {_line(receipt.problem)}")
+    lines += [f"  finish with: {_line(cure)}" for cure in receipt.cures]
     return "\n".join(lines)

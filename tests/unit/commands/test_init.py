@@ -59,5 +59,5 @@ def test_a_dry_run_writes_nothing(world: RealWorld) -> None:
 def test_a_name_that_would_break_a_file_is_refused(world: RealWorld, name: str, value: str) -> None:
     """What goes into YAML is letters, digits, _ and -."""
     with pytest.raises(InputError, match=name.replace("_", "-")):
-        run(replace(INPUTS, **{name: value}), world)
+        run(replace(INPUTS, **{name: value}), world)  # type: ignore[arg-type]
     assert list(Path().iterdir()) == []
