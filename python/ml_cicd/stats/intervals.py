@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ml_cicd.stats.special import beta_quantile, binomial_cdf, normal_quantile
+from ml_cicd.stats.special import beta_cdf, beta_quantile, binomial_cdf, normal_quantile
 
 MOST_ROWS = 10**9
 
@@ -86,8 +86,10 @@ def rows_needed_proportion(successes: float, n: float, threshold: float, alpha: 
         return None
 
     def clears(rows: int) -> bool:
-        bounds = clopper_pearson(rate * rows, rows, alpha)
-        return bounds.lower >= threshold if rate > threshold else bounds.upper < threshold
+        hits = rate * rows  # asks on which side of the Clopper-Pearson bound the threshold is, not where the bound is
+        if rate > threshold:
+            return beta_cdf(threshold, hits, rows - hits + 1) <= alpha
+        return beta_cdf(threshold, hits + 1, rows - hits) > 1 - alpha
 
     return smallest(clears, math.ceil(n))
 

@@ -1,6 +1,5 @@
 """Seeded simulations: error rates are what the documents say."""
 
-import math
 import random
 
 import pytest
@@ -9,22 +8,10 @@ from ml_cicd.decide.canary import Look, decide, make_plan, no_evidence, take_in
 from ml_cicd.domain.config import CanaryConfig, CanaryInconclusive
 from ml_cicd.domain.rollout import Counts, Decision, Observation
 from ml_cicd.stats.macro import MacroKind, macro_estimate
+from tests.statistics.draw import binomial, limit
 
 SEED = 20261123
 LOOK_REQUESTS = 200
-
-
-def binomial(rng: random.Random, n: int, p: float) -> int:
-    """Draw a binomial number, by gaps for small p."""
-    if p <= 0 or n <= 0:
-        return 0
-    count, place = 0, 0
-    scale = math.log1p(-p)
-    while True:
-        place += int(math.log(1.0 - rng.random()) / scale) + 1
-        if place > n:
-            return count
-        count += 1
 
 
 def config(margin: float) -> CanaryConfig:
@@ -65,11 +52,6 @@ def share_of(decision: Decision, *, champion: float, candidate: float, runs: int
     rng = random.Random(SEED)
     ended = [rollout(rng, champion, candidate, margin=0.02, looks=400) for _ in range(runs)]
     return sum(d is decision for d in ended) / runs
-
-
-def limit(alpha: float, runs: int) -> float:
-    """Nominal rate plus three standard errors of the simulation."""
-    return alpha + 3 * math.sqrt(alpha * (1 - alpha) / runs)
 
 
 def test_good_candidates_are_rarely_rolled_back() -> None:

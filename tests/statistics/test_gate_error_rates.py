@@ -1,0 +1,118 @@
+"""Seeded simulations of the gate: how often it errs, beside the comparison of two bare numbers."""
+
+import math
+import random
+from dataclasses import dataclass
+
+import pytest
+
+from ml_cicd.decide.gate import judge
+from ml_cicd.decide.policy import build_policy
+from ml_cicd.domain.config import GateConfig
+from ml_cicd.domain.evidence import Evidence
+from ml_cicd.domain.policy import Policy, Scope
+from ml_cicd.domain.sample import Paired, Proportion, Sample
+from ml_cicd.domain.verdict import Bindings, Outcome
+from tests.statistics.draw import binomial, limit
+
+SEED = 20261123
+RUNS = 400
+ROWS = 5000
+BINDINGS = Bindings(model="", data={}, policy="sha256:p", commit="")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rates:
+    """How often each outcome came, and how often the candidate's bare number was below the champion's."""
+
+    passed: float
+    failed: float
+    below: float
+
+
+def policy(*, threshold: float = 0.0, margin: float = 0.0) -> Policy:
+    """One rule: accuracy against a threshold, or against the champion."""
+    gate = GateConfig(
+        thresholds={"accuracy": threshold} if threshold else {},
+        versus_champion={} if threshold else {"accuracy": {"margin": margin}},
+        confidence=0.95,
+        when_inconclusive="fail",
+        when_no_champion="fail",
+    )
+    return build_policy(gate, thresholds=None, where="x")
+
+
+def outcome(rules: Policy, scope: Scope, sample: Sample) -> Outcome:
+    """Judge one sample."""
+    evidence = Evidence(samples={(scope, "accuracy"): sample}, absent={}, digests={}, has_champion=True)
+    return judge(rules, evidence, BINDINGS).outcome
+
+
+def against_champion(*, change: float, disagree: float, margin: float) -> Rates:
+    """Judge candidates whose accuracy differs by `change`, where the models disagree on a share of the rows."""
+    rng, rules = random.Random(SEED), policy(margin=margin)
+    outcomes, below = [], 0
+    for _ in range(RUNS):
+        differing = binomial(rng, ROWS, disagree)
+        wins = binomial(rng, differing, (disagree + change) / 2 / disagree)
+        below += wins < differing - wins
+        outcomes.append(
+            outcome(rules, Scope.CHANGE, Paired(only_candidate=wins, only_champion=differing - wins, n=ROWS))
+        )
+    return Rates(
+        passed=outcomes.count(Outcome.PASS) / RUNS,
+        failed=outcomes.count(Outcome.FAIL) / RUNS,
+        below=below / RUNS,
+    )
+
+
+def test_equal_models_pass() -> None:
+    """Comparing two bare numbers blocks nearly half of all equal models; the gate blocks fewer than one in a hundred."""
+    rates = against_champion(change=0, disagree=0.03, margin=0.01)
+    assert rates.below > 0.4
+    assert rates.passed >= 0.99
+
+
+@pytest.mark.parametrize("disagree", [0.02, 0.05, 0.2])
+def test_models_at_the_margin_rarely_pass(disagree: float) -> None:
+    """A candidate that is exactly the margin worse passes in at most 5 % of evaluations."""
+    assert against_champion(change=-0.01, disagree=disagree, margin=0.01).passed <= limit(0.05, RUNS)
+
+
+def test_models_at_the_margin_rarely_fail_for_sure() -> None:
+    """Nor does the gate say `fail` of it in more than 5 %: what it cannot know it calls inconclusive."""
+    assert against_champion(change=-0.01, disagree=0.05, margin=0.01).failed <= limit(0.05, RUNS)
+
+
+def test_worse_models_do_not_pass() -> None:
+    """Three points worse with a margin of one: never."""
+    assert against_champion(change=-0.03, disagree=0.05, margin=0.01).passed == 0
+
+
+@pytest.mark.parametrize("rows", [50, 500, 5000])
+def test_a_candidate_at_the_threshold_rarely_passes(rows: int) -> None:
+    """True accuracy equal to the threshold: a pass in at most 5 % of evaluations, however few the rows are."""
+    rng, rules = random.Random(SEED), policy(threshold=0.9)
+    passed = sum(
+        outcome(rules, Scope.VALUE, Proportion(successes=binomial(rng, rows, 0.9), n=rows)) is Outcome.PASS
+        for _ in range(RUNS)
+    )
+    assert passed / RUNS <= limit(0.05, RUNS)
+
+
+def test_the_rows_that_were_named_settle_it() -> None:
+    """An inconclusive finding names rows; evaluated anew on three times as many, four of five candidates pass."""
+    rng, rules, settled, asked = random.Random(SEED), policy(threshold=0.9), 0, 0
+    for _ in range(RUNS):
+        sample = Proportion(successes=binomial(rng, 300, 0.92), n=300)
+        evidence = Evidence(samples={(Scope.VALUE, "accuracy"): sample}, absent={}, digests={}, has_champion=False)
+        finding = judge(rules, evidence, BINDINGS).findings[0]
+        if finding.outcome is not Outcome.INCONCLUSIVE or finding.rows_needed is None:
+            continue
+        if not math.isclose(sample.value, 0.92, abs_tol=0.01):
+            continue
+        asked += 1
+        rows = 3 * finding.rows_needed
+        settled += outcome(rules, Scope.VALUE, Proportion(successes=binomial(rng, rows, 0.92), n=rows)) is Outcome.PASS
+    assert asked > 50
+    assert settled / asked >= 0.8
