@@ -67,7 +67,7 @@ def against_champion(*, change: float, disagree: float, margin: float) -> Rates:
 
 
 def test_equal_models_pass() -> None:
-    """Comparing two bare numbers blocks nearly half of all equal models; the gate blocks fewer than one in a hundred."""
+    """Comparing two bare numbers blocks nearly half of all equal models; the gate blocks one in a hundred at most."""
     rates = against_champion(change=0, disagree=0.03, margin=0.01)
     assert rates.below > 0.4
     assert rates.passed >= 0.99

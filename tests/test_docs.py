@@ -1,0 +1,140 @@
+"""What the documents say is what the code does."""
+
+import ast
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from ml_cicd.adapters.config_file import read_config
+from ml_cicd.commands.table import COMMANDS, load
+from ml_cicd.decide.canary import TRANSITIONS
+from ml_cicd.decide.policy import build_policy
+from ml_cicd.domain.metric import CATALOGUE
+from ml_cicd.errors import EXIT_MEANING
+from ml_cicd.spec import options_of
+from tests.test_architecture import FLOORS
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text("utf-8")
+ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+PAGES = sorted(
+    path for path in ROOT.rglob("*.md") if not {".venv", ".tools", "run", "golden"} & set(path.relative_to(ROOT).parts)
+)
+LINK = re.compile(r"\]\(([^)#\s]+)\)")
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+def blocks(text: str, kind: str) -> list[str]:
+    """Return the fenced blocks of a kind."""
+    return [body for found, body in BLOCK.findall(text) if found == kind]
+
+
+def rows(text: str, header: str) -> list[list[str]]:
+    """Return the cells of the table under this header."""
+    lines = text[text.index(header) :].splitlines()[2:]
+    end = next((i for i, line in enumerate(lines) if not line.startswith("|")), len(lines))
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[:end]]
+
+
+def test_exit_codes() -> None:
+    """The README's table is the code's."""
+    stated = {int(code): meaning for code, meaning in rows(README, "| code | meaning |")}
+    assert stated == {int(code): meaning for code, meaning in EXIT_MEANING.items()}
+
+
+def test_the_configuration_example(tmp_path: Path) -> None:
+    """It is accepted, as it stands, and its gate is a policy."""
+    (example,) = (body for body in blocks(README, "yaml") if body.startswith("version: 1"))
+    path = tmp_path / "ml-cicd.yml"
+    path.write_text(example, encoding="utf-8")
+    config = read_config(path, {"MLFLOW_TRACKING_URI": "https://mlflow.example"}, required=True)
+    assert config.gate is not None
+    assert build_policy(config.gate, thresholds=None, where="x").compares
+
+
+def test_the_workflow_examples() -> None:
+    """Each `uses:` is there, and takes the inputs that are given."""
+    used = [part for body in blocks(README, "yaml") for part in _users(yaml.safe_load(body))]
+    assert len(used) == 2
+    for part in used:
+        place = ROOT / part["uses"].removeprefix("OWNER/ml-cicd/").removesuffix("@v1")
+        path = place / "action.yml" if place.is_dir() else place
+        document = yaml.safe_load(path.read_text("utf-8"))
+        inputs = document.get("inputs") or document[True]["workflow_call"]["inputs"]  # YAML 1.1 reads `on` as true
+        assert set(part["with"]) <= set(inputs)
+
+
+def _users(value: object) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    if isinstance(value, dict):
+        found += [value] if "uses" in value else []
+        found += [part for item in value.values() for part in _users(item)]
+    elif isinstance(value, list):
+        found += [part for item in value for part in _users(item)]
+    return found
+
+
+def test_every_command_is_named() -> None:
+    """Actions and commands of the README are the tool's."""
+    linked = {name for name in COMMANDS if f"[{name}](actions/{name}/README.md)" in README}
+    told = {name for name in COMMANDS if f"| `ml-cicd {name}` |" in README}
+    assert linked | told == set(COMMANDS)
+
+
+def test_every_metric_is_named() -> None:
+    """The catalogue has no secrets."""
+    assert [name for name in CATALOGUE if f"`{name}`" not in README] == []
+
+
+def test_the_python_example_is_valid() -> None:
+    """It parses, and what it imports exists."""
+    (example,) = blocks(README, "python")
+    imported = next(node for node in ast.walk(ast.parse(example)) if isinstance(node, ast.ImportFrom))
+    module = __import__("ml_cicd")
+    assert all(hasattr(module, alias.name) for alias in imported.names)
+
+
+def test_options_that_the_text_names() -> None:
+    """Every `ml-cicd ... --option` in any page is an option of that command."""
+    for page in PAGES:
+        for command, rest in re.findall(r"ml-cicd ([a-z-]+)((?: (?:--)?[^`\n]+)?)`", page.read_text("utf-8")):
+            if command not in COMMANDS:
+                continue
+            known = {f"--{option.kebab}" for option in options_of(load(command).Inputs)} | {"--json", "--help"}
+            assert set(re.findall(r"--[a-z-]+", rest)) <= known, (page, command, rest)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    """A link into the repository has a target."""
+    links = [link for link in LINK.findall(page.read_text("utf-8")) if "://" not in link]
+    assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("page", [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "docs" / "architecture.md"])
+def test_paths_that_the_text_names(page: Path) -> None:
+    """A path in backquotes exists, here or in the package."""
+    text = page.read_text("utf-8")
+    named = re.findall(
+        r"`((?:python|tests|tools|examples|decide|domain|stats|adapters|commands|measure)/[\w./-]*)`", text
+    )
+    package = ROOT / "python" / "ml_cicd"
+    assert [path for path in named if not (ROOT / path).exists() and not (package / path).exists()] == []
+
+
+def test_the_canarys_table() -> None:
+    """The page shows the transitions in their order."""
+    assert rows(ARCHITECTURE, "| decision | reason |") == [[t.decision.value, t.reason] for t in TRANSITIONS]
+
+
+def test_the_floors() -> None:
+    """The page puts every module where the test does."""
+    stated = {
+        name: int(floor)
+        for floor, modules, _ in rows(ARCHITECTURE, "| floor | module | what is there |")
+        for name in re.findall(r"`(\w+)`", modules)
+    }
+    assert stated == {name: int(floor) for name, floor in FLOORS.items() if name != "__init__"}
