@@ -84,7 +84,7 @@ def _add(parser: argparse.ArgumentParser, declared: Option) -> None:
     if declared.choices:
         words.append(f"One of: {', '.join(declared.choices)}.")
     if declared.default_text:
-        words.append(f"Default: {declared.default_text}.")
+        words.append(f"(default: {declared.default_text})")
     text = " ".join(words).replace("%", "%%")
     flag = f"--{declared.kebab}"
     if isinstance(declared.default, bool):

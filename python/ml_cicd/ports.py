@@ -85,6 +85,9 @@ class Files(Protocol):
     def payload_digest(self, path: str) -> str:
         """Digest of a model's file or folder. Raises `InputError` when absent, `EvidenceError` on links."""
 
+    def exists(self, path: str) -> bool:
+        """Whether anything is there."""
+
     def read_text(self, path: str, *, limit: int) -> str:
         """Read a UTF-8 file of at most `limit` bytes. Raises `InputError`."""
 

@@ -17,16 +17,20 @@ from ml_cicd.render.json_v1 import to_json
 from ml_cicd.render.markdown import to_markdown
 from ml_cicd.render.terminal import to_terminal
 
+OWN_FOLDER = ".ml-cicd"
+
 
 def publish(report: Report, request: Request, *, report_dir: str, environ: Mapping[str, str]) -> int:
     """Write report and summary, tell the runner, print the result, and return the exit code."""
-    folder = Path(report_dir or f".ml-cicd/{report.command}").absolute()
+    folder = Path(report_dir or f"{OWN_FOLDER}/{report.command}").absolute()
     paths = {"report": str(folder / "report.json"), "summary": str(folder / "summary.md")}
     outputs = {**report.outputs, **paths}
     text = to_json(report, tool_version=__version__, outputs=outputs)
     summary = to_markdown(report)
     code = int(report.exit_code)
     try:
+        if not report_dir:
+            _write(folder.parent / ".gitignore", "*\n")
         _write(folder / "report.json", text)
         _write(folder / "summary.md", summary)
     except OSError as problem:

@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from ml_cicd.domain.config import (
+    SET_VARIABLE,
     CanaryConfig,
     CanaryInconclusive,
     Config,
@@ -25,6 +27,7 @@ from ml_cicd.yaml_text import Document, read_yaml
 LARGEST_FILE = 2**20
 UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 RENEWALS = 3
+LATER = ("registry", "targets")  # what a gate does not use may be unset where a gate runs
 
 
 def read_config(path: Path, environ: Mapping[str, str], *, required: bool) -> Config:
@@ -36,16 +39,17 @@ def read_config(path: Path, environ: Mapping[str, str], *, required: bool) -> Co
     if not path.is_file():
         if required or path.exists():
             raise InputError(f"There is no configuration file {path}.", cure="Write one with `ml-cicd init`.")
-        return _build({"version": 1}, str(path))
+        return _build({"version": 1}, str(path), {})
     if path.stat().st_size > LARGEST_FILE:
         raise InputError(f"{path} is larger than 1 MiB.", cure="Is it the right file?")
     try:
         document = read_yaml(path.read_text(encoding="utf-8"), str(path))
     except (OSError, UnicodeDecodeError) as problem:
         raise InputError(f"{path} cannot be read: {problem}.", cure="It must be UTF-8 text.") from problem
-    data = _resolve(document.value, environ, document, str(path), ())
+    unset: dict[str, str] = {}
+    data = _resolve(document.value, Variables(environ, document, str(path), unset), ())
     _validate(data, document, str(path))
-    return _build(data, str(path))
+    return _build(data, str(path), unset)
 
 
 def schema() -> dict[str, Any]:
@@ -55,26 +59,35 @@ def schema() -> dict[str, Any]:
     return found
 
 
-def _resolve(
-    value: Any,  # noqa: ANN401  # whatever YAML holds
-    environ: Mapping[str, str],
-    document: Document,
-    where: str,
-    path: tuple[str | int, ...],
-) -> Any:  # noqa: ANN401
-    """Replace `env:NAME` by the variable; an empty one is an error, never an empty address."""
+@dataclass(frozen=True, slots=True)
+class Variables:
+    """What `env:NAME` reads from, and the list of what it did not find, by path."""
+
+    environ: Mapping[str, str]
+    document: Document
+    where: str
+    unset: dict[str, str]
+
+
+def _resolve(value: Any, variables: Variables, path: tuple[str | int, ...]) -> Any:  # noqa: ANN401  # whatever YAML holds
+    """Replace `env:NAME` by the variable; an empty one is an error, never an empty address.
+
+    In registry and targets it is one only when they are used: the gate of a fork's pull request has no such variables.
+    """
     if isinstance(value, dict):
-        return {key: _resolve(item, environ, document, where, (*path, key)) for key, item in value.items()}
+        return {key: _resolve(item, variables, (*path, key)) for key, item in value.items()}
     if isinstance(value, list):
-        return [_resolve(item, environ, document, where, (*path, index)) for index, item in enumerate(value)]
-    if isinstance(value, str) and value.startswith("env:"):
-        name = value.removeprefix("env:")
-        if not environ.get(name):
-            raise InputError(
-                f"{where}, line {document.line(path)}: {_dotted(path)} reads the variable {name!r}, which is empty.",
-                cure=f"Set {name} in the step's env.",
-            )
-        return environ[name]
+        return [_resolve(item, variables, (*path, index)) for index, item in enumerate(value)]
+    if not isinstance(value, str) or not value.startswith("env:"):
+        return value
+    name = value.removeprefix("env:")
+    if variables.environ.get(name):
+        return variables.environ[name]
+    line = variables.document.line(path)
+    problem = f"{variables.where}, line {line}: {_dotted(path)} reads the variable {name!r}, which is empty."
+    if path[:1] not in {(part,) for part in LATER}:
+        raise InputError(problem, cure=SET_VARIABLE)
+    variables.unset[_dotted(path)] = problem
     return value
 
 
@@ -130,7 +143,7 @@ def _dotted(path: Iterable[str | int]) -> str:
     return ".".join(map(str, path))
 
 
-def _build(data: Mapping[str, Any], path: str) -> Config:
+def _build(data: Mapping[str, Any], path: str, unset: Mapping[str, str]) -> Config:
     evidence = data.get("evidence") or {}
     gate = data.get("gate")
     if evidence.get("predictions") and evidence.get("metrics"):
@@ -149,6 +162,7 @@ def _build(data: Mapping[str, Any], path: str) -> Config:
         canary=_canary(data.get("canary") or {}, path),
         path=path,
         digest=canonical_digest(data),
+        unset=unset,
     )
 
 

@@ -51,7 +51,7 @@ class HttpSlots:
             version = required(data, "version", as_text, url)
             return Identity(slot=slot, version=version, digest=required(data, "digest", as_text, url))
         except (OSError, HTTPException, ValueError, MlCicdError) as problem:
-            return Identity(slot=slot, problem=f"{url} does not say who it is: {problem}")
+            return Identity(slot=slot, problem=f"{url} does not say who it is: {getattr(problem, 'reason', problem)}.")
 
     def deploy(self, slot: str, *, model: str, version: str, digest: str) -> Identity:
         """Run the deploy hook, then wait until the slot says that it is this version with this digest.

@@ -106,7 +106,9 @@ def mapped(uri: str) -> Iterator[None]:
         code = str(getattr(problem, "error_code", ""))
         kind = CODES.get(code, OutsideError)
         text = redacted(re.sub(r"\s+", " ", str(problem)))[:400]
-        raise kind(f"The registry {redacted(uri)} failed: {text}", cure=CURES.get(code, "")) from problem
+        raise kind(
+            f"The registry {redacted(uri)} failed: {text}", cure=CURES.get(code, "See the server's log.")
+        ) from problem
 
 
 def redacted(uri: str) -> str:
@@ -130,7 +132,7 @@ def _preflight(uri: str) -> None:
         raise kind(f"The registry {redacted(uri)} answers {problem.code}: {text}", cure=cure) from problem
     except (OSError, HTTPException, ValueError) as problem:
         raise Unreachable(
-            f"The registry {redacted(uri)} does not answer as MLflow does: {problem}.",
+            f"The registry {redacted(uri)} does not answer as MLflow does: {getattr(problem, 'reason', problem)}.",
             cure="Check that the server runs and is reachable from here.",
         ) from problem
 

@@ -38,6 +38,10 @@ class ProgressLines:
 class SystemFiles:
     """Small files, and the static look at model folders."""
 
+    def exists(self, path: str) -> bool:
+        """Whether anything is there."""
+        return Path(path).exists()
+
     def payload_digest(self, path: str) -> str:
         """Digest of a model's file or folder."""
         from ml_cicd.adapters.model_files import payload_digest  # noqa: PLC0415  # needs PyYAML

@@ -34,7 +34,7 @@ def run(inputs: Inputs, world: World) -> Report:
     texts = planned(inputs)
     there = [path for path in texts if world.scaffold.exists(path)]
     if there:
-        raise InputError(f"{', '.join(there)} exists.", cure="Move it away first; nothing was written.")
+        raise InputError(f"Already there: {', '.join(there)}.", cure="Move it away first; nothing was written.")
     if not inputs.dry_run:
         for path, text in texts.items():
             world.scaffold.write_new(path, text)

@@ -8,12 +8,12 @@ from ml_cicd.decide.gate import judge
 from ml_cicd.decide.policy import build_policy, policy_mapping
 from ml_cicd.domain.config import Config, GateConfig
 from ml_cicd.domain.evidence import Evidence, EvidenceRequest
-from ml_cicd.domain.policy import Policy
+from ml_cicd.domain.policy import Policy, WhenNoChampion
 from ml_cicd.domain.report import Report
 from ml_cicd.domain.verdict import Bindings, Outcome, Verdict, canonical_digest
 from ml_cicd.errors import Exit, InputError
 from ml_cicd.parse import as_mapping
-from ml_cicd.ports import World
+from ml_cicd.ports import Files, World
 from ml_cicd.spec import CommonInputs, option
 from ml_cicd.yaml_text import read_yaml
 
@@ -61,7 +61,7 @@ def run(inputs: Inputs, world: World) -> Report:
     """Judge, and bind the verdict to the bytes it speaks of."""
     config = world.config(inputs.config, required=False)
     policy = read_policy(inputs, config)
-    request = evidence_request(inputs, config, policy)
+    request = evidence_request(inputs, config, policy, world.files)
     digest = world.files.payload_digest(inputs.model) if inputs.model else ""
     evidence = world.evaluator().evaluate(request)
     bindings = Bindings(
@@ -90,7 +90,7 @@ def read_policy(inputs: Inputs, config: Config) -> Policy:
     return build_policy(gate, thresholds=given, where=where)
 
 
-def evidence_request(inputs: Inputs, config: Config, policy: Policy) -> EvidenceRequest:
+def evidence_request(inputs: Inputs, config: Config, policy: Policy, files: Files) -> EvidenceRequest:
     """Say what to measure; the inputs' files replace the configuration's."""
     if inputs.predictions and inputs.metrics:
         raise InputError("Both predictions and metrics are given.", cure="Give one of them.")
@@ -105,11 +105,18 @@ def evidence_request(inputs: Inputs, config: Config, policy: Policy) -> Evidence
     return EvidenceRequest(
         predictions=None if metrics else predictions,
         metrics=metrics or None,
-        champion=inputs.champion or config.evidence.champion or None,
+        champion=inputs.champion or _configured_champion(config, policy, files),
         columns=config.evidence.columns,
         wanted=frozenset((rule.scope, rule.metric.name) for rule in policy.rules),
         confidence=policy.confidence,
     )
+
+
+def _configured_champion(config: Config, policy: Policy, files: Files) -> str | None:
+    """The configuration names a champion's table that a first release does not have yet."""
+    path = config.evidence.champion
+    first = policy.when_no_champion is WhenNoChampion.FIRST_RELEASE
+    return None if path and first and not files.exists(path) else path
 
 
 def report(verdict: Verdict, evidence: Evidence) -> Report:

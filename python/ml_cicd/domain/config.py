@@ -1,12 +1,14 @@
 """The configuration file as frozen data; the file's reader validates before it builds this."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from ml_cicd.domain.evidence import Columns
 from ml_cicd.errors import InputError
 from ml_cicd.parse import suggest
+
+SET_VARIABLE = "Set it in the step's env."
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -76,7 +78,10 @@ class CanaryConfig:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Config:
-    """A whole `ml-cicd.yml`. `digest` is over its meaning, not its bytes."""
+    """A whole `ml-cicd.yml`. `digest` is over its meaning, not its bytes.
+
+    `unset` are values of registry and targets whose variable is empty, by path, each with the sentence that says so.
+    """
 
     model: str | None
     evidence: EvidenceConfig
@@ -86,16 +91,18 @@ class Config:
     canary: CanaryConfig
     path: str
     digest: str
+    unset: Mapping[str, str] = field(default_factory=dict)
 
     def target(self, name: str) -> TargetConfig:
         """Return the target called `name`; the empty name is the only one there is.
 
         Raises:
-            InputError: unknown, or more than one to choose from.
+            InputError: unknown, more than one to choose from, or a variable that it reads is empty.
         """
         if not name and len(self.targets) == 1:
-            return next(iter(self.targets.values()))
+            name = next(iter(self.targets))
         if name in self.targets:
+            self._refuse_unset(f"targets.{name}.")
             return self.targets[name]
         if not self.targets:
             raise InputError(f"{self.path} has no targets.", cure="Add targets.<name> with router and slots.")
@@ -105,10 +112,14 @@ class Config:
         """Return the registry's address: the one asked for, else the file's.
 
         Raises:
-            InputError: neither says one; there is no default, because MLflow's own depends on the current folder.
+            InputError: neither says one, or its variable is empty; there is no default, because MLflow's own
+            depends on the current folder.
         """
-        if asked or self.registry_uri:
-            return asked or self.registry_uri or ""
+        if asked:
+            return asked
+        self._refuse_unset("registry.")
+        if self.registry_uri:
+            return self.registry_uri
         raise InputError("No registry is given.", cure="Set registry-uri, or registry.uri in the configuration.")
 
     def model_name(self, asked: str) -> str:
@@ -116,3 +127,8 @@ class Config:
         if asked or self.model:
             return asked or self.model or ""
         raise InputError("No model name is given.", cure="Set model-name, or model in the configuration.")
+
+    def _refuse_unset(self, prefix: str) -> None:
+        problem = next((text for path, text in self.unset.items() if path.startswith(prefix)), None)
+        if problem is not None:
+            raise InputError(problem, cure=SET_VARIABLE)

@@ -18,7 +18,7 @@ def to_terminal(report: Report, *, colour: bool, width: int) -> str:
     parts = [_paint(f"{report.command}: {_line(report.headline)}", tint, colour=colour)]
     if report.verdict is not None:
         parts.append(_verdict(report.verdict, colour=colour, width=width))
-    parts += [_table(table) for table in report.tables]
+    parts += [_table(table, width) for table in report.tables]
     if report.receipt is not None and (report.receipt.done or report.receipt.not_done):
         parts.append(_receipt(report.receipt))
     parts += [f"  {_line(note)}" for note in report.notes]
@@ -53,8 +53,18 @@ def _align(rows: list[tuple[str, ...]]) -> list[str]:
     return [("  " + "  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True))).rstrip() for row in rows]
 
 
-def _table(table: Table) -> str:
-    return "\n".join([_line(table.title) + ":", *_align([table.header, *table.rows])])
+def _table(table: Table, width: int) -> str:
+    """Lay a table out; the columns that do not fit go below their row, indented."""
+    rows = [table.header, *table.rows]
+    fitting = len(table.header)
+    while fitting > 1 and max(map(len, _align([row[:fitting] for row in rows]))) > width:
+        fitting -= 1
+    lines = [_line(table.title) + ":"]
+    for line, row in zip(_align([row[:fitting] for row in rows]), rows, strict=True):
+        lines.append(line)
+        for cell in row[fitting:] if row is not table.header else ():
+            lines += textwrap.wrap(_line(cell), width, initial_indent="      ", subsequent_indent="        ")
+    return "\n".join(lines)
 
 
 def _receipt(receipt: Receipt) -> str:

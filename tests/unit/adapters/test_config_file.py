@@ -106,10 +106,22 @@ def test_a_wrong_value_is_named(tmp_path: Path, old: str, new: str, says: str) -
 
 
 def test_an_empty_variable_is_never_an_empty_address(tmp_path: Path) -> None:
-    """MLflow would fall back to a database in the current folder."""
+    """MLflow would fall back to a database in the current folder; who asks for no registry needs none."""
     for environ in ({}, {"TRACKING": ""}):
+        config = read(tmp_path, WHOLE, **environ)
+        assert config.target("").name == "production"
         with pytest.raises(InputError, match=r"line 11: registry\.uri reads the variable 'TRACKING', which is empty"):
-            read(tmp_path, WHOLE, **environ)
+            config.registry("")
+        assert config.registry("sqlite:///x.db") == "sqlite:///x.db"
+
+
+def test_a_target_whose_variable_is_empty(tmp_path: Path) -> None:
+    """It cannot be used, and the message says which variable; evidence is read by everybody and fails at once."""
+    text = WHOLE.replace("http://127.0.0.1:1", "env:BLUE")
+    with pytest.raises(InputError, match=r"targets\.production\.slots\.blue\.url reads the variable 'BLUE'"):
+        read(tmp_path, text).target("production")
+    with pytest.raises(InputError, match=r"evidence\.predictions reads the variable 'TABLE'"):
+        read(tmp_path, WHOLE.replace("p.parquet", "env:TABLE"))
 
 
 @pytest.mark.parametrize("text", ["[1]", "text", "", "null", "\xff\xfe"])

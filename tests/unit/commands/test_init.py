@@ -42,7 +42,7 @@ def test_nothing_is_overwritten(world: RealWorld, there: str) -> None:
     """One file that exists stops all three, and its content stays."""
     Path(there).parent.mkdir(parents=True, exist_ok=True)
     Path(there).write_text("mine")
-    with pytest.raises(InputError, match="exists"):
+    with pytest.raises(InputError, match="Already there"):
         run(INPUTS, world)
     assert [path for path in FILES if Path(path).exists()] == [there]
     assert Path(there).read_text() == "mine"
