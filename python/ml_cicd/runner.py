@@ -96,9 +96,14 @@ def _enter(folder: str) -> None:
 
 
 def _raise_on_termination() -> None:
-    """Let SIGTERM unwind like SIGINT, so that a canary can take traffic back before the process ends."""
+    """Let SIGTERM unwind like SIGINT, so that a canary can take traffic back before the process ends.
+
+    A cancelled job gets both, some seconds apart: the second one must not cut the first one's unwinding off.
+    """
 
     def handler(_signal: int, _frame: FrameType | None) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
         raise KeyboardInterrupt
 
     signal.signal(signal.SIGTERM, handler)

@@ -55,6 +55,9 @@ class SlotServer(ThreadingHTTPServer):
         self.fail_every = 0
         self.count = 0
 
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Stay quiet when HAProxy ends with a connection open."""
+
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"

@@ -29,7 +29,7 @@ from ml_cicd.domain.model import (
 from ml_cicd.domain.operation import Receipt
 from ml_cicd.domain.report import Report, Table
 from ml_cicd.domain.rollout import Decision, Phase, RouterView
-from ml_cicd.errors import Conflict, EvidenceError, Exit, InputError
+from ml_cicd.errors import Conflict, EvidenceError, Exit, InputError, IntegrityError
 from ml_cicd.ports import World
 from ml_cicd.spec import CommonInputs, option
 
@@ -136,19 +136,23 @@ def _resume(inputs: Inputs, stage: Stage, plan: Plan, view: RouterView, lease: f
 
 
 def _drive(rollout: Rollout, mode: str) -> Report:
-    """Look until the end, or once; whatever interrupts a run takes all traffic back before it is passed on."""
-    if mode == "tick":
-        rollout, transition = observe_once(rollout)
-        if transition.decision in {Decision.HOLD, Decision.ADVANCE}:
-            return _going(go_on(rollout, transition), transition.reason)
-        return _end(rollout, transition)
+    """Look until the end, or once; whatever interrupts a run takes all traffic back before it is passed on.
+
+    A tick that fails leaves the rollout to the next one, unless a slot serves what nobody judged.
+    """
     try:
-        rollout, transition = run_to_end(rollout, rollout.stage.config.canary.interval)
+        if mode == "tick":
+            rollout, transition = observe_once(rollout)
+            if transition.decision in {Decision.HOLD, Decision.ADVANCE}:
+                return _going(go_on(rollout, transition), transition.reason)
+        else:
+            rollout, transition = run_to_end(rollout, rollout.stage.config.canary.interval)
         return _end(rollout, transition)
     except Conflict:
         raise
     except BaseException as problem:
-        if release(rollout.stage, f"stopped: {type(problem).__name__}"):
+        stops = mode == "run" or isinstance(problem, IntegrityError)
+        if stops and release(rollout.stage, f"stopped: {type(problem).__name__}"):
             rollout.stage.world.progress.say("Stopped: all traffic is back at the champion.")
         raise
 

@@ -19,7 +19,7 @@ from ml_cicd.decide.canary import (
 from ml_cicd.domain.model import CHAMPION, TAG_GATE_DIGEST, LedgerOp
 from ml_cicd.domain.operation import AppendLedger, DeploySlot, Operation, Receipt, SetAlias, SetSplit
 from ml_cicd.domain.rollout import Decision, Observation, Phase, RolloutState, RouterView, Split
-from ml_cicd.errors import Conflict, CorruptState, OutsideError, Unreachable
+from ml_cicd.errors import Conflict, CorruptState, IntegrityError, OutsideError, Unreachable
 
 TICK_LEASE = 1800.0
 
@@ -74,6 +74,7 @@ def observe_once(rollout: Rollout) -> tuple[Rollout, Transition]:
             "Another run writes to this router; this one has stopped and changed nothing.",
             cure="Run `ml-cicd status` to see what serves.",
         )
+    check_arms(rollout)
     slots = (rollout.split.candidate, rollout.split.champion)
     counts, base = difference(rollout.state.counters, rollout.stage.router.counters(), slots)
     state = replace(rollout.state, counters=dict(base))
@@ -87,6 +88,28 @@ def observe_once(rollout: Rollout) -> tuple[Rollout, Transition]:
     rollout = replace(rollout, state=state, evidence=evidence)
     rollout.stage.world.progress.say(_line(rollout, elapsed))
     return rollout, decide(look)
+
+
+def check_arms(rollout: Rollout, *, must_answer: bool = False) -> None:
+    """Check that both slots still serve the versions that are compared.
+
+    Raises:
+        IntegrityError: a slot says that it serves something else. Unreachable: it says nothing, and `must_answer`.
+    """
+    state, split = rollout.state, rollout.split
+    arms = (
+        (split.candidate, state.candidate, state.candidate_digest),
+        (split.champion, state.champion, state.champion_digest),
+    )
+    for slot, version, digest in arms:
+        found = rollout.stage.slots.identify(slot)
+        if found.problem and must_answer:
+            raise Unreachable(f"Slot {slot} should serve version {version}: {found.problem}", cure="Look at its log.")
+        if not found.problem and (found.version, found.digest) != (version, digest):
+            raise IntegrityError(
+                f"Slot {slot} now serves version {found.version} with {found.digest[:19]}, not version {version}.",
+                cure="Somebody deployed into it while the canary ran. Find out who, then run the canary again.",
+            )
 
 
 def _line(rollout: Rollout, elapsed: float) -> str:
@@ -148,7 +171,8 @@ def _calm(split: Split) -> Split:
 
 
 def promote(rollout: Rollout, reason: str) -> Receipt:
-    """Ledger, then router (the slots swap roles in one write), then alias."""
+    """Ledger, then router (the slots swap roles in one write), then alias. What is promoted is what was observed."""
+    check_arms(rollout, must_answer=True)
     stage, state, split = rollout.stage, rollout.state, rollout.split
     ledger = stage.ledger()
     version = stage.world.registry(stage.scene.registry_uri).snapshot(stage.model).version(state.candidate)

@@ -365,6 +365,35 @@ def test_a_champion_slot_with_other_bytes_starts_nothing(world: FakeWorld) -> No
     assert world.fake_router.split.threshold == 0
 
 
+@pytest.mark.parametrize("slot", ["green", "blue"])
+@pytest.mark.parametrize("mode", ["run", "tick"])
+def test_a_deployment_into_a_slot_stops_the_canary(world: FakeWorld, slot: str, mode: str) -> None:
+    """Whatever comes into an arm while the canary runs was not judged: all traffic goes back, nothing is promoted."""
+    run(Inputs(mode="tick"), world)
+    world.fake_clock.sleep(3700)
+    world.fake_slots.holds[slot] = ("7", digest_of("7"))
+    with pytest.raises(IntegrityError, match=f"Slot {slot} now serves version 7"):
+        run(Inputs(mode=mode), world)
+    assert (world.fake_router.split.threshold, state_phase(world)) == (0, Phase.HELD)
+    assert world.record() == [("promote", "1", "1")]
+
+
+def test_a_slot_that_says_nothing_is_not_promoted(world: FakeWorld) -> None:
+    """Its requests may all be well, but nobody can tell which bytes answer them."""
+    counted = iter(range(1_000_000))
+
+    def fall_silent() -> None:
+        """Forget who it is after a while; it answers requests on."""
+        FakeWorld._one_second(world)
+        if next(counted) == 10:
+            del world.fake_slots.holds["green"]
+
+    world.fake_clock.each_second = fall_silent
+    with pytest.raises(Unreachable, match="Slot green should serve version 2"):
+        run(Inputs(), world)
+    assert (world.serves(), world.fake_router.split.threshold) == ("1", 0)
+
+
 def test_a_failing_hook_starts_nothing(world: FakeWorld) -> None:
     """The candidate cannot be deployed: no traffic, no state."""
     world.fake_slots.broken = True
