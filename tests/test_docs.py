@@ -55,6 +55,12 @@ def test_the_configuration_example(tmp_path: Path) -> None:
     assert build_policy(config.gate, thresholds=None, where="x").compares
 
 
+def test_the_output_example() -> None:
+    """What the README shows is what a golden run prints."""
+    (shown,) = blocks(README, "text")
+    assert shown == (ROOT / "tests/golden/worse-than-champion/expected/terminal.txt").read_text("utf-8")
+
+
 def test_the_workflow_examples() -> None:
     """Each `uses:` is there, and takes the inputs that are given."""
     used = [part for body in blocks(README, "yaml") for part in _users(yaml.safe_load(body))]

@@ -75,4 +75,4 @@ def _colour(environ: Mapping[str, str]) -> bool:
 
 
 def _width() -> int:
-    return min(120, shutil.get_terminal_size((100, 20)).columns - 2)
+    return min(120, shutil.get_terminal_size((122, 20)).columns - 2)

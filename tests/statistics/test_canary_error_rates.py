@@ -1,13 +1,15 @@
 """Seeded simulations: error rates are what the documents say."""
 
 import random
+from dataclasses import replace
 
 import pytest
 
 from ml_cicd.decide.canary import Look, decide, make_plan, no_evidence, take_in
-from ml_cicd.domain.config import CanaryConfig, CanaryInconclusive
+from ml_cicd.domain.config import CanaryConfig
 from ml_cicd.domain.rollout import Counts, Decision, Observation
 from ml_cicd.stats.macro import MacroKind, macro_estimate
+from tests.fakes.world import CANARY
 from tests.statistics.draw import binomial, limit
 
 SEED = 20261123
@@ -16,18 +18,8 @@ LOOK_REQUESTS = 200
 
 def config(margin: float) -> CanaryConfig:
     """The default ladder without the waits."""
-    return CanaryConfig(
-        steps=(100, 500, 2500, 5000),
-        error_margin=margin,
-        false_rollback_rate=0.05,
-        false_promotion_rate=0.05,
-        deadline=1e9,
-        interval=15,
-        lease=60,
-        warm_up=0,
-        minimum_duration=0,
-        minimum_requests=1,
-        when_inconclusive=CanaryInconclusive.ROLLBACK,
+    return replace(
+        CANARY, steps=(100, 500, 2500, 5000), error_margin=margin, deadline=1e9, minimum_duration=0, minimum_requests=1
     )
 
 

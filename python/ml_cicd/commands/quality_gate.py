@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from ml_cicd.decide.gate import judge
 from ml_cicd.decide.policy import build_policy, policy_mapping
 from ml_cicd.domain.config import Config, GateConfig
-from ml_cicd.domain.evidence import Evidence, EvidenceRequest
+from ml_cicd.domain.evidence import EvidenceRequest
 from ml_cicd.domain.policy import Policy, WhenNoChampion
 from ml_cicd.domain.report import Report
 from ml_cicd.domain.verdict import Bindings, Outcome, Verdict, canonical_digest
@@ -70,7 +70,7 @@ def run(inputs: Inputs, world: World) -> Report:
         policy=canonical_digest(policy_mapping(policy)),
         commit=world.commit,
     )
-    return report(judge(policy, evidence, bindings), evidence)
+    return report(judge(policy, evidence, bindings))
 
 
 def read_policy(inputs: Inputs, config: Config) -> Policy:
@@ -119,7 +119,7 @@ def _configured_champion(config: Config, policy: Policy, files: Files) -> str | 
     return None if path and first and not files.exists(path) else path
 
 
-def report(verdict: Verdict, evidence: Evidence) -> Report:
+def report(verdict: Verdict) -> Report:
     """Lay the verdict out."""
     outcome = verdict.outcome
     headline = HEADLINES[outcome]
@@ -132,7 +132,6 @@ def report(verdict: Verdict, evidence: Evidence) -> Report:
         headline=headline,
         cure="" if verdict else _cure(outcome),
         verdict=verdict,
-        notes=tuple(f"{name}: {digest}" for name, digest in sorted(evidence.digests.items())),
         outputs={
             "verdict": shown,
             "passed": str(bool(verdict)).lower(),

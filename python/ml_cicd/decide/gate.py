@@ -62,6 +62,7 @@ def _finding(rule: Rule, policy: Policy, evidence: Evidence) -> Finding:
         value=judged.value,
         lower=judged.lower,
         upper=judged.upper,
+        limit=limit,
         unit=rule.metric.unit,
         n=judged.n,
     )

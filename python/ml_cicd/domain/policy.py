@@ -59,7 +59,7 @@ class Rule:
     def demand(self) -> str:
         """The demand as people read it."""
         if self.scope is Scope.CHANGE:
-            return f"not worse by more than {self.threshold:g}"
+            return f"at most {self.threshold:g} worse"
         sign = ">=" if self.metric.direction is Direction.HIGHER else "<="
         return f"{sign} {self.threshold:g}{' ' if self.metric.unit else ''}{self.metric.unit}"
 

@@ -26,8 +26,9 @@ BADNESS = (Outcome.PASS, Outcome.INCONCLUSIVE, Outcome.FAIL, Outcome.MISSING, Ou
 class Finding:
     """One rule's outcome. Bounds are one-sided at the policy's confidence; None where there is none.
 
+    `limit` is the number that the bounds are compared with: the threshold, or minus the margin of a comparison.
     `rows_needed` is set on inconclusive findings where a number of rows would settle the matter.
-    `unit` belongs to value, bounds and threshold.
+    `unit` belongs to value, bounds and limit.
     """
 
     rule: str
@@ -38,6 +39,7 @@ class Finding:
     value: float | None = None
     lower: float | None = None
     upper: float | None = None
+    limit: float | None = None
     unit: str = ""
     n: int | None = None
     rows_needed: int | None = None

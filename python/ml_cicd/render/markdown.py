@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from ml_cicd.domain.operation import Receipt
 from ml_cicd.domain.report import Report, Table
 from ml_cicd.domain.verdict import Verdict
-from ml_cicd.render import words
+from ml_cicd.render import picture, words
 
 LONGEST_CELL = 500
 SPECIAL = re.compile(r"([\\`*_{}\[\]()#+!|~$])")
@@ -49,11 +49,12 @@ def _findings(verdict: Verdict) -> str:
             escape(f.demand),
             escape(words.estimate(f)),
             words.rows(f),
+            f"`{picture.interval(f)}`" if picture.interval(f) else "",
             escape(f.reason),
         )
         for f in verdict.findings
     ]
-    return _grid(("outcome", "rule", "demand", "estimate [bounds]", "rows", "why"), rows)
+    return _grid(("outcome", "rule", "demand", "estimate [bounds]", "rows", picture.LEGEND, "why"), rows)
 
 
 def _bindings(verdict: Verdict) -> str:

@@ -6,7 +6,7 @@ from ml_cicd.domain.operation import Receipt
 from ml_cicd.domain.report import Report, Table
 from ml_cicd.domain.verdict import Outcome, Verdict
 from ml_cicd.errors import Exit
-from ml_cicd.render import words
+from ml_cicd.render import picture, words
 
 GREEN, RED, YELLOW, PLAIN = "\x1b[32m", "\x1b[31m", "\x1b[33m", "\x1b[0m"
 COLOURS = {Outcome.PASS: GREEN, Outcome.FAIL: RED, Outcome.INCONCLUSIVE: YELLOW}
@@ -37,8 +37,14 @@ def _paint(text: str, code: str, *, colour: bool) -> str:
 
 
 def _verdict(verdict: Verdict, *, colour: bool, width: int) -> str:
-    cells = [(words.severity_mark(f), f.rule, f.demand, words.estimate(f), words.rows(f)) for f in verdict.findings]
-    lines = _align([("outcome", "rule", "demand", "estimate [bounds]", "rows"), *cells])
+    header = ("outcome", "rule", "demand", "estimate [bounds]", "rows", picture.LEGEND)
+    cells = [
+        (words.severity_mark(f), f.rule, f.demand, words.estimate(f), words.rows(f), picture.interval(f))
+        for f in verdict.findings
+    ]
+    lines = _align([header, *cells])
+    if max(map(len, lines)) > width:
+        lines = _align([row[:-1] for row in (header, *cells)])
     out = [lines[0]]
     for line, finding in zip(lines[1:], verdict.findings, strict=True):
         out.append(_paint(line, COLOURS.get(finding.outcome, RED), colour=colour))

@@ -59,7 +59,7 @@ def test_markdown_has_no_live_markup() -> None:
     assert "://" not in text.replace(":\u200b//", "")
     headings = [line for line in text.splitlines() if line.startswith("#")]
     assert [h.split(" ")[0] for h in headings] == ["##", "###", "###"]
-    assert all(line.count(" | ") == 5 for line in text.splitlines() if line.startswith("| ") and "accuracy" in line)
+    assert all(line.count(" | ") == 6 for line in text.splitlines() if line.startswith("| ") and "accuracy" in line)
 
 
 def test_the_terminal_gets_no_escape_sequence() -> None:
