@@ -5,7 +5,9 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-TOKEN = re.compile(r"\s*(?:(==|!=|&&|\|\||[!().,\[\]])|'((?:[^']|'')*)'|(-?\d+(?:\.\d+)?)|([A-Za-z_][A-Za-z0-9_-]*))")
+TOKEN = re.compile(
+    r"\s*(?:(\.\*\.|==|!=|&&|\|\||[!().,\[\]])|'((?:[^']|'')*)'|(-?\d+(?:\.\d+)?)|([A-Za-z_][A-Za-z0-9_-]*))"
+)
 WHOLE = re.compile(r"\$\{\{(.*?)\}\}", flags=re.DOTALL)
 
 
@@ -50,6 +52,13 @@ def equal(a: Any, b: Any) -> bool:
     if type(a) is type(b):
         return bool(a == b)
     return to_number(a) == to_number(b)
+
+
+def contains(found: Any, part: Any) -> bool:
+    """Whether a list has an item, or a text a part, whatever their case."""
+    if isinstance(found, list):
+        return any(equal(item, part) for item in found)
+    return to_text(part).lower() in to_text(found).lower()
 
 
 def to_number(value: Any) -> float:
@@ -133,6 +142,10 @@ class _Parser:
 
     def path(self, value: Any) -> Any:
         while True:
+            if self.take(".*."):
+                key = self.tokens.pop(0)[1]
+                value = [item.get(key) for item in value.values()]
+                continue
             if self.take("."):
                 key = self.tokens.pop(0)[1]
             elif self.take("["):
@@ -157,7 +170,7 @@ class _Parser:
             "cancelled": lambda: False,
             "fromJSON": json.loads,
             "format": lambda text, *values: re.sub(r"\{(\d+)\}", lambda m: to_text(values[int(m.group(1))]), text),
-            "contains": lambda text, part: to_text(part).lower() in to_text(text).lower(),
+            "contains": contains,
             "startsWith": lambda text, part: to_text(text).lower().startswith(to_text(part).lower()),
         }
         return self.path(functions[name](*arguments))

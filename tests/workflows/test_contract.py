@@ -223,14 +223,22 @@ def test_the_safety_net_runs_when_traffic_may_be_left(result: str, rolled_back: 
     assert condition(_condition("safety-net"), contexts) is wanted
 
 
-@pytest.mark.parametrize(("job", "before"), [("gate", "train"), ("register", "gate"), ("canary", "register")])
+STAGES = ["code-quality", "train", "gate", "register", "canary"]
+
+
+@pytest.mark.parametrize("job", STAGES[1:])
 @pytest.mark.parametrize("result", ["success", "failure", "cancelled", "skipped"])
-def test_a_stage_follows_only_success(job: str, before: str, result: str) -> None:
-    """Gate, register and canary start only when the stage before them ended well, not when it was skipped."""
-    contexts: dict[str, Any] = {"inputs": {job: True}, "needs": {before: {"result": result}}, "github": {}}
-    assert condition(_condition(job), contexts) is (result == "success")
-    contexts["inputs"][job] = False
-    assert not condition(_condition(job), contexts)
+def test_a_stage_follows_no_failure(job: str, result: str) -> None:
+    """Every stage waits for all before it: it starts when each ended well or is switched off, and never otherwise."""
+    before = STAGES[: STAGES.index(job)]
+    needs = jobs(load(PIPELINE))[job]["needs"]
+    assert needs == before
+    for odd in before:
+        results = {name: {"result": result if name == odd else "success"} for name in before}
+        contexts: dict[str, Any] = {"inputs": {job: True}, "needs": results, "github": {}}
+        assert condition(_condition(job), contexts) is (result in {"success", "skipped"})
+        contexts["inputs"][job] = False
+        assert not condition(_condition(job), contexts)
 
 
 @pytest.mark.parametrize("path", TEMPLATES, ids=label)

@@ -121,7 +121,7 @@ def _resume(inputs: Inputs, stage: Stage, plan: Plan, view: RouterView, lease: f
     if state is None:  # the caller has looked
         raise InputError("There is no rollout to go on with.", cure="This is a bug; please report it.")
     name = f"The rollout of version {state.candidate} ({state.run_id})"
-    stop = f"`ml-cicd rollback --target {stage.target.name} --to last-good` ends it."
+    stop = f"`ml-cicd rollback --target {stage.target.name} --to champion` ends it."
     if inputs.candidate not in {CHALLENGER, state.candidate}:
         raise Conflict(f"{name} is not finished.", cure=f"Let it end first; {stop}")
     if inputs.mode == "run" and view.split.lease > view.now:

@@ -6,15 +6,16 @@ from dataclasses import dataclass, replace
 from ml_cicd.apply import apply, describe
 from ml_cicd.commands.traffic import Observed, Stage, afterwards, join, ledger_entry, observe, open_stage
 from ml_cicd.decide.rollback import (
-    LAST_GOOD,
+    NAMES,
     PREVIOUS,
     Aim,
     TrafficPlan,
     aim_from_ledger,
     aim_from_router,
     plan_traffic,
+    rejected,
 )
-from ml_cicd.domain.model import CHAMPION, LedgerOp
+from ml_cicd.domain.model import CHAMPION, Ledger, LedgerOp
 from ml_cicd.domain.operation import AppendLedger, DeploySlot, Operation, Receipt, SetAlias
 from ml_cicd.domain.report import Report
 from ml_cicd.domain.rollout import Identity, Phase, RouterView
@@ -37,7 +38,9 @@ class Inputs(CommonInputs):
     """Inputs of `rollback`."""
 
     target: str = option("Name of the target in the configuration; empty when there is only one.")
-    to: str = option("previous, last-good, or a version number.", default=PREVIOUS)
+    to: str = option(
+        "previous, last-good, a version number; or champion, which only stops a running canary.", default=PREVIOUS
+    )
     reason: str = option("Why, for the ledger.", default="asked for")
     registry_uri: str = option("Registry; empty for the configuration's.")
 
@@ -60,23 +63,18 @@ def run(inputs: Inputs, world: World) -> Report:
     if traffic.problem:
         return _report(plan, before, aim, receipt=traffic, observed=Observed(verified=False, words=traffic.problem))
     observed = observe(stage, stage.router.read(), version=aim.version)
-    record = _record(inputs.reason, stage, aim, before=before, stopped=_stopped(view), again=again)
+    stopped = view.state is not None and view.state.phase is Phase.RUNNING
+    record = _record(inputs.reason, stage, aim, before=before, stopped=stopped, again=again)
     return _report(plan, before, aim, receipt=join(traffic, record), observed=observed)
 
 
 def _check(to: str) -> None:
-    if to not in {PREVIOUS, LAST_GOOD} and not to.isdigit():
-        raise InputError(f"Input 'to' is {to!r}.", cure="Write previous, last-good or a version number.")
+    if to not in NAMES and not to.isdigit():
+        raise InputError(f"Input 'to' is {to!r}.", cure="Write previous, last-good, champion or a version number.")
 
 
 def _serving(view: RouterView, identities: Mapping[str, Identity]) -> str:
     return identities[view.split.champion].version if view.split.champion in identities else ""
-
-
-def _stopped(view: RouterView) -> str:
-    """Version of the canary that this rollback stops; empty where none ran."""
-    running = view.state is not None and view.state.phase is Phase.RUNNING
-    return view.state.candidate if running and view.state is not None else ""
 
 
 def _aim(to: str, stage: Stage, view: RouterView, identities: Mapping[str, Identity]) -> Aim:
@@ -103,25 +101,31 @@ def _aim(to: str, stage: Stage, view: RouterView, identities: Mapping[str, Ident
 
 
 def _record(  # noqa: PLR0913  # parts by name
-    reason: str, stage: Stage, aim: Aim, *, before: str, stopped: str, again: str
+    reason: str, stage: Stage, aim: Aim, *, before: str, stopped: bool, again: str
 ) -> Receipt:
-    """Write ledger and alias; traffic is safe by now."""
+    """Write ledger and alias, and what an earlier run could not write; traffic is safe by now."""
 
     def build() -> tuple[Operation, ...]:
-        ledger = stage.ledger()
+        ledger, state = stage.ledger(), stage.router.read().state
+        last = ledger.entries[-1].candidate if ledger.entries else ""
+        missing = rejected(state)
         entries: tuple[Operation, ...] = ()
-        about = None
         if ledger.champion != aim.version:
-            about = (LedgerOp.ROLLBACK, ledger.champion or before)
-        elif stopped:
-            about = (LedgerOp.REJECT, stopped)
-        if about is not None:
-            entry = ledger_entry(stage, ledger, about[0], champion=aim.version, candidate=about[1], reason=reason)
-            entries = (AppendLedger(name=stage.model, entry=entry),)
+            entries = (_entry(stage, ledger, LedgerOp.ROLLBACK, aim, ledger.champion or before, reason),)
+        elif missing and (stopped or missing != last):
+            why = state.reason if state is not None and state.phase is Phase.ROLLED_BACK else reason
+            entries = (_entry(stage, ledger, LedgerOp.REJECT, aim, missing, why),)
         return (*entries, SetAlias(name=stage.model, alias=CHAMPION, version=aim.version), *_standby(stage))
 
     wanted = ("Record the rollback in the ledger", f"Point alias {CHAMPION} at {aim.version}")
     return afterwards(stage, build, wanted=wanted, again=again)
+
+
+def _entry(  # noqa: PLR0913  # parts of one line
+    stage: Stage, ledger: Ledger, op: LedgerOp, aim: Aim, about: str, reason: str
+) -> AppendLedger:
+    entry = ledger_entry(stage, ledger, op, champion=aim.version, candidate=about, reason=reason)
+    return AppendLedger(name=stage.model, entry=entry)
 
 
 def _standby(stage: Stage) -> tuple[DeploySlot, ...]:

@@ -209,7 +209,7 @@ def roll_back(rollout: Rollout, reason: str) -> Receipt:
         return (AppendLedger(name=stage.model, entry=entry), *_standby(rollout))
 
     wanted = (f"Record in the ledger that version {state.candidate} was rolled back",)
-    again = f"ml-cicd rollback --target {stage.target.name} --to last-good"
+    again = f"ml-cicd rollback --target {stage.target.name} --to champion"
     return join(traffic, afterwards(stage, build, wanted=wanted, again=again))
 
 

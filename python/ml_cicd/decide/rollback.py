@@ -3,13 +3,15 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from ml_cicd.domain.model import Ledger, LedgerOp
+from ml_cicd.domain.model import CHAMPION, Ledger, LedgerOp
 from ml_cicd.domain.operation import DeploySlot, Operation, SetSplit
 from ml_cicd.domain.rollout import Identity, Phase, RolloutState, RouterView, Split
 from ml_cicd.errors import InputError
 
 PREVIOUS = "previous"
 LAST_GOOD = "last-good"
+STOPPED = "stopped version"
+NAMES = (PREVIOUS, LAST_GOOD, CHAMPION)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -27,7 +29,7 @@ def aim_from_router(to: str, state: RolloutState | None) -> Aim | None:
     Raises:
         InputError: there is no version before the one that serves.
     """
-    if state is None or to not in {PREVIOUS, LAST_GOOD}:
+    if state is None or to not in NAMES:
         return None
     champion = Aim(version=state.champion, digest=state.champion_digest, why="it serves and stays")
     before = replace(champion, why="it served before the last promotion")
@@ -45,6 +47,11 @@ def aim_from_router(to: str, state: RolloutState | None) -> Aim | None:
         (LAST_GOOD, Phase.ROLLED_BACK): champion,
         (LAST_GOOD, Phase.HELD): champion,
         (LAST_GOOD, Phase.REVERTED): champion,
+        (CHAMPION, Phase.RUNNING): replace(champion, why="the canary is stopped and the champion stays"),
+        (CHAMPION, Phase.PROMOTED): replace(champion, version=state.candidate, digest=state.candidate_digest),
+        (CHAMPION, Phase.ROLLED_BACK): champion,
+        (CHAMPION, Phase.HELD): champion,
+        (CHAMPION, Phase.REVERTED): champion,
     }
     aim = table[to, state.phase]
     if not aim.version:
@@ -57,14 +64,17 @@ def aim_from_ledger(to: str, ledger: Ledger) -> Aim:
 
     `previous` is the champion before the last promotion, so that a second run changes nothing;
     `last-good` the newest champion that nobody ever rolled back from, the present one not counted when it came by
-    promotion.
+    promotion; `champion` the one that serves by the record.
 
     Raises:
         InputError: there is none.
     """
-    if to not in {PREVIOUS, LAST_GOOD}:
+    if to not in NAMES:
         return Aim(version=to, digest="", why="it was asked for")
-    found = _before_last_promotion(ledger) if to == PREVIOUS else _last_good(ledger)
+    if to == CHAMPION:
+        found = ledger.champion
+    else:
+        found = _before_last_promotion(ledger) if to == PREVIOUS else _last_good(ledger)
     if not found:
         raise InputError(
             f"The ledger has no {to} version to roll back to.",
@@ -119,7 +129,7 @@ def plan_traffic(
     calm = Split(
         champion=split.champion, candidate=split.candidate, threshold=0, lease=0, salt="none", seq=split.seq + 1
     )
-    stops = split.threshold > 0
+    stops = split.threshold > 0 or (view.state is not None and view.state.phase is Phase.RUNNING)
     state = _reverted(aim, view, identities)
     if _serves(aim, identities.get(split.champion)) or _stays(aim, view.state):
         fill = not _serves(aim, identities.get(split.champion)) and bool(aim.digest)
@@ -165,10 +175,11 @@ def _reverted(aim: Aim, view: RouterView, identities: Mapping[str, Identity]) ->
     state = view.state
     if state is None:
         return None
-    standby = (state.standby, state.standby_digest)
+    standby, reason = (state.standby, state.standby_digest), f"{STOPPED} {state.candidate}"
     if not _stays(aim, state):
         left = identities.get(view.split.champion)
         standby = (left.version, left.digest) if left else ("", "")
+        reason = f"rolled back to {aim.version}"
     digest = aim.digest or _known_digest(aim.version, state)
     return replace(
         state,
@@ -177,9 +188,17 @@ def _reverted(aim: Aim, view: RouterView, identities: Mapping[str, Identity]) ->
         champion_digest=digest,
         standby=standby[0],
         standby_digest=standby[1],
-        reason=f"rolled back to {aim.version}",
+        reason=reason,
         counters=None,
     )
+
+
+def rejected(state: RolloutState | None) -> str:
+    """Return the candidate that lost its traffic in the last rollout, which the ledger must know; empty for none."""
+    if state is None:
+        return ""
+    stopped = state.phase is Phase.REVERTED and state.reason == f"{STOPPED} {state.candidate}"
+    return state.candidate if stopped or state.phase is Phase.ROLLED_BACK else ""
 
 
 def _known_digest(version: str, state: RolloutState) -> str:

@@ -215,7 +215,7 @@ def test_two_runs_at_once(world: FakeWorld) -> None:
     value = world.fake_router.split
     with pytest.raises(Conflict, match="somebody else") as problem:
         run(Inputs(), world)
-    assert "rollback --target production --to last-good" in problem.value.cure
+    assert "rollback --target production --to champion" in problem.value.cure
     assert world.fake_router.split == value
 
 

@@ -128,6 +128,42 @@ def test_a_dead_registry_does_not_keep_traffic_where_it_is(world: FakeWorld) -> 
     assert registry.aliases[MODEL, "champion"] == "1"
 
 
+def test_champion_only_stops_a_canary(world: FakeWorld) -> None:
+    """What the safety net of a pipeline runs: it never takes a champion's traffic away, whatever happened before."""
+    for _ in range(2):
+        assert moved(run(Inputs(to="champion"), world)) == ("false", "2", "2", "true")
+    canary.run(canary.Inputs(mode="tick"), world)
+    assert moved(run(Inputs(to="champion"), world)) == ("true", "2", "2", "true")
+    assert (world.record()[-1], world.standby()) == (("reject", "3", "2"), "1")
+    value, record = world.fake_router.split, world.record()
+    assert moved(run(Inputs(to="champion"), world)) == ("false", "2", "2", "true")
+    assert (world.fake_router.split, world.record()) == (value, record)
+
+
+@pytest.mark.parametrize("by", ["canary", "rollback"])
+def test_a_rejection_that_the_registry_missed_is_written_later(world: FakeWorld, by: str) -> None:
+    """The registry is dead while a candidate loses its traffic; the command of the receipt writes it afterwards."""
+
+    def dead(_name: str, _entry: object) -> None:
+        """Fail as a dead server does."""
+        raise Unreachable("The registry does not answer.", cure="Start it.")
+
+    world.fake_ledger.append = dead  # type: ignore[method-assign,assignment]
+    if by == "canary":
+        world.failing = {"3": 0.5}
+        report = canary.run(canary.Inputs(), world)
+    else:
+        canary.run(canary.Inputs(mode="tick"), world)
+        report = run(Inputs(to="champion"), world)
+    assert report.exit_code is Exit.PARTLY
+    del world.fake_ledger.append
+    assert report.receipt is not None
+    to = report.receipt.cures[0].rpartition(" ")[2]
+    for _ in range(2):
+        assert run(Inputs(to=to), world).exit_code is Exit.DONE
+        assert world.record()[-2:] == [("promote", "2", "2"), ("reject", "3", "2")]
+
+
 def test_requests_that_go_elsewhere_are_not_a_success(world: FakeWorld) -> None:
     """The router reads back right, but the other slot's counter still grows: exit 12."""
 
