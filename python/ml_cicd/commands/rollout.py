@@ -42,10 +42,15 @@ class Rollout:
 
 
 def take_up(stage: Stage, plan: Plan, view: RouterView, state: RolloutState, *, lease: float) -> Rollout:
-    """Go on from the state beside the router, with a fresh lease and counters read anew where there are none."""
+    """Go on from the state beside the router, with a fresh lease and counters read anew where there are none.
+
+    Raises:
+        IntegrityError: meanwhile a slot came to serve something else.
+    """
     fresh = Rollout(
         stage=stage, plan=plan, split=view.split, state=state, evidence=replay(plan, state.observations), lease=lease
     )
+    check_arms(fresh)
     return rebase(fresh) if state.counters is None or view.share == 0 else fresh
 
 
@@ -206,7 +211,8 @@ def roll_back(rollout: Rollout, reason: str) -> Receipt:
         entry = ledger_entry(
             stage, stage.ledger(), LedgerOp.REJECT, champion=state.champion, candidate=state.candidate, reason=reason
         )
-        return (AppendLedger(name=stage.model, entry=entry), *_standby(rollout))
+        alias = SetAlias(name=stage.model, alias=CHAMPION, version=state.champion)  # an earlier run may have left it
+        return (AppendLedger(name=stage.model, entry=entry), alias, *_standby(rollout))
 
     wanted = (f"Record in the ledger that version {state.candidate} was rolled back",)
     again = f"ml-cicd rollback --target {stage.target.name} --to champion"

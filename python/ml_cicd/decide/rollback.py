@@ -141,7 +141,10 @@ def plan_traffic(
     deploys = not _serves(aim, identities.get(split.candidate))
     if deploys:
         if stops:
-            first = (SetSplit(target=target, split=calm, state=view.state, expect_seq=seq),)
+            held = (
+                None if view.state is None else replace(view.state, phase=Phase.HELD, reason="stopped for a rollback")
+            )
+            first = (SetSplit(target=target, split=calm, state=held, expect_seq=seq),)
             seq += 1
         first = (*first, _deploy(aim, split.candidate, target=target, model=model))
     swapped = Split(champion=split.candidate, candidate=split.champion, threshold=0, lease=0, salt="none", seq=seq + 1)
