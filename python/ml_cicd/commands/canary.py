@@ -132,7 +132,11 @@ def _resume(inputs: Inputs, stage: Stage, plan: Plan, view: RouterView, lease: f
     if state.plan_digest != plan_digest(stage):
         raise InputError(f"{name} began under another canary configuration.", cure=f"Put it back, or end it: {stop}")
     stage.world.progress.say(f"Going on with {name[4:]} at step {state.step + 1} of {len(plan.steps)}.")
-    return take_up(stage, replace(plan, deadline=state.deadline), view, state, lease=lease)
+    try:
+        return take_up(stage, replace(plan, deadline=state.deadline), view, state, lease=lease)
+    except IntegrityError as problem:
+        release(stage, f"stopped: {type(problem).__name__}")
+        raise
 
 
 def _drive(rollout: Rollout, mode: str) -> Report:

@@ -1,5 +1,6 @@
 """Judges a candidate: per rule find the sample, bound it, compare with the threshold, say why."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import assert_never
@@ -7,7 +8,7 @@ from typing import assert_never
 from ml_cicd.domain.evidence import Evidence
 from ml_cicd.domain.metric import Direction
 from ml_cicd.domain.policy import Policy, Rule, Scope, Severity, WhenInconclusive, WhenNoChampion
-from ml_cicd.domain.sample import Estimate, FScore, Interval, Paired, Point, Proportion, Quantile, Sample
+from ml_cicd.domain.sample import Average, Estimate, FScore, Interval, Paired, Point, Proportion, Quantile, Sample
 from ml_cicd.domain.verdict import Bindings, Finding, Outcome, Verdict, worst
 from ml_cicd.errors import EvidenceError
 from ml_cicd.stats.comparison import pairs_needed, tango_bounds
@@ -115,6 +116,8 @@ def bounded(sample: Sample, alpha: float) -> Judged:
             )
         case FScore():
             return _f_score(sample, alpha)
+        case Average():
+            return _average(sample, alpha)
         case Paired():
             bounds = tango_bounds(sample.only_candidate, sample.only_champion, sample.n, alpha)
             return Judged(
@@ -137,6 +140,20 @@ def bounded(sample: Sample, alpha: float) -> Judged:
             return Judged(value=sample.value, lower=sample.value, upper=sample.value, n=None, how=how)
         case _:
             assert_never(sample)
+
+
+def _average(sample: Average, alpha: float) -> Judged:
+    if sample.sparse:
+        return Judged(value=sample.value, lower=None, upper=None, n=sample.n, how=sample.sparse)
+    hits, size = sample.value * sample.effective_n, sample.effective_n
+    bounds = clopper_pearson(hits, size, alpha)
+
+    def needed(limit: float) -> int | None:
+        rows = rows_needed_proportion(hits, size, limit, alpha)
+        return None if rows is None else math.ceil(rows * sample.n / size)
+
+    how = "Clopper-Pearson at the effective sample size"
+    return Judged(value=sample.value, lower=bounds.lower, upper=bounds.upper, n=sample.n, how=how, needed=needed)
 
 
 def _f_score(sample: FScore, alpha: float) -> Judged:
@@ -183,7 +200,9 @@ def _reason(judged: Judged, rule: Rule, outcome: Outcome) -> str:
         Outcome.FAIL: "is missed even at the favourable bound",
         Outcome.INCONCLUSIVE: "lies within the bounds",
     }[outcome]
-    if judged.lower == judged.upper:
+    if judged.lower is None and judged.upper is None:
+        what = "cannot be judged"
+    elif judged.lower == judged.upper:
         what = "holds" if outcome is Outcome.PASS else "is missed"
     return f"'{rule.demand}' {what} ({judged.how})."
 
@@ -191,6 +210,8 @@ def _reason(judged: Judged, rule: Rule, outcome: Outcome) -> str:
 def _advice(judged: Judged, needed: int | None) -> str:
     if needed is not None and judged.n is not None:
         return f" About {needed:,} rows at the same rate would settle it; there are {judged.n:,}."
+    if judged.lower is None and judged.upper is None:
+        return " Evaluate on more rows of it."
     if judged.n is not None:
         return " The estimate is too close to the limit for any number of rows to settle it."
     return " Give a sample size or more rows."

@@ -77,6 +77,10 @@ class Policy:
         """Refuse a policy that demands nothing: it would pass anything."""
         if not self.rules:
             raise InputError("The policy has no rule, so it would pass anything.", cure="Give at least one threshold.")
+        if all(rule.severity is Severity.WARN for rule in self.rules):
+            raise InputError(
+                "Every rule of the policy only warns, so it would pass anything.", cure="Let at least one rule block."
+            )
         if not SURE < self.confidence < 1:
             raise InputError(f"gate.confidence is {self.confidence}.", cure="Choose a value between 0.5 and 1.")
         names = [rule.name for rule in self.rules]

@@ -59,6 +59,25 @@ class FScore:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Average:
+    """An average over classes of `n` rows, as precise as a proportion of `effective_n` rows (Korn & Graubard 1998).
+
+    `sparse` says why no bound can be given, e.g. a class of two rows; empty where one can.
+    """
+
+    value: float
+    effective_n: float
+    n: int
+    sparse: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse numbers that no average can be."""
+        _finite(self, value=self.value, effective_n=self.effective_n)
+        if not 0 <= self.value <= 1 or self.effective_n <= 0 or self.n <= 0:
+            raise EvidenceError(f"{self} is not an average of shares.", cure="Check the evaluation.")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Paired:
     """The same `n` rows judged by both models: how often exactly one of them is right."""
 
@@ -139,4 +158,4 @@ class Point:
         _finite(self, value=self.value)
 
 
-Sample: TypeAlias = Proportion | FScore | Paired | Quantile | Estimate | Interval | Point
+Sample: TypeAlias = Proportion | FScore | Average | Paired | Quantile | Estimate | Interval | Point

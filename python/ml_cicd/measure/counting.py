@@ -1,18 +1,19 @@
 """From counts and sorted values to samples: the arithmetic that a table in DuckDB and arrays in memory share."""
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from ml_cicd.domain.metric import CATALOGUE, Kind
-from ml_cicd.domain.sample import FScore, Proportion, Quantile, Sample
+from ml_cicd.domain.sample import Average, FScore, Proportion, Quantile, Sample
 from ml_cicd.stats.intervals import order_statistic_ranks
 from ml_cicd.stats.macro import MacroKind, macro_estimate
 
 Label: TypeAlias = int | float | str | bool
 Confusion: TypeAlias = Mapping[tuple[Label, Label], int]
 BINARY = ({0, 1}, {-1, 1})
+LEAST_ROWS = 5  # with fewer, bounds of the average do not hold their level (tests/statistics)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -62,11 +63,22 @@ def _binary(name: str, confusion: Confusion, samples: dict[str, Sample], absent:
         }[name]
 
 
-def _macro(name: str, confusion: Confusion, classes: set[Label]) -> Proportion:
+def _macro(name: str, confusion: Confusion, classes: set[Label]) -> Average:
     order = sorted(classes, key=lambda c: (str(type(c)), c))
     table = [[confusion.get((label, prediction), 0) for prediction in order] for label in order]
     estimate = macro_estimate(table, MacroKind(name))
-    return Proportion(successes=estimate.value * estimate.effective_n, n=estimate.effective_n)
+    sparse = _sparse(order, [sum(row) for row in table])
+    return Average(value=estimate.value, effective_n=estimate.effective_n, n=estimate.n, sparse=sparse)
+
+
+def _sparse(classes: Sequence[Label], rows: Sequence[int]) -> str:
+    """Say why no bound of an average over these classes can be trusted: a class that was seen too rarely."""
+    if len(classes) == 1:
+        return f"all rows are of one class, {classes[0]!r}, so nothing is known of the others"
+    fewest = min(range(len(rows)), key=rows.__getitem__)
+    if rows[fewest] >= LEAST_ROWS:
+        return ""
+    return f"class {classes[fewest]!r} has {rows[fewest]} rows, and an average over classes needs {LEAST_ROWS} of each"
 
 
 def latency_names(wanted: Iterable[str]) -> tuple[str, ...]:

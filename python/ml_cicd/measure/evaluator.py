@@ -11,6 +11,7 @@ from ml_cicd.errors import InputError
 from ml_cicd.measure import table as tables
 from ml_cicd.measure.counting import count_classification, latency_names
 from ml_cicd.measure.metrics_file import read_metrics
+from ml_cicd.measure.pairing import pair
 
 CLASSIFICATION = ("accuracy", "precision", "recall", "f1_score")
 
@@ -53,7 +54,7 @@ def _from_tables(request: EvidenceRequest, path: str, connection: duckdb.DuckDBP
         champion = tables.open_table(connection, request.champion, "champion", request.columns)
         for side in (candidate, champion):
             tables.require_labels(side)
-        samples[Scope.CHANGE, "accuracy"] = tables.pair(candidate, champion)
+        samples[Scope.CHANGE, "accuracy"] = pair(candidate, champion)
         digests["champion"] = tables.file_digest(request.champion)
     return Evidence(samples=samples, absent=absent, digests=digests, has_champion=request.champion is not None)
 

@@ -8,6 +8,7 @@ from ml_cicd.domain.metric import CATALOGUE, Kind
 from ml_cicd.domain.sample import Estimate, Interval, Point, Proportion, Sample
 from ml_cicd.errors import EvidenceError, InputError
 from ml_cicd.parse import as_mapping, as_number, describe, refuse_unknown
+from ml_cicd.stats.intervals import MOST_ROWS
 
 LARGEST_FILE = 4 * 2**20
 FORMS = (("value", "n"), ("value", "standard_error"), ("value", "low", "high"))
@@ -37,10 +38,12 @@ def read_metrics(path: str) -> dict[str, Sample]:
 def read_metric(name: str, value: object, path: str) -> Sample:
     """Read one metric, from a bare number or one of the three forms with its uncertainty."""
     if not isinstance(value, Mapping):
-        return Point(value=as_number(value, path))
+        return Point(value=_in_domain(name, as_number(value, path), path))
     parts = as_mapping(value, path)
     refuse_unknown(parts, {key for form in FORMS for key in form}, path)
     numbers = {key: as_number(number, f"{path}.{key}") for key, number in parts.items()}
+    for key in {"value", "low", "high"} & set(numbers):
+        _in_domain(name, numbers[key], f"{path}.{key}")
     match frozenset(numbers):
         case keys if keys == {"value", "n"}:
             return _proportion(name, numbers, path)
@@ -65,16 +68,29 @@ def _built(path: str, build: Callable[[], Sample]) -> Sample:
 
 def _proportion(name: str, numbers: Mapping[str, float], path: str) -> Proportion:
     metric = CATALOGUE.get(name)
-    if metric is not None and metric.kind not in {Kind.PROPORTION, Kind.RATIO}:
-        raise EvidenceError(f"{path}: 'n' says nothing of the spread of {name}.", cure="Give low and high instead.")
+    if metric is not None and metric.kind is not Kind.PROPORTION:
+        raise EvidenceError(
+            f"{path}: 'n' says nothing of the spread of {name}, which depends on some of the rows only.",
+            cure="Give low and high instead, or a prediction table.",
+        )
     value, n = numbers["value"], numbers["n"]
     if not 0 <= value <= 1:
         raise EvidenceError(
             f"{path}: {value:g} of n rows is not a share.", cure="Give standard_error, or low and high."
         )
-    if n <= 0 or n != int(n):
+    if not 0 < n <= MOST_ROWS or n != int(n):
         raise EvidenceError(f"{path}.n is {n:g}.", cure="Give the number of rows.")
     return Proportion(successes=value * n, n=n)
+
+
+def _in_domain(name: str, value: float, path: str) -> float:
+    """Refuse what the metric can never be: a percentage for a share, -1 for a latency that was not measured."""
+    metric = CATALOGUE.get(name)
+    if metric is not None and metric.bounded and not 0 <= value <= 1:
+        raise EvidenceError(f"{path}: {value:g} is outside 0 to 1.", cure=f"{name} is a share, not percent.")
+    if metric is not None and metric.kind is Kind.QUANTILE and value < 0:
+        raise EvidenceError(f"{path}: {value:g} is negative.", cure="Find out why it could not be measured.")
+    return value
 
 
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:

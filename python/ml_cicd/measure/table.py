@@ -1,6 +1,7 @@
 """Prediction tables through DuckDB: parquet, CSV, JSON lines. Counts leave the database, never rows."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,13 +9,16 @@ from pathlib import Path
 import duckdb
 
 from ml_cicd.domain.evidence import Columns
-from ml_cicd.domain.sample import Paired, Quantile
+from ml_cicd.domain.sample import Quantile
 from ml_cicd.errors import EvidenceError
 from ml_cicd.measure.counting import Label, plan_quantile
 from ml_cicd.parse import suggest
 
 MOST_CLASSES = 1000
-NUMBERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "FLOAT", "DOUBLE", "DECIMAL", "U")
+SIZES = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT")
+INTEGERS = {*SIZES, *(f"U{size}" for size in SIZES)}
+FLOATS = {"FLOAT", "DOUBLE"}
+NOT_A_VALUE = ("", "nan", "NaN", "NaT", "<NA>")  # what other tools write for nothing
 SUFFIXES = {
     ".parquet": "parquet",
     ".pq": "parquet",
@@ -66,9 +70,9 @@ def open_table(connection: duckdb.DuckDBPyConnection, path: str, view: str, colu
         if kind == "parquet":
             relation = connection.read_parquet(path)
         elif kind == "csv":
-            relation = connection.read_csv(path, header=True)
+            relation = connection.read_csv(path, header=True, sample_size=-1)
         else:
-            relation = connection.read_json(path, format="newline_delimited")
+            relation = connection.read_json(path, format="newline_delimited", sample_size=-1)
         relation.create_view(view)
         types = dict(zip(relation.columns, map(str, relation.types), strict=True))
         counted = connection.execute(f"SELECT count(*) FROM {view}").fetchall()  # noqa: S608  # our own view names
@@ -99,7 +103,7 @@ def _kind(path: str) -> str:
 
 
 def _first_line(problem: Exception) -> str:
-    return str(problem).splitlines()[0][:300]
+    return " ".join(str(problem).split())[:300]
 
 
 def require_labels(table: Table) -> None:
@@ -111,8 +115,10 @@ def require_labels(table: Table) -> None:
     label, prediction = table.columns.label, table.columns.prediction
     for column in (label, prediction):
         require_column(table, column)
-        _refuse_gaps(table, column)
-    kinds = {column: _family(table.types[column]) for column in (label, prediction)}
+        family(table, column)
+        refuse_gaps(table, column)
+        _refuse_fractions(table, column)
+    kinds = {column: family(table, column) for column in (label, prediction)}
     if kinds[label] != kinds[prediction]:
         raise EvidenceError(
             f"{table.path}: {label!r} is {table.types[label]} but {prediction!r} is {table.types[prediction]}.",
@@ -129,17 +135,31 @@ def require_column(table: Table, column: str) -> None:
         )
 
 
-def _family(kind: str) -> str:
+def family(table: Table, column: str) -> str:
+    """Return what kind of value a column holds; dates, lists and the like are refused."""
+    kind = table.types[column]
     if kind == "BOOLEAN":
         return "boolean"
-    return "number" if kind.startswith(NUMBERS) else "text"
+    if kind in INTEGERS | FLOATS or kind.startswith("DECIMAL("):
+        return "number"
+    if kind == "VARCHAR" or kind.startswith("ENUM("):
+        return "text"
+    raise EvidenceError(
+        f"{table.path}: {column!r} is of type {kind[:60]}.", cure="Write it as whole numbers, booleans or text."
+    )
 
 
-def _refuse_gaps(table: Table, column: str) -> None:
+def _is_fractional(table: Table, column: str) -> bool:
+    return table.types[column] in FLOATS or table.types[column].startswith("DECIMAL(")
+
+
+def refuse_gaps(table: Table, column: str) -> None:
     name = quoted(column)
     bad = f"{name} IS NULL"
-    if table.types[column] in {"FLOAT", "DOUBLE"}:
+    if table.types[column] in FLOATS:
         bad += f" OR NOT isfinite({name})"
+    if table.types[column] == "VARCHAR":
+        bad += f" OR trim({name}) IN {NOT_A_VALUE}"
     found = table.query(f"SELECT count(*) FROM {table.view} WHERE {bad}")[0][0]  # noqa: S608  # quoted
     if found:
         raise EvidenceError(
@@ -148,16 +168,42 @@ def _refuse_gaps(table: Table, column: str) -> None:
         )
 
 
+def _refuse_fractions(table: Table, column: str) -> None:
+    """A class is a whole number; 0.51 is a score, and comparing it would count nothing."""
+    if not _is_fractional(table, column):
+        return
+    name = quoted(column)
+    sql = f"SELECT {name}::VARCHAR FROM {table.view} WHERE {name} <> floor({name}) LIMIT 1"  # noqa: S608  # quoted
+    found = table.query(sql)
+    if found:
+        raise EvidenceError(
+            f"{table.path}: {column!r} holds {found[0][0]}, which is no class.",
+            cure="Write the predicted class, and a score in a column of its own.",
+        )
+
+
+def class_sql(table: Table, column: str, alias: str = "") -> str:
+    """SQL of a label or prediction: whole numbers as integers, so that 1.0 and 1 are one class."""
+    name = alias + quoted(column)
+    return f"CAST({name} AS HUGEINT)" if _is_fractional(table, column) else name
+
+
 def confusion(table: Table) -> dict[tuple[Label, Label], int]:
     """Count rows by label and prediction."""
-    label, prediction = quoted(table.columns.label), quoted(table.columns.prediction)
-    sql = f"SELECT {label}, {prediction}, count(*) FROM {table.view} GROUP BY 1, 2 LIMIT {MOST_CLASSES**2}"  # noqa: S608
-    counted = {(_plain(row[0]), _plain(row[1])): int(str(row[2])) for row in table.query(sql)}
+    label, prediction = class_sql(table, table.columns.label), class_sql(table, table.columns.prediction)
+    sql = f"SELECT {label}, {prediction}, count(*) FROM {table.view} GROUP BY 1, 2 LIMIT {MOST_CLASSES**2 + 1}"  # noqa: S608
+    counted: Counter[tuple[Label, Label]] = Counter()
+    for actual, predicted, rows in table.query(sql):
+        counted[_plain(actual), _plain(predicted)] += int(str(rows))
     classes = {c for pair in counted for c in pair}
     if len(classes) > MOST_CLASSES:
         raise EvidenceError(
             f"{table.path}: {table.columns.label!r} and {table.columns.prediction!r} hold {len(classes)} values.",
             cure="That looks like an identifier or a regression, not a class; check evidence.columns.",
+        )
+    if sum(counted.values()) != table.rows:
+        raise EvidenceError(
+            f"{table.path}: {sum(counted.values())} of {table.rows} rows could be counted.", cure="Please report it."
         )
     return counted
 
@@ -171,11 +217,11 @@ def _plain(value: object) -> Label:
 def quantiles(table: Table, names: tuple[str, ...], confidence: float) -> dict[str, Quantile]:
     """Return exact quantiles of the latency column with their bounds; one sort serves all."""
     column = table.columns.latency_ms
-    _refuse_gaps(table, column)
-    if _family(table.types[column]) != "number":
+    if family(table, column) != "number":
         raise EvidenceError(
             f"{table.path}: {column!r} is {table.types[column]}.", cure="Write milliseconds as numbers."
         )
+    refuse_gaps(table, column)
     plans = {name: plan_quantile(name, table.rows, confidence) for name in names}
     ranks = sorted({1} | {rank for plan in plans.values() for rank in plan.ranks})
     sql = (
@@ -186,54 +232,3 @@ def quantiles(table: Table, names: tuple[str, ...], confidence: float) -> dict[s
     if values[1] < 0:
         raise EvidenceError(f"{table.path}: {column!r} has a negative value, {values[1]:g}.", cure="Check the clock.")
     return {name: plan.sample(values.__getitem__) for name, plan in plans.items()}
-
-
-def pair(candidate: Table, champion: Table) -> Paired:
-    """Count on how many common rows exactly one of two models is right.
-
-    Rows are matched by the key column where both tables have it, else by their order.
-
-    Raises:
-        EvidenceError: the two tables are not about the same rows.
-    """
-    key = candidate.columns.key
-    keyed = candidate.has(key) and champion.has(key)
-    if keyed:
-        for table in (candidate, champion):
-            _refuse_gaps(table, key)
-            _refuse_duplicates(table, key)
-    if candidate.rows != champion.rows:
-        _refuse_pair(candidate, champion, f"they have {candidate.rows} and {champion.rows} rows")
-    join = (
-        f"JOIN {champion.view} b ON a.{quoted(key)} = b.{quoted(key)}"
-        if keyed
-        else f"POSITIONAL JOIN {champion.view} b"
-    )
-    label, prediction = quoted(candidate.columns.label), quoted(candidate.columns.prediction)
-    right, also = f"(a.{prediction} = a.{label})", f"(b.{prediction} = b.{label})"
-    sql = (
-        f"SELECT count(*), count(*) FILTER ({right} AND NOT {also}), count(*) FILTER ({also} AND NOT {right}), "  # noqa: S608
-        f"count(*) FILTER (a.{label} <> b.{label}) FROM {candidate.view} a {join}"
-    )
-    rows, only_candidate, only_champion, different = (int(str(v)) for v in candidate.query(sql)[0])
-    if rows != candidate.rows:
-        _refuse_pair(candidate, champion, f"{candidate.rows - rows} keys of the first are not in the second")
-    if different:
-        _refuse_pair(candidate, champion, f"{different} rows have different labels")
-    return Paired(only_candidate=only_candidate, only_champion=only_champion, n=rows)
-
-
-def _refuse_duplicates(table: Table, key: str) -> None:
-    distinct = table.query(f"SELECT count(DISTINCT {quoted(key)}) FROM {table.view}")[0][0]  # noqa: S608  # quoted
-    if distinct != table.rows:
-        raise EvidenceError(
-            f"{table.path}: {key!r} has {distinct} different values in {table.rows} rows.",
-            cure="A key names one row; remove the duplicates or name another column in evidence.columns.key.",
-        )
-
-
-def _refuse_pair(candidate: Table, champion: Table, why: str) -> None:
-    raise EvidenceError(
-        f"{candidate.path} and {champion.path} are not about the same rows: {why}.",
-        cure="Evaluate both models on the same data.",
-    )

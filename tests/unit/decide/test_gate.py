@@ -7,7 +7,7 @@ from ml_cicd.decide.policy import build_policy
 from ml_cicd.domain.config import GateConfig
 from ml_cicd.domain.evidence import Evidence
 from ml_cicd.domain.policy import Policy, Scope
-from ml_cicd.domain.sample import Estimate, FScore, Interval, Paired, Point, Proportion, Quantile, Sample
+from ml_cicd.domain.sample import Average, Estimate, FScore, Interval, Paired, Point, Proportion, Quantile, Sample
 from ml_cicd.domain.verdict import Bindings, Finding, Outcome, Verdict
 from ml_cicd.errors import EvidenceError, InputError
 
@@ -154,6 +154,18 @@ def test_numbers_from_outside(sample: Sample, outcome: Outcome, word: str) -> No
     assert word in finding.reason
 
 
+def test_an_average_counts_its_rows() -> None:
+    """It is bounded at its effective size, and speaks of rows; where a class is too rare it is inconclusive."""
+    rules = policy({"f1_score": 0.9})
+    finding = only(verdict(rules, {"f1_score": Average(value=0.92, effective_n=54, n=400)}))
+    assert (finding.n, finding.outcome) == (400, Outcome.INCONCLUSIVE)
+    assert finding.rows_needed is not None
+    assert finding.rows_needed > 400
+    sparse = only(verdict(rules, {"f1_score": Average(value=1, effective_n=400, n=400, sparse="class 'a' has 2 rows")}))
+    assert (sparse.outcome, sparse.lower, sparse.upper) == (Outcome.INCONCLUSIVE, None, None)
+    assert "class 'a' has 2 rows" in sparse.reason
+
+
 def test_a_quantile_at_another_confidence_is_refused() -> None:
     """Bounds measured for 90 % cannot answer at 95 %."""
     sample = Quantile(value=40, lower=38, upper=45, quantile=0.99, n=2000, confidence=0.9)
@@ -167,6 +179,7 @@ def test_a_quantile_at_another_confidence_is_refused() -> None:
         ({}, "pass anything"),
         ({"acuracy": 0.9}, "'acuracy'"),
         ({"accuracy": 95}, "outside 0 to 1"),
+        ({"accuracy": {"at_least": 0.9, "severity": "warn"}}, "only warns"),
         ({"accuracy": "0.9"}, "expected a number"),
         ({"accuracy": True}, "expected a number"),
         ({"accuracy": None}, "expected a number"),

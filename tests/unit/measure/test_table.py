@@ -9,7 +9,7 @@ import pytest
 
 from ml_cicd.domain.evidence import Columns, Evidence, EvidenceRequest
 from ml_cicd.domain.policy import Scope
-from ml_cicd.domain.sample import FScore, Paired, Proportion
+from ml_cicd.domain.sample import Average, FScore, Paired, Proportion
 from ml_cicd.errors import EvidenceError, InputError
 from ml_cicd.measure.evaluator import TableEvaluator
 
@@ -82,9 +82,9 @@ def test_the_order_of_rows_changes_nothing() -> None:
         (("false", "true"), FScore),
         (("-1", "1"), FScore),
         (("0.0", "1.0"), FScore),
-        (("cat", "dog"), Proportion),
-        (("1", "2"), Proportion),
-        (("ham", "spam"), Proportion),
+        (("cat", "dog"), Average),
+        (("1", "2"), Average),
+        (("ham", "spam"), Average),
     ],
 )
 def test_the_positive_class_is_never_guessed(labels: tuple[str, str], kind: type) -> None:
@@ -103,9 +103,26 @@ def test_the_positive_class_is_never_guessed(labels: tuple[str, str], kind: type
         ("", "p.csv"),
         ("label,prediction\ncat,1\ndog,0\n", "'label' is VARCHAR but 'prediction' is BIGINT"),
         ("label,prediction\n" + "\n".join(f"{i},{i}" for i in range(1001)), "looks like an identifier"),
+        ("label,prediction\n1,0.51\n", "'prediction' holds 0.51, which is no class"),
+        ("label,prediction\n2020-01-01,2020-01-01\n", "'label' is of type DATE"),
+        ("label,prediction\n" + "1,1\n" * 30_000 + "1,0.51\n", "'prediction' holds 0.51"),
+        ("label,prediction\ncat,cat\nnan,nan\n", "1 of 2 values in 'label' are null"),
         (b"\x00\xff\xfe\x00 not a table \x00", "p.csv"),
     ],
-    ids=["column", "null", "nan", "no rows", "empty", "kinds", "identifier", "binary"],
+    ids=[
+        "column",
+        "null",
+        "nan",
+        "no rows",
+        "empty",
+        "kinds",
+        "identifier",
+        "score",
+        "date",
+        "late score",
+        "nan as text",
+        "binary",
+    ],
 )
 def test_a_bad_table_is_refused(text: str | bytes, says: str) -> None:
     """The message names the file and what is wrong; no row is ever dropped."""
@@ -185,14 +202,76 @@ def test_pairs_match_by_key_or_by_order() -> None:
         ("label,prediction\n1,1\n", "label,prediction\n0,0\n", "1 rows have different labels"),
         ("key,label,prediction\n1,1,1\n", "key,label,prediction\n2,1,1\n", "1 keys of the first are not in the second"),
         ("key,label,prediction\n1,1,1\n1,1,1\n", "key,label,prediction\n1,1,1\n2,1,1\n", "different values in 2 rows"),
+        ("key,label,prediction\n1,1,1\n", "label,prediction\n1,1\n", "only one of them has the column 'key'"),
+        ("key,label,prediction\na,1,1\n", "key,label,prediction\n1,1,1\n", "'key' is VARCHAR in one and BIGINT"),
+        ("label,prediction\ncat,cat\n", "label,prediction\n1,1\n", "'label' is VARCHAR in one and BIGINT"),
         ("key,label,prediction\n1,1,1\n,1,1\n", "key,label,prediction\n1,1,1\n2,1,1\n", "'key' are null"),
     ],
-    ids=["rows", "labels", "keys", "twice", "null"],
+    ids=["rows", "labels", "keys", "twice", "one key", "key types", "label types", "null"],
 )
 def test_unpaired_tables_are_refused(candidate: str, champion: str, says: str) -> None:
     """A comparison on other rows would compare the data, not the models."""
     with pytest.raises(EvidenceError, match=says):
         measure(candidate, CHANGE, champion=champion)
+
+
+PARQUET = {
+    "decimals of two scales": ("1.0::DECIMAL(4,1)", "1::DECIMAL(9,3)"),
+    "float and integer": ("1.0::FLOAT", "1::UTINYINT"),
+    "huge": ("170141183460469231731687303715884105727::HUGEINT", "170141183460469231731687303715884105727::HUGEINT"),
+    "enum": ("'a'::ENUM('a', 'b')", "'a'"),
+}
+REFUSED = {
+    "timestamps": "make_timestamp(i)",
+    "lists": "['nan'::DOUBLE]",
+    "structs": "{'a': i}",
+    "blobs": "'x'::BLOB",
+    "uuids": "uuid()",
+}
+
+
+def parquet(label: str, prediction: str) -> bytes:
+    """Write 400 rows of two SQL expressions over the row number i."""
+    with duckdb.connect() as connection:
+        rows = connection.sql(f"SELECT {label} AS label, {prediction} AS prediction FROM range(400) t(i)")
+        rows.write_parquet("made.parquet")
+    return Path("made.parquet").read_bytes()
+
+
+@pytest.mark.parametrize("kinds", PARQUET.values(), ids=PARQUET)
+def test_equal_classes_of_different_types_are_equal(kinds: tuple[str, str]) -> None:
+    """1.0 and 1 are one class, whatever the evaluation wrote them as."""
+    found = measure(parquet(*kinds), name="p.parquet")
+    assert accuracy(found) == Proportion(successes=400, n=400)
+
+
+def test_decimals_are_counted_as_what_they_are() -> None:
+    """0.0 and 1.0 in a decimal column are the two classes 0 and 1."""
+    text = parquet("(i % 2)::DECIMAL(4,1)", "(i % 3 % 2)::DECIMAL(4,1)")
+    assert isinstance(measure(text, F1, name="p.parquet").samples[Scope.VALUE, "f1_score"], FScore)
+
+
+@pytest.mark.parametrize("kind", REFUSED.values(), ids=REFUSED)
+def test_values_that_are_no_class_are_refused(kind: str) -> None:
+    """Dates collapse, lists hide NaN: none of them is compared."""
+    with pytest.raises(EvidenceError, match="is of type"):
+        measure(parquet(kind, kind), name="p.parquet")
+
+
+@pytest.mark.parametrize(
+    ("rows", "says"),
+    [
+        ("ham,ham\n" * 50, "all rows are of one class, 'ham'"),
+        ("ham,ham\n" * 50 + "spam,spam\n" * 2, "class 'spam' has 2 rows"),
+        ("ham,ham\n" * 50 + "spam,spam\n" * 5, ""),
+    ],
+)
+def test_an_average_needs_rows_of_each_class(rows: str, says: str) -> None:
+    """A class that was seen twice says nothing about its recall."""
+    sample = measure("label,prediction\n" + rows, F1).samples[Scope.VALUE, "f1_score"]
+    assert isinstance(sample, Average)
+    assert sample.sparse.startswith(says)
+    assert bool(sample.sparse) is bool(says)
 
 
 def test_without_evidence_there_is_no_measurement() -> None:
