@@ -14,7 +14,7 @@ from ml_cicd.domain.evidence import Evidence
 from ml_cicd.domain.policy import Policy, Scope
 from ml_cicd.domain.sample import Paired, Proportion, Sample
 from ml_cicd.domain.verdict import Bindings, Outcome
-from ml_cicd.measure.counting import count_classification
+from ml_cicd.measure.counting import Label, count_classification
 from ml_cicd.stats.macro import MacroKind, macro_estimate
 from tests.statistics.draw import binomial, limit
 
@@ -138,12 +138,12 @@ def test_macro_bounds_hold_their_level(accuracy: float) -> None:
 @pytest.mark.parametrize(("rows", "rare"), [(100, 0.01), (100, 0.05), (300, 0.02)])
 @pytest.mark.parametrize("name", ["precision", "recall", "f1_score"])
 def test_a_rare_class_does_not_loosen_the_bound(name: str, rows: int, rare: float) -> None:
-    """Half of a rare class is found: the bound is above the truth in at most 5 %, also where few rows hold the class."""
+    """Half of a rare class is found: the bound is above the truth in at most 5 %, however few rows hold it."""
     rng, runs, wrong = random.Random(SEED), 300, 0
     cells = {("spam", "spam"): rare / 2, ("spam", "ham"): rare / 2, ("ham", "spam"): 0.01, ("ham", "ham"): 0.99 - rare}
     truth = average(cells, name)
     for _ in range(runs):
-        drawn = Counter(rng.choices(list(cells), list(cells.values()), k=rows))
+        drawn: Counter[tuple[Label, Label]] = Counter(rng.choices(list(cells), list(cells.values()), k=rows))
         judged = bounded(count_classification(drawn, [name]).samples[name], 0.05)
         wrong += judged.lower is not None and judged.lower > truth
     assert wrong / runs <= limit(0.05, runs)

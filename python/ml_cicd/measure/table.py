@@ -154,6 +154,7 @@ def _is_fractional(table: Table, column: str) -> bool:
 
 
 def refuse_gaps(table: Table, column: str) -> None:
+    """Refuse a column with anything that stands for nothing: null, NaN, infinity, an empty text or `nan`."""
     name = quoted(column)
     bad = f"{name} IS NULL"
     if table.types[column] in FLOATS:
