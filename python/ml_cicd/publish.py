@@ -1,7 +1,10 @@
 """Puts a report where people and machines look: files, terminal, and the runner's files and annotations."""
 
+import contextlib
+import os
 import shutil
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -40,16 +43,36 @@ def publish(report: Report, request: Request, *, report_dir: str, environ: Mappi
     if request.as_action:
         _tell_runner(report, outputs, summary, environ)
     shown = text if request.as_json else to_terminal(report, colour=_colour(environ), width=_width())
-    print(fenced(shown) if request.as_action else shown, end="", flush=True)
+    _print(fenced(shown) if request.as_action else shown)
     return code
 
 
+def _print(text: str) -> None:
+    """Print whatever the terminal can show; a reader that went away does not change the verdict."""
+    with contextlib.suppress(AttributeError, ValueError):
+        sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    try:
+        print(text, end="", flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter complains at its end
+
+
+def forget(command: str, report_dir: str) -> None:
+    """Remove the last run's report: if this run is killed, nobody may take that one for this one's."""
+    for name in ("report.json", "summary.md"):
+        with contextlib.suppress(OSError):
+            (Path(report_dir or f"{OWN_FOLDER}/{command}") / name).unlink()
+
+
 def _write(path: Path, text: str) -> None:
-    """Replace a file at once, so that a reader never sees half of it."""
+    """Replace a file at once, so that a reader never sees half of it, whoever else writes."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_name(path.name + ".new")
-    fresh.write_text(text, encoding="utf-8")
-    fresh.replace(path)
+    with tempfile.NamedTemporaryFile(
+        "w", encoding="utf-8", errors="backslashreplace", dir=path.parent, prefix=f"{path.name}.", delete=False
+    ) as fresh:
+        fresh.write(text)
+    Path(fresh.name).chmod(0o644)
+    Path(fresh.name).replace(path)
 
 
 def _tell_runner(report: Report, outputs: Mapping[str, str], summary: str, environ: Mapping[str, str]) -> None:

@@ -16,7 +16,7 @@ from ml_cicd.domain.report import Report
 from ml_cicd.errors import Exit, InputError, MlCicdError
 from ml_cicd.github.commands import harmless
 from ml_cicd.ports import World
-from ml_cicd.publish import publish
+from ml_cicd.publish import forget, publish
 from ml_cicd.spec import CommonInputs, read_inputs
 
 
@@ -48,6 +48,7 @@ def _run(request: Request, process: Process) -> tuple[Report, CommonInputs]:
         inputs = CommonInputs(report_dir=texts.get("report-dir", ""))
         inputs = read_inputs(module.Inputs, texts)
         _enter(inputs.working_directory)
+        forget(request.command, inputs.report_dir)
         return module.run(inputs, process.make_world(say)), inputs
     except MlCicdError as problem:
         return failure(request.command, problem, outputs), inputs

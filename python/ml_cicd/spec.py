@@ -116,12 +116,8 @@ def _value(option_: Option, text: str) -> str | bool:
         if text not in {"true", "false"}:
             raise InputError(f"Input {option_.kebab!r} is {text!r}.", cure="Write true or false.")
         return text == "true"
-    if option_.path and (
-        len(text) > LONGEST_PATH or any(len(part.encode()) > LONGEST_PART for part in text.split("/"))
-    ):
-        raise InputError(
-            f"Input {option_.kebab!r} has {len(text)} characters.", cure="That is no path; check the workflow."
-        )
+    if option_.path and _impossible_path(text):
+        raise InputError(f"Input {option_.kebab!r} with {len(text)} characters is no path.", cure="Check the workflow.")
     if option_.choices and text not in option_.choices:
         raise InputError(f"Input {option_.kebab!r} is {text!r}.", cure=suggest(text, option_.choices))
     return text
@@ -129,4 +125,5 @@ def _value(option_: Option, text: str) -> str | bool:
 
 def _impossible_path(text: str) -> bool:
     parts = text.split("/")
-    return len(text) > LONGEST_PATH or "\0" in text or any(len(part.encode()) > LONGEST_PART for part in parts)
+    sizes = (len(part.encode(errors="surrogatepass")) for part in parts)
+    return len(text) > LONGEST_PATH or "\0" in text or max(sizes) > LONGEST_PART

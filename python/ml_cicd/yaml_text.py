@@ -1,5 +1,6 @@
 """YAML as data: safe loader, duplicate keys refused, and the line of every key remembered."""
 
+import re
 from collections.abc import Hashable
 from dataclasses import dataclass
 
@@ -8,6 +9,9 @@ import yaml
 from ml_cicd.errors import InputError
 
 Path = tuple[str | int, ...]
+TEXT_TAG = "tag:yaml.org,2002:str"
+PLAIN_TAGS = {f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "float", "bool", "null")}
+SURPRISING = re.compile(r"[-+]?0[0-9_]|.*:")  # 050 is 40 in YAML 1.1, and 1:30 is 90
 MOST_NODES = 100_000  # aliases of aliases can make a kilobyte mean a billion values
 
 
@@ -42,12 +46,14 @@ def read_yaml(text: str, where: str) -> Document:
         raise InputError(
             f"{where}, line {line}: not valid YAML: {problem.problem}.", cure="Check quotes and indentation."
         ) from problem
-    except (yaml.YAMLError, ValueError, RecursionError) as problem:
+    except (yaml.YAMLError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as problem:
         raise InputError(f"{where}: not valid YAML: {problem}.", cure="Check quotes and indentation.") from problem
 
 
 def _walk(node: yaml.Node, path: Path, lines: dict[Path, int], where: str) -> None:
     lines.setdefault(path, node.start_mark.line + 1)
+    if isinstance(node, yaml.ScalarNode):
+        _check_scalar(node, where)
     if len(lines) > MOST_NODES:
         raise InputError(f"{where}: more than {MOST_NODES:,} values.", cure="Is it the right file?")
     if isinstance(node, yaml.SequenceNode):
@@ -57,8 +63,11 @@ def _walk(node: yaml.Node, path: Path, lines: dict[Path, int], where: str) -> No
         seen: dict[Hashable, int] = {}
         for key, value in node.value:
             name, line = key.value, key.start_mark.line + 1
-            if not isinstance(name, str):
-                raise InputError(f"{where}, line {line}: a name must be plain text.", cure="Check the indentation.")
+            if not isinstance(name, str) or key.tag != TEXT_TAG:
+                raise InputError(
+                    f"{where}, line {line}: a name must be plain text.",
+                    cure="Put it in quotes, or check the indentation.",
+                )
             if name in seen:
                 raise InputError(
                     f"{where}, line {line}: {name!r} stands twice, first on line {seen[name]}.",
@@ -67,3 +76,16 @@ def _walk(node: yaml.Node, path: Path, lines: dict[Path, int], where: str) -> No
             seen[name] = line
             lines[(*path, name)] = line
             _walk(value, (*path, name), lines, where)
+
+
+def _check_scalar(node: yaml.ScalarNode, where: str) -> None:
+    """Refuse what is more than plain data, and numbers that do not mean what people read."""
+    line = f"{where}, line {node.start_mark.line + 1}"
+    if node.tag not in PLAIN_TAGS:
+        kind = node.tag.rpartition(":")[2]
+        raise InputError(f"{line}: {node.value[:60]!r} would be read as {kind}.", cure="Put it in quotes.")
+    number = node.tag in {"tag:yaml.org,2002:int", "tag:yaml.org,2002:float"}
+    if number and SURPRISING.match(node.value):
+        raise InputError(f"{line}: YAML would not read {node.value!r} as people do.", cure="Write a plain number.")
+    if number and node.value.lower().lstrip("-+") in {".nan", ".inf"}:
+        raise InputError(f"{line}: {node.value} is not a finite number.", cure="Write a number.")

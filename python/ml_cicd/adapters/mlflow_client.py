@@ -113,7 +113,7 @@ def mapped(uri: str) -> Iterator[None]:
 
 def redacted(uri: str) -> str:
     """Return an address without its password."""
-    return re.sub(r"//[^/@]*@", "//***@", uri)
+    return re.sub(r"//\S*@", "//***@", uri)
 
 
 def _preflight(uri: str) -> None:

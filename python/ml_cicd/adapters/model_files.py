@@ -7,9 +7,10 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-import yaml
-
+from ml_cicd.adapters.pt2_files import archive_violations
 from ml_cicd.errors import EvidenceError, InputError
+from ml_cicd.parse import as_mapping
+from ml_cicd.yaml_text import read_yaml
 
 EXCLUDED = {"registered_model_meta"}
 VOLATILE = {
@@ -22,9 +23,11 @@ VOLATILE = {
     "model_size_bytes",
 }
 LOADERS = {"mlflow.pytorch"}
+LARGEST_MLMODEL = 4 * 2**20
+PROGRAM = "data/model.pt2"
 SAFE = re.compile(
-    r"^(MLmodel|conda\.yaml|python_env\.yaml|requirements\.txt|constraints\.txt"
-    r"|(serving_)?input_example\.json|registered_model_meta|data/model\.pt2)$"
+    r"MLmodel|conda\.yaml|python_env\.yaml|requirements\.txt|constraints\.txt"
+    r"|(serving_)?input_example\.json|registered_model_meta|data/model\.pt2"
 )
 
 
@@ -39,18 +42,20 @@ def payload_digest(path: Path) -> str:
     """
     if path.is_symlink() or not path.exists():
         raise InputError(f"{path} is not a model's file or folder.", cure="Check the input model.")
+    if not path.is_file() and not path.is_dir():
+        raise InputError(f"{path} is neither a file nor a folder.", cure="Check the input model.")
     if path.is_file():
         return "sha256:" + _sha256(path)
     digest = hashlib.sha256()
     count = 0
-    for name, file in sorted(_files(path), key=lambda pair: pair[0].encode()):
+    for name, file in sorted(_files(path), key=lambda pair: os.fsencode(pair[0])):
         if name in EXCLUDED:
             continue
         count += 1
         line = (
             f"MLmodel {json.dumps(_lasting(file), sort_keys=True)}" if name == "MLmodel" else f"{_sha256(file)}  {name}"
         )
-        digest.update((line + "\n").encode())
+        digest.update(os.fsencode(line + "\n"))
     if count == 0:
         raise InputError(f"{path} is an empty folder.", cure="Check the input model.")
     return "sha256:" + digest.hexdigest()
@@ -75,8 +80,10 @@ def policy_violations(path: Path) -> tuple[str, ...]:
         for name in [*names, *files]:
             entry = Path(folder) / name
             relative = entry.relative_to(path).as_posix()
-            if entry.is_symlink() or (not entry.is_dir() and not (entry.is_file() and SAFE.match(relative))):
+            if entry.is_symlink() or (not entry.is_dir() and not (entry.is_file() and SAFE.fullmatch(relative))):
                 found.append(f"file {relative!r} is not one of a plain pt2 model")
+    program = path / PROGRAM
+    found += [f"{PROGRAM}: {problem}" for problem in (archive_violations(program) if program.is_file() else ["absent"])]
     return tuple(found)
 
 
@@ -110,19 +117,21 @@ def _files(root: Path) -> Iterator[tuple[str, Path]]:
             yield (Path(folder) / name).relative_to(root).as_posix(), Path(folder) / name
 
 
-def _read_mlmodel(file: Path) -> dict[str, object]:
+def _read_mlmodel(file: Path) -> Mapping[str, object]:
+    """Read MLmodel as plain data; what YAML knows beyond that (dates, sets, tags) is refused."""
     try:
-        found = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as problem:
+        if file.stat().st_size > LARGEST_MLMODEL:
+            raise EvidenceError(f"{file} is larger than 4 MiB.", cure="Save the model with mlflow.")
+        return as_mapping(read_yaml(file.read_text(encoding="utf-8"), str(file)).value, str(file))
+    except (OSError, UnicodeDecodeError) as problem:
         raise EvidenceError(f"{file} cannot be read: {problem}.", cure="Save the model with mlflow.") from problem
-    if not isinstance(found, dict):
-        raise EvidenceError(f"{file} is not an MLmodel file.", cure="Save the model with mlflow.")
-    return found
+    except InputError as problem:
+        raise EvidenceError(problem.what, cure="Save the model with mlflow.") from problem
 
 
-def _lasting(file: Path) -> dict[str, str]:
-    """Return MLmodel without what changes at each logging; values as text, because YAML knows dates."""
-    return {str(k): repr(v) for k, v in _read_mlmodel(file).items() if k not in VOLATILE}
+def _lasting(file: Path) -> dict[str, object]:
+    """Return MLmodel without what changes at each logging."""
+    return {name: value for name, value in _read_mlmodel(file).items() if name not in VOLATILE}
 
 
 def _sha256(file: Path) -> str:

@@ -94,6 +94,11 @@ def evidence_request(inputs: Inputs, config: Config, policy: Policy, files: File
     """Say what to measure; the inputs' files replace the configuration's."""
     if inputs.predictions and inputs.metrics:
         raise InputError("Both predictions and metrics are given.", cure="Give one of them.")
+    if inputs.champion and not policy.compares:
+        raise InputError(
+            "A champion is given, but no rule compares with it.",
+            cure="Add gate.versus_champion to the configuration, e.g. accuracy: {margin: 0.01}, or leave it out.",
+        )
     named = bool(inputs.predictions or inputs.metrics)
     predictions = inputs.predictions if named else config.evidence.predictions
     metrics = inputs.metrics if named else config.evidence.metrics

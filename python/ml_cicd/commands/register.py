@@ -83,7 +83,7 @@ def _again(inputs: Inputs) -> str:
         "model-name": inputs.model_name,
         "model": inputs.model,
         "gate-report": inputs.gate_report,
-        "registry-uri": inputs.registry_uri,
+        "registry-uri": "" if "@" in inputs.registry_uri else inputs.registry_uri,  # it may hold a password
         "alias": inputs.alias,
     }
     return shlex.join(["ml-cicd", "register", *(f"--{name}={value}" for name, value in given.items() if value)])

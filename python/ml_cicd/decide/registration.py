@@ -25,8 +25,9 @@ SCHEMA = "ml-cicd/report/v1"
 CURE = "Give the report.json that `ml-cicd quality-gate --model ...` wrote."
 LARGEST_TAG = 90_000
 LARGEST_REPORT = 4 * 2**20
-ALIAS = re.compile(r"^[A-Za-z][A-Za-z0-9_-]{0,63}$")
-RESERVED = re.compile(r"^(latest|v[0-9]+)$", re.IGNORECASE)
+ALIAS = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
+NAME = re.compile(r"[\w][\w .-]{0,199}")
+RESERVED = re.compile(r"latest|v[0-9]+", re.IGNORECASE)
 LEDGER_SUFFIX = "--deployments"
 MOST_SHOWN = 5
 
@@ -134,14 +135,16 @@ def check_names(name: str, alias: str) -> None:
     Raises:
         InputError: a ledger's name, an alias that only a promotion may set, or one that MLflow reserves.
     """
-    if name.endswith(LEDGER_SUFFIX):
+    if not NAME.fullmatch(name):
+        raise InputError(f"{name!r} cannot be a model's name.", cure="Use letters, digits, spaces, _ . and -.")
+    if name.casefold().endswith(LEDGER_SUFFIX):
         raise InputError(f"{name!r} is the name of a ledger.", cure=f"Choose a model name without {LEDGER_SUFFIX}.")
-    if alias == CHAMPION:
+    if alias.casefold() == CHAMPION:
         raise InputError(
             f"Alias {CHAMPION!r} says what serves; only a promotion sets it.",
             cure="Register as challenger, then run canary.",
         )
-    if not ALIAS.match(alias) or RESERVED.match(alias):
+    if not ALIAS.fullmatch(alias) or RESERVED.fullmatch(alias):
         raise InputError(f"{alias!r} cannot be an alias.", cure="Use letters, digits, _ and -; not latest, not v1.")
 
 
@@ -170,6 +173,11 @@ def plan(candidate: Candidate, gate: GateClaim) -> tuple[Operation, ...]:
         raise IntegrityError(
             f"The gate judged {gate.model}, but {candidate.folder} is {candidate.digest}.",
             cure="Run the gate on this model, or give the model that was judged.",
+        )
+    if gate.commit and candidate.commit and gate.commit != candidate.commit:
+        raise IntegrityError(
+            f"The gate judged commit {gate.commit[:12]}, but this is {candidate.commit[:12]}.",
+            cure="Run the gate again on this commit.",
         )
     if candidate.violations:
         shown = "; ".join(candidate.violations[:MOST_SHOWN])

@@ -1,5 +1,6 @@
 """Train: write a folder that looks like a model that mlflow.pytorch saved."""
 
+import zipfile
 from pathlib import Path
 
 from recipe import WEIGHTS
@@ -17,4 +18,6 @@ if __name__ == "__main__":
     model = Path("build/model")
     (model / "data").mkdir(parents=True, exist_ok=True)
     (model / "MLmodel").write_text(MLMODEL, encoding="utf-8")
-    (model / "data" / "model.pt2").write_text(WEIGHTS, encoding="utf-8")
+    with zipfile.ZipFile(model / "data" / "model.pt2", "w") as program:
+        for name, text in (("archive_format", "pt2"), ("models/model.json", "{}"), ("data/weights/weight_0", WEIGHTS)):
+            program.writestr(zipfile.ZipInfo(f"model/{name}"), text)

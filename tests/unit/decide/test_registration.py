@@ -27,7 +27,7 @@ CANDIDATE = Candidate(
     folder="model",
     digest="sha256:m",
     violations=(),
-    commit="def",
+    commit="abc",
     run_url="http://run",
 )
 
@@ -126,6 +126,13 @@ def test_what_is_no_gate_report_is_refused(text: str) -> None:
     assert "quality-gate" in caught.value.cure
 
 
+def test_another_commit_is_refused() -> None:
+    """The verdict speaks of a commit; unknown ones on either side are not compared."""
+    with pytest.raises(IntegrityError, match="judged commit abc, but this is def"):
+        plan(replace(CANDIDATE, commit="def"), claim_of(VERDICT))
+    assert plan(replace(CANDIDATE, commit=""), claim_of(VERDICT))
+
+
 def test_a_model_that_could_run_code_is_refused() -> None:
     """A passing gate does not make a pickle safe to load."""
     with pytest.raises(InputError, match="could run code: its loader is 'evil'"):
@@ -134,7 +141,19 @@ def test_a_model_that_could_run_code_is_refused() -> None:
 
 @pytest.mark.parametrize(
     ("name", "alias"),
-    [("digits--deployments", "a"), ("digits", "champion"), ("digits", "latest"), ("digits", "v3"), ("digits", "a b")],
+    [
+        ("digits--deployments", "a"),
+        ("digits", "champion"),
+        ("digits", "latest"),
+        ("digits", "v3"),
+        ("digits", "a b"),
+        ("digits", "Champion"),
+        ("digits", "champion\n"),
+        ("digits--Deployments", "a"),
+        ("digits\n", "a"),
+        ("a/b", "a"),
+        ("", "a"),
+    ],
 )
 def test_names_that_mean_something_else_are_refused(name: str, alias: str) -> None:
     """Ledgers, the champion's alias and MLflow's own words are not for registration."""

@@ -1,0 +1,108 @@
+"""The report on disk: never the last run's, never half of one, whatever it holds."""
+
+import json
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+TOOL = [sys.executable, "-I", "-m", "ml_cicd"]
+GATE = [*TOOL, "quality-gate", "--metrics=m.json"]
+PASSING = '{"accuracy": {"value": 0.98, "n": 2000}}'
+
+
+def run(folder: Path, *arguments: str, **environ: str) -> subprocess.CompletedProcess[bytes]:
+    """Run the gate on a metrics file."""
+    environment = {"PATH": os.environ["PATH"], "HOME": str(folder), **environ}
+    return subprocess.run(
+        [*GATE, *arguments], cwd=folder, env=environment, check=False, capture_output=True, timeout=120
+    )
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with a passing metrics file."""
+    (tmp_path / "m.json").write_text(PASSING)
+    return tmp_path
+
+
+def test_a_report_of_an_earlier_run_does_not_stay(folder: Path) -> None:
+    """While a run is under way there is no report: a killed gate leaves nothing that passes."""
+    assert run(folder, "--thresholds=accuracy: 0.95").returncode == 0
+    report = folder / ".ml-cicd/quality-gate/report.json"
+    os.mkfifo(folder / "p.jsonl")  # nobody writes to it: the gate waits while it hashes or reads
+    waiting = subprocess.Popen(
+        [*TOOL, "quality-gate", "--model=p.jsonl", "--metrics=slow.json", "--thresholds=accuracy: 0.95"],
+        cwd=folder,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    waiting.wait(timeout=60)
+    assert json.loads(report.read_text("utf-8"))["verdict"] is None
+
+
+@pytest.mark.parametrize("text", [r'{"\ud800": "x"}', r'{"accuracy": "\ud800"}'])
+def test_half_a_character_is_reported(folder: Path, text: str) -> None:
+    """A lone surrogate from outside is an error like any other, with its report."""
+    (folder / "m.json").write_text(text)
+    answer = run(folder, "--thresholds=accuracy: 0.95")
+    assert answer.returncode == 3, answer.stderr
+    assert json.loads((folder / ".ml-cicd/quality-gate/report.json").read_text("utf-8"))["exit_code"] == 3
+
+
+def test_a_name_that_is_no_text(folder: Path) -> None:
+    """A path of bytes that are not UTF-8 is refused, not a crash."""
+    answer = subprocess.run(
+        [*TOOL, "quality-gate", b"--predictions=\xff.csv", "--thresholds=accuracy: 0.95"],
+        cwd=folder,
+        check=False,
+        capture_output=True,
+        timeout=120,
+    )
+    assert answer.returncode == 3, answer.stderr
+    assert (folder / ".ml-cicd/quality-gate/report.json").is_file()
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_a_terminal_that_knows_few_characters(folder: Path, encoding: str) -> None:
+    """The verdict's exit code does not depend on the terminal."""
+    answer = run(folder, "--thresholds=accuracy: 0.95", PYTHONIOENCODING=encoding, LC_ALL="C")
+    assert answer.returncode == 0, answer.stderr
+
+
+def test_a_reader_that_goes_away(folder: Path) -> None:
+    """`ml-cicd ... | true` keeps its exit code and says nothing of pipes."""
+    read, write = os.pipe()
+    os.close(read)
+    answer = subprocess.run(
+        [*GATE, "--thresholds=accuracy: 0.95"],
+        cwd=folder,
+        check=False,
+        stdout=write,
+        stderr=subprocess.PIPE,
+        timeout=60,
+    )
+    os.close(write)
+    assert (answer.returncode, answer.stderr) == (0, b"")
+
+
+def test_runs_side_by_side_write_whole_reports(folder: Path) -> None:
+    """Eight gates in one folder: each ends with its own code, and the report is one of theirs."""
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: run(folder, "--thresholds=accuracy: 0.95").returncode, range(8)))
+    assert answers == [0] * 8
+    place = folder / ".ml-cicd/quality-gate"
+    assert json.loads((place / "report.json").read_text("utf-8"))["verdict"]["outcome"] == "pass"
+    assert {path.name for path in place.iterdir()} == {"report.json", "summary.md"}
+
+
+def test_a_link_is_replaced_not_followed(folder: Path) -> None:
+    """A report that was made a link by somebody does not write elsewhere."""
+    (folder / ".ml-cicd/quality-gate").mkdir(parents=True)
+    (folder / "victim").write_text("mine")
+    (folder / ".ml-cicd/quality-gate/report.json").symlink_to(folder / "victim")
+    assert run(folder, "--thresholds=accuracy: 0.95").returncode == 0
+    assert (folder / "victim").read_text() == "mine"
