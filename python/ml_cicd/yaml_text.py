@@ -10,7 +10,7 @@ from ml_cicd.errors import InputError
 
 Path = tuple[str | int, ...]
 TEXT_TAG = "tag:yaml.org,2002:str"
-PLAIN_TAGS = {f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "float", "bool", "null")}
+PLAIN_TAGS = {f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "float", "bool", "null", "map", "seq")}
 SURPRISING = re.compile(r"[-+]?0[0-9_]|.*:")  # 050 is 40 in YAML 1.1, and 1:30 is 90
 MOST_NODES = 100_000  # aliases of aliases can make a kilobyte mean a billion values
 
@@ -52,8 +52,9 @@ def read_yaml(text: str, where: str) -> Document:
 
 def _walk(node: yaml.Node, path: Path, lines: dict[Path, int], where: str) -> None:
     lines.setdefault(path, node.start_mark.line + 1)
+    _check_kind(node, where)
     if isinstance(node, yaml.ScalarNode):
-        _check_scalar(node, where)
+        _check_number(node, where)
     if len(lines) > MOST_NODES:
         raise InputError(f"{where}: more than {MOST_NODES:,} values.", cure="Is it the right file?")
     if isinstance(node, yaml.SequenceNode):
@@ -78,12 +79,16 @@ def _walk(node: yaml.Node, path: Path, lines: dict[Path, int], where: str) -> No
             _walk(value, (*path, name), lines, where)
 
 
-def _check_scalar(node: yaml.ScalarNode, where: str) -> None:
-    """Refuse what is more than plain data, and numbers that do not mean what people read."""
-    line = f"{where}, line {node.start_mark.line + 1}"
+def _check_kind(node: yaml.Node, where: str) -> None:
+    """Refuse what is more than plain data: dates, sets, tags."""
     if node.tag not in PLAIN_TAGS:
-        kind = node.tag.rpartition(":")[2]
-        raise InputError(f"{line}: {node.value[:60]!r} would be read as {kind}.", cure="Put it in quotes.")
+        line, kind = node.start_mark.line + 1, node.tag.rpartition(":")[2]
+        raise InputError(f"{where}, line {line}: this would be read as {kind}.", cure="Put it in quotes.")
+
+
+def _check_number(node: yaml.ScalarNode, where: str) -> None:
+    """Refuse numbers that do not mean what people read."""
+    line = f"{where}, line {node.start_mark.line + 1}"
     number = node.tag in {"tag:yaml.org,2002:int", "tag:yaml.org,2002:float"}
     if number and SURPRISING.match(node.value):
         raise InputError(f"{line}: YAML would not read {node.value!r} as people do.", cure="Write a plain number.")

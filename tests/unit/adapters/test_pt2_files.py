@@ -17,7 +17,7 @@ from ml_cicd.api import save_model
 from tests.fakes.model_folder import model_folder, write_program
 
 
-class Net(torch.nn.Module):
+class Net(torch.nn.Module):  # type: ignore[misc]  # half-typed
     """Layers with weights, buffers and constants."""
 
     def __init__(self) -> None:
@@ -55,7 +55,7 @@ def test_a_real_model_is_plain(tmp_path: Path) -> None:
 def test_several_inputs_are_plain(tmp_path: Path) -> None:
     """Sample inputs of other types and shapes are tensors in containers too."""
 
-    class Two(torch.nn.Module):
+    class Two(torch.nn.Module):  # type: ignore[misc]  # half-typed
         def forward(self, x: Any, y: Any, *, flag: Any) -> Any:
             return {"a": x + y["b"].sum(), "c": flag}
 
