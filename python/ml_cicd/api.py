@@ -28,6 +28,7 @@ from ml_cicd.domain.policy import Policy, Scope
 from ml_cicd.domain.verdict import Bindings, Verdict, canonical_digest
 from ml_cicd.errors import InputError, NotPassing, PartlyApplied
 from ml_cicd.measure.metrics_file import read_metric
+from ml_cicd.parse import as_mapping, as_number, describe
 from ml_cicd.ports import World
 from ml_cicd.wiring import real_world
 
@@ -92,7 +93,8 @@ def register_if_passing(  # noqa: PLR0913  # the first four say what, the rest w
 ) -> Registration:
     """Judge a model; save it as MLflow 3 does (pt2) and register it bound to the verdict if it passes.
 
-    With a `test_loader` the model is judged on what the loader yields and `metrics` are not looked at; without one,
+    With a `test_loader` the model is judged on what the loader yields, and once more as it was saved, because export
+    could have changed it; `metrics` are not looked at. It is read twice, so a generator will not do. Without one,
     `metrics` are judged: bare numbers as points, or the forms of a metrics file, e.g. `{"value": 0.96, "n": 2000}`.
     Export needs an example of the inputs, shape (2 or more, ...): two rows of the loader, or `input_example`.
     The registry is `registry_uri`, else the one of ml-cicd.yml, else MLFLOW_TRACKING_URI; MLflow's tracking address is
@@ -104,6 +106,8 @@ def register_if_passing(  # noqa: PLR0913  # the first four say what, the rest w
         OutsideError: the registry failed. PartlyApplied: the version is there, the alias is not.
     """
     check_names(model_name, alias)
+    if test_loader is not None and iter(test_loader) is test_loader:
+        raise InputError("test_loader can be read only once.", cure="Give a DataLoader or a list of batches.")
     policy = _policy(thresholds, 0.95, "fail")
     evidence = _from_loader(model, test_loader, policy) if test_loader is not None else _from_metrics(metrics, policy)
     verdict = _judge(policy, evidence)
@@ -115,7 +119,11 @@ def register_if_passing(  # noqa: PLR0913  # the first four say what, the rest w
         path = str(Path(folder) / "model")
         save_model(model, path, example)
         digest = world.files.payload_digest(path)
+        if test_loader is not None:  # what is registered is the saved program, so that is what the verdict is about
+            evidence = _from_program(path, test_loader, policy)
         bound = _judge(policy, evidence, digest, world.commit)
+        if not bound:
+            raise GateRefusal(bound)
         candidate = Candidate(
             name=model_name,
             alias=alias,
@@ -139,7 +147,27 @@ def save_model(model: Any, path: str, example: Any) -> None:  # noqa: ANN401
     with warnings.catch_warnings(), evaluating(model):
         warnings.simplefilter("ignore")
         requirements = [f"torch=={torch.__version__.split('+')[0]}", "numpy"]
-        pytorch.save_model(model, path, input_example=example, pip_requirements=requirements)
+        try:
+            pytorch.save_model(model, path, input_example=example, pip_requirements=requirements)
+        except Exception as problem:
+            what = " ".join(str(problem).split())[:300]
+            raise InputError(
+                f"The model cannot be exported: {what}", cure="See torch.export's documentation for what it can trace."
+            ) from problem
+
+
+def _from_program(path: str, loader: Iterable[Any], policy: Policy) -> Evidence:
+    """Judge the program that `save_model` has just written, as it will serve."""
+    import torch  # noqa: PLC0415
+
+    try:
+        return _from_loader(torch.export.load(Path(path) / "data" / "model.pt2").module(), loader, policy)
+    except (AssertionError, RuntimeError) as problem:
+        what = " ".join(str(problem).split())[:300]
+        raise InputError(
+            f"The exported model does not run on the loader's batches: {what}",
+            cure="Let the model take any number of rows.",
+        ) from problem
 
 
 def _register(candidate: Candidate, verdict: Verdict, world: World, registry_uri: str) -> Registration:
@@ -163,10 +191,11 @@ def _register(candidate: Candidate, verdict: Verdict, world: World, registry_uri
 def _policy(thresholds: Mapping[str, object], confidence: float, when_inconclusive: str) -> Policy:
     if when_inconclusive not in {"fail", "warn"}:
         raise InputError(f"when_inconclusive is {when_inconclusive!r}.", cure="Write fail or warn.")
+    thresholds = as_mapping(thresholds, "thresholds")
     gate = GateConfig(
         thresholds={},
         versus_champion={},
-        confidence=confidence,
+        confidence=as_number(confidence, "confidence"),
         when_inconclusive=when_inconclusive,
         when_no_champion="fail",
     )
@@ -180,6 +209,7 @@ def _from_loader(model: Any, loader: Iterable[Any], policy: Policy) -> Evidence:
 
 
 def _from_metrics(metrics: Mapping[str, object], policy: Policy) -> Evidence:
+    metrics = as_mapping(metrics, "metrics")
     wanted = [rule.metric.name for rule in policy.rules]
     plain = {name: _plain(metrics[name]) for name in wanted if name in metrics}
     return Evidence(
@@ -191,10 +221,10 @@ def _from_metrics(metrics: Mapping[str, object], policy: Policy) -> Evidence:
 
 
 def _plain(value: object) -> object:
-    """Return the number in a NumPy or torch scalar."""
+    """Return the number in a NumPy or torch scalar; anything larger stays what it is, and is refused as no number."""
     if isinstance(value, Mapping):
         return {key: _plain(part) for key, part in value.items()}
-    return value.item() if hasattr(value, "item") else value
+    return value.item() if hasattr(value, "item") and getattr(value, "ndim", 1) == 0 else value
 
 
 def _judge(policy: Policy, evidence: Evidence, model: str = "", commit: str = "") -> Verdict:
@@ -214,6 +244,8 @@ def _example(loader: Iterable[Any] | None, given: Any) -> Any:  # noqa: ANN401
             "Without a test_loader there is no example of the inputs, which the export needs.",
             cure="Give input_example, an array of two or more rows.",
         )
+    if not hasattr(example, "shape") or not example.shape:
+        raise InputError(f"input_example is {describe(example)}.", cure="Give an array of two or more rows.")
     if len(example) < 2:
         raise InputError(
             "input_example has one row, so the export would fix the batch size at 1.", cure="Give two rows."

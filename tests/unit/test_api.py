@@ -217,3 +217,89 @@ def test_registry_must_be_named() -> None:
     """There is no default registry: MLflow's own depends on the current folder."""
     with pytest.raises(InputError, match="No registry is given"):
         register_if_passing(model(), {}, {"accuracy": 0.95}, "signs", test_loader=loader())
+
+
+class Sneaky(torch.nn.Module):  # type: ignore[misc]  # half-typed
+    """Answers otherwise once it is exported."""
+
+    def __init__(self) -> None:
+        """Take the honest model."""
+        super().__init__()
+        self.honest = model()
+
+    def forward(self, x: Any) -> Any:
+        """Invert the answers in the exported program."""
+        answer = self.honest(x)
+        return -answer if torch.compiler.is_exporting() else answer
+
+
+def test_what_is_registered_is_what_was_judged(registry_uri: str) -> None:
+    """A module whose exported program answers otherwise is refused, and nothing is registered."""
+    with pytest.raises(GateRefusal) as refusal:
+        register_if_passing(Sneaky(), {}, {"accuracy": 0.95}, "sneaky", test_loader=loader(), registry_uri=registry_uri)
+    assert refusal.value.verdict.findings[0].value == 0.0
+    assert MlflowRegistry(registry_uri).snapshot("sneaky").versions == ()
+
+
+def test_a_loader_that_can_be_read_once_is_refused(registry_uri: str) -> None:
+    """A generator would be empty the second time."""
+    with pytest.raises(InputError, match="read only once"):
+        register_if_passing(
+            model(), {}, {"accuracy": 0.9}, "once", test_loader=iter(loader()), registry_uri=registry_uri
+        )
+
+
+def test_other_inputs_are_other_evidence() -> None:
+    """The verdict is bound to what the model saw, not to its answers alone."""
+    twice = [(2 * inputs, labels) for inputs, labels in loader()]
+    first, second = (model_quality_gate(model(), data, {"accuracy": 0.9}) for data in (loader(), twice))
+    assert first.findings == second.findings
+    assert first.bindings.data != second.bindings.data
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ({"model": len}, "torch.nn.Module"),
+        ({"loader": None}, "test loader is"),
+        ({"thresholds": [0.9]}, "thresholds"),
+        ({"confidence": "0.95"}, "confidence"),
+    ],
+)
+def test_what_is_no_model_or_loader(wrong: dict[str, Any], says: str) -> None:
+    """A wrong argument is an InputError that names it."""
+    given: dict[str, Any] = {"model": model(), "loader": loader(), "thresholds": {"accuracy": 0.9}, **wrong}
+    confidence = given.get("confidence", 0.95)
+    with pytest.raises(InputError, match=says):
+        model_quality_gate(given["model"], given["loader"], given["thresholds"], confidence=confidence)
+
+
+@pytest.mark.parametrize("metrics", [None, {"accuracy": np.array([0.9, 0.8])}, {"accuracy": "0.9"}])
+def test_metrics_that_are_no_numbers(metrics: Any, registry_uri: str) -> None:
+    """Neither nothing, nor an array, nor text."""
+    with pytest.raises((InputError, EvidenceError)):
+        register_if_passing(model(), metrics, {"accuracy": 0.9}, "odd", registry_uri=registry_uri)
+
+
+def test_a_model_that_cannot_be_exported_says_so(registry_uri: str) -> None:
+    """Control flow on values cannot be traced; the message says what torch said."""
+
+    class Branching(torch.nn.Module):  # type: ignore[misc]  # half-typed
+        def forward(self, x: Any) -> Any:
+            return torch.stack([-x.sum(1), x.sum(1)], 1) if x.sum() > -1e9 else x
+
+    with pytest.raises(InputError, match="cannot be exported"):
+        register_if_passing(
+            Branching(), {}, {"accuracy": 0.9}, "branching", test_loader=loader(), registry_uri=registry_uri
+        )
+
+
+def test_complex_answers_are_refused() -> None:
+    """They have no order, so they are no classes."""
+
+    class Complex(torch.nn.Module):  # type: ignore[misc]  # half-typed
+        def forward(self, x: Any) -> Any:
+            return (x.sum(1) > 0).to(torch.complex64)
+
+    with pytest.raises(EvidenceError, match="output"):
+        model_quality_gate(Complex(), loader(), {"accuracy": 0.5})

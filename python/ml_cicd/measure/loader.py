@@ -4,7 +4,7 @@ import hashlib
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,8 +13,9 @@ import torch
 from ml_cicd.domain.evidence import Evidence
 from ml_cicd.domain.policy import Scope
 from ml_cicd.domain.sample import Sample
-from ml_cicd.errors import EvidenceError
+from ml_cicd.errors import EvidenceError, InputError
 from ml_cicd.measure.counting import Confusion, Label, count_classification, latency_names, plan_quantile
+from ml_cicd.parse import describe
 
 WARM_UP = 3
 CLASSIFICATION = ("accuracy", "precision", "recall", "f1_score")
@@ -22,7 +23,7 @@ CLASSIFICATION = ("accuracy", "precision", "recall", "f1_score")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Run:
-    """What a pass over the loader yields: rows by (label, prediction), milliseconds by batch, digest of the answers."""
+    """What a pass over the loader yields: rows by (label, prediction), milliseconds by batch, digest of all it saw."""
 
     confusion: Confusion
     batch_ms: tuple[float, ...]
@@ -59,6 +60,10 @@ def run_model(model: Any, loader: Iterable[Any]) -> Run:  # noqa: ANN401  # torc
     confusion: Counter[tuple[Label, Label]] = Counter()
     times: list[float] = []
     digest = hashlib.sha256()
+    if not isinstance(model, torch.nn.Module):
+        raise InputError(f"The model is {describe(model)}.", cure="Give a torch.nn.Module.")
+    if not isinstance(loader, Iterable):
+        raise InputError(f"The test loader is {describe(loader)}.", cure="Give a DataLoader or a list of batches.")
     device = next((p.device for p in model.parameters()), torch.device("cpu"))
     with evaluating(model), torch.no_grad():
         for number, batch in enumerate(loader):
@@ -75,7 +80,7 @@ def run_model(model: Any, loader: Iterable[Any]) -> Run:  # noqa: ANN401  # torc
                 )
             pairs = list(zip(labels.tolist(), answers.tolist(), strict=True))
             confusion.update(pairs)
-            digest.update(repr(pairs).encode())
+            digest.update(_bytes(inputs) + repr(pairs).encode())
             times.append(milliseconds)
     if not confusion:
         raise EvidenceError("The test loader yields no row.", cure="Check its data set and its batch size.")
@@ -86,7 +91,8 @@ def run_model(model: Any, loader: Iterable[Any]) -> Run:  # noqa: ANN401  # torc
 def evaluating(model: Any) -> Iterator[None]:  # noqa: ANN401
     """Switch to eval mode, and put every module's own mode back."""
     modes = [(module, module.training) for module in model.modules()]
-    model.eval()
+    with suppress(NotImplementedError):  # an exported program has one mode, and says so
+        model.eval()
     try:
         yield
     finally:
@@ -118,6 +124,12 @@ def _split(batch: Any, number: int) -> tuple[Any, Any]:  # noqa: ANN401
     return inputs, labels.cpu()
 
 
+def _bytes(inputs: Any) -> bytes:  # noqa: ANN401
+    """Return shape, type and values; every type of torch's has bytes, not every one is known to NumPy."""
+    values = inputs.detach().cpu().contiguous().flatten().view(torch.uint8)
+    return f"{tuple(inputs.shape)} {inputs.dtype} ".encode() + bytes(values.numpy())
+
+
 def _timed(model: Any, inputs: Any) -> tuple[Any, float]:  # noqa: ANN401
     _finish(inputs)
     begun = time.perf_counter()
@@ -141,7 +153,7 @@ def _classes(output: Any, number: int) -> Any:  # noqa: ANN401
             )
         if output.dim() == 2 and output.shape[1] >= 2:
             return output.argmax(dim=1)
-    elif isinstance(output, torch.Tensor) and output.dim() == 1:
+    elif isinstance(output, torch.Tensor) and output.dim() == 1 and not output.is_complex():
         return output
     raise EvidenceError(
         f"Batch {number}: the model's output is not (rows, classes) scores nor (rows,) class numbers.",
