@@ -12,6 +12,7 @@ from ml_cicd.stats.macro import MacroKind, macro_estimate
 
 Label: TypeAlias = int | float | str | bool
 Confusion: TypeAlias = Mapping[tuple[Label, Label], int]
+CLASSIFICATION = ("accuracy", "precision", "recall", "f1_score")
 BINARY = ({0, 1}, {-1, 1})
 LEAST_ROWS = 5  # with fewer, bounds of the average do not hold their level (tests/statistics)
 

@@ -9,11 +9,9 @@ from ml_cicd.domain.policy import Scope
 from ml_cicd.domain.sample import Sample
 from ml_cicd.errors import InputError
 from ml_cicd.measure import table as tables
-from ml_cicd.measure.counting import count_classification, latency_names
+from ml_cicd.measure.counting import CLASSIFICATION, count_classification, latency_names
 from ml_cicd.measure.metrics_file import read_metrics
 from ml_cicd.measure.pairing import pair
-
-CLASSIFICATION = ("accuracy", "precision", "recall", "f1_score")
 
 
 class TableEvaluator:

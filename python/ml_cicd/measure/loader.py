@@ -14,11 +14,17 @@ from ml_cicd.domain.evidence import Evidence
 from ml_cicd.domain.policy import Scope
 from ml_cicd.domain.sample import Sample
 from ml_cicd.errors import EvidenceError, InputError
-from ml_cicd.measure.counting import Confusion, Label, count_classification, latency_names, plan_quantile
+from ml_cicd.measure.counting import (
+    CLASSIFICATION,
+    Confusion,
+    Label,
+    count_classification,
+    latency_names,
+    plan_quantile,
+)
 from ml_cicd.parse import describe
 
 WARM_UP = 3
-CLASSIFICATION = ("accuracy", "precision", "recall", "f1_score")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
