@@ -12,6 +12,7 @@ from ml_cicd.decide.rollback import (
     TrafficPlan,
     aim_from_ledger,
     aim_from_router,
+    known_digest,
     plan_traffic,
     rejected,
 )
@@ -52,7 +53,7 @@ def run(inputs: Inputs, world: World) -> Report:
     view = stage.router.read()
     identities = stage.identities()
     before = _serving(view, identities)
-    aim = _aim(inputs.to, stage, view, identities)
+    aim = _aim(inputs.to, stage, view)
     plan = plan_traffic(aim, view, identities, target=stage.target.name, model=stage.model)
     again = f"ml-cicd rollback --target {stage.target.name} --to {aim.version}"
     if plan.deploys:
@@ -77,13 +78,11 @@ def _serving(view: RouterView, identities: Mapping[str, Identity]) -> str:
     return identities[view.split.champion].version if view.split.champion in identities else ""
 
 
-def _aim(to: str, stage: Stage, view: RouterView, identities: Mapping[str, Identity]) -> Aim:
-    """Find the version to serve; the registry is asked only when neither router nor slots can tell."""
+def _aim(to: str, stage: Stage, view: RouterView) -> Aim:
+    """Find the version to serve and its digest; the registry is asked only when the router's state cannot tell."""
     aim = aim_from_router(to, view.state)
     if aim is None and to.isdigit():
-        aim = Aim(version=to, digest="", why="it was asked for")
-        if any(i.version == to and not i.problem for i in identities.values()):
-            return aim
+        aim = Aim(version=to, digest=known_digest(to, view.state), why="it was asked for")
     aim = aim or aim_from_ledger(to, stage.ledger())
     if aim.digest:
         return aim

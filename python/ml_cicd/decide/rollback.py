@@ -183,7 +183,7 @@ def _reverted(aim: Aim, view: RouterView, identities: Mapping[str, Identity]) ->
         left = identities.get(view.split.champion)
         standby = (left.version, left.digest) if left else ("", "")
         reason = f"rolled back to {aim.version}"
-    digest = aim.digest or _known_digest(aim.version, state)
+    digest = aim.digest or known_digest(aim.version, state)
     return replace(
         state,
         phase=Phase.REVERTED,
@@ -204,6 +204,9 @@ def rejected(state: RolloutState | None) -> str:
     return state.candidate if stopped or state.phase is Phase.ROLLED_BACK else ""
 
 
-def _known_digest(version: str, state: RolloutState) -> str:
+def known_digest(version: str, state: RolloutState | None) -> str:
+    """Return the digest of a version that the last rollout was about; empty where the state does not know it."""
+    if state is None:
+        return ""
     known = {state.candidate: state.candidate_digest, state.champion: state.champion_digest}
     return known.get(version, state.standby_digest if state.standby == version else "")

@@ -214,6 +214,13 @@ def test_without_state_beside_the_router_the_ledger_tells(world: FakeWorld) -> N
     assert moved(run(Inputs(), world)) == ("true", "2", "1", "true")
 
 
+def test_a_version_that_somebody_put_into_a_slot_is_checked(world: FakeWorld) -> None:
+    """The idle slot says version 3, but with other bytes: it is deployed anew, by the registry's digest."""
+    world.fake_slots.holds["blue"] = ("3", digest_of("8"))
+    assert moved(run(Inputs(to="3"), world)) == ("true", "2", "3", "true")
+    assert world.fake_slots.holds["blue"] == ("3", digest_of("3"))
+
+
 def test_a_slot_with_other_bytes_is_filled_again(world: FakeWorld) -> None:
     """The standby says version 1 but another digest: it is deployed anew before traffic moves."""
     world.fake_slots.holds["blue"] = ("1", digest_of("7"))
