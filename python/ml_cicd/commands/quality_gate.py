@@ -70,7 +70,9 @@ def run(inputs: Inputs, world: World) -> Report:
         policy=canonical_digest(policy_mapping(policy)),
         commit=world.commit,
     )
-    return report(judge(policy, evidence, bindings))
+    passed_over = config.evidence.champion if policy.compares and request.champion is None else None
+    notes = (f"{passed_over} is not there, so this is judged as a first release.",) if passed_over else ()
+    return report(judge(policy, evidence, bindings), notes)
 
 
 def read_policy(inputs: Inputs, config: Config) -> Policy:
@@ -124,7 +126,7 @@ def _configured_champion(config: Config, policy: Policy, files: Files) -> str | 
     return None if path and first and not files.exists(path) else path
 
 
-def report(verdict: Verdict) -> Report:
+def report(verdict: Verdict, notes: tuple[str, ...]) -> Report:
     """Lay the verdict out."""
     outcome = verdict.outcome
     headline = HEADLINES[outcome]
@@ -137,6 +139,7 @@ def report(verdict: Verdict) -> Report:
         headline=headline,
         cure="" if verdict else _cure(outcome),
         verdict=verdict,
+        notes=notes,
         outputs={
             "verdict": shown,
             "passed": str(bool(verdict)).lower(),
