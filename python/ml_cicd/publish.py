@@ -1,6 +1,7 @@
 """Puts a report where people and machines look: files, terminal, and the runner's files and annotations."""
 
 import contextlib
+import json
 import os
 import shutil
 import sys
@@ -58,10 +59,15 @@ def _print(text: str) -> None:
 
 
 def forget(command: str, report_dir: str) -> None:
-    """Remove the last run's report: if this run is killed, nobody may take that one for this one's."""
-    for name in ("report.json", "summary.md"):
-        with contextlib.suppress(OSError):
-            (Path(report_dir or f"{OWN_FOLDER}/{command}") / name).unlink()
+    """Remove this command's last report: if this run is killed, nobody may take that one for this one's.
+
+    Another command's report stays: `register` may read the gate's from the folder that it writes to.
+    """
+    folder = Path(report_dir or f"{OWN_FOLDER}/{command}")
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        if json.loads((folder / "report.json").read_text("utf-8")).get("command") == command:
+            (folder / "report.json").unlink()
+            (folder / "summary.md").unlink(missing_ok=True)
 
 
 def _write(path: Path, text: str) -> None:

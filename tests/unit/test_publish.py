@@ -44,6 +44,15 @@ def test_a_report_of_an_earlier_run_does_not_stay(folder: Path) -> None:
     assert json.loads(report.read_text("utf-8"))["verdict"] is None
 
 
+def test_another_commands_report_stays(folder: Path) -> None:
+    """Gate and register may share a folder: what register reads is there until it has read it."""
+    assert run(folder, "--thresholds=accuracy: 0.95", "--report-dir=reports").returncode == 0
+    forget("register", str(folder / "reports"))
+    assert (folder / "reports/report.json").exists()
+    forget("quality-gate", str(folder / "reports"))
+    assert list((folder / "reports").iterdir()) == []
+
+
 @pytest.mark.parametrize("text", [r'{"\ud800": "x"}', r'{"accuracy": "\ud800"}'])
 def test_half_a_character_is_reported(folder: Path, text: str) -> None:
     """A lone surrogate from outside is an error like any other, with its report."""
