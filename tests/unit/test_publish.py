@@ -2,12 +2,19 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+
+from ml_cicd.commands import quality_gate
+from ml_cicd.errors import Refused
+from ml_cicd.publish import forget
+from ml_cicd.runner import Process, main
+from ml_cicd.wiring import RealWorld
 
 TOOL = [sys.executable, "-I", "-m", "ml_cicd"]
 GATE = [*TOOL, "quality-gate", "--metrics=m.json"]
@@ -29,19 +36,23 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_a_report_of_an_earlier_run_does_not_stay(folder: Path) -> None:
-    """While a run is under way there is no report: a killed gate leaves nothing that passes."""
+def test_a_report_of_an_earlier_run_does_not_stay(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While a gate is at work there is no report, so that a killed one leaves nothing that passes."""
     assert run(folder, "--thresholds=accuracy: 0.95").returncode == 0
-    report = folder / ".ml-cicd/quality-gate/report.json"
-    os.mkfifo(folder / "p.jsonl")  # nobody writes to it: the gate waits while it hashes or reads
-    waiting = subprocess.Popen(
-        [*TOOL, "quality-gate", "--model=p.jsonl", "--metrics=slow.json", "--thresholds=accuracy: 0.95"],
-        cwd=folder,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    waiting.wait(timeout=60)
-    assert json.loads(report.read_text("utf-8"))["verdict"] is None
+    place = folder / ".ml-cicd/quality-gate"
+    seen: list[bool] = []
+
+    def at_work(_inputs: object, _world: object) -> None:
+        """Look for the old report, and fail."""
+        seen.append((place / "report.json").exists() or (place / "summary.md").exists())
+        raise Refused("Stopped here.", cure="Go on.")
+
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(quality_gate, "run", at_work)
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    assert main(["quality-gate"], Process(environ={}, make_world=lambda say: RealWorld({}, say))) == 4
+    assert seen == [False]
+    assert json.loads((place / "report.json").read_text("utf-8"))["verdict"] is None
 
 
 def test_another_commands_report_stays(folder: Path) -> None:
