@@ -96,7 +96,8 @@ def register_if_passing(  # noqa: PLR0913  # the first four say what, the rest w
     With a `test_loader` the model is judged on what the loader yields, and once more as it was saved, because export
     could have changed it; `metrics` are not looked at. It is read twice, so a generator will not do. Without one,
     `metrics` are judged: bare numbers as points, or the forms of a metrics file, e.g. `{"value": 0.96, "n": 2000}`.
-    Export needs an example of the inputs, shape (2 or more, ...): two rows of the loader, or `input_example`.
+    Export needs an example of the inputs, shape (2 or more, ...): two rows of the loader, or `input_example`, or
+    what the model tells: its `example_input_array` (Lightning), or a linear first layer.
     The registry is `registry_uri`, else the one of ml-cicd.yml, else MLFLOW_TRACKING_URI; MLflow's tracking address is
     set to it.
 
@@ -113,7 +114,7 @@ def register_if_passing(  # noqa: PLR0913  # the first four say what, the rest w
     verdict = _judge(policy, evidence)
     if not verdict:
         raise GateRefusal(verdict)
-    example = _example(test_loader, input_example)
+    example = _example(model, test_loader, input_example)
     world = real_world(lambda line: print(line, file=sys.stderr, flush=True))
     with tempfile.TemporaryDirectory(prefix="ml-cicd-") as folder:
         path = str(Path(folder) / "model")
@@ -232,18 +233,18 @@ def _judge(policy: Policy, evidence: Evidence, model: str = "", commit: str = ""
     return judge(policy, evidence, Bindings(model=model, data=evidence.digests, policy=digest, commit=commit))
 
 
-def _example(loader: Iterable[Any] | None, given: Any) -> Any:  # noqa: ANN401
-    if given is not None:
-        example = given.detach().cpu().numpy() if hasattr(given, "detach") else given
-    elif loader is not None:
-        from ml_cicd.measure.loader import example_inputs  # noqa: PLC0415  # needs torch
+def _example(model: Any, loader: Iterable[Any] | None, given: Any) -> Any:  # noqa: ANN401
+    """Return an array of two or more rows: the one given, the loader's, or what the model itself tells."""
+    from ml_cicd.measure.loader import example_inputs, told_inputs  # noqa: PLC0415  # needs torch
 
-        example = example_inputs(loader).cpu().numpy()
-    else:
+    if given is None:
+        given = told_inputs(model) if loader is None else example_inputs(loader)
+    if given is None:
         raise InputError(
-            "Without a test_loader there is no example of the inputs, which the export needs.",
+            "There is no test_loader, and the model does not tell the shape of its inputs, which the export needs.",
             cure="Give input_example, an array of two or more rows.",
         )
+    example = given.detach().cpu().numpy() if hasattr(given, "detach") else given
     if not hasattr(example, "shape") or not example.shape:
         raise InputError(f"input_example is {describe(example)}.", cure="Give an array of two or more rows.")
     if len(example) < 2:

@@ -206,11 +206,23 @@ def test_registers_given_metrics_with_an_example(registry_uri: str) -> None:
     assert (made.version, made.created) == ("1", True)
 
 
-@pytest.mark.parametrize("example", [None, np.zeros((1, 4), dtype="float32")], ids=["none", "one row"])
+@pytest.mark.parametrize("example", [None, np.zeros((1, 4), dtype="float32"), 3], ids=["none", "one row", "number"])
 def test_example_is_asked_for(example: Any) -> None:
     """Export without an example, or with one row, is refused with what to give."""
+    convolution = torch.nn.Sequential(torch.nn.Conv1d(1, 1, 1), torch.nn.Flatten())
     with pytest.raises(InputError, match="Give"):
-        register_if_passing(model(), {"accuracy": 0.99}, {"accuracy": 0.95}, "signs", input_example=example)
+        register_if_passing(convolution, {"accuracy": 0.99}, {"accuracy": 0.95}, "signs", input_example=example)
+
+
+@pytest.mark.parametrize("tells", ["first layer", "example_input_array"])
+def test_a_model_may_tell_its_inputs(tells: str, registry_uri: str) -> None:
+    """With given metrics and no loader, a linear first layer or Lightning's attribute is example enough."""
+    told = model()
+    if tells == "example_input_array":
+        told.example_input_array = torch.zeros(1, 4)
+    name = tells.replace(" ", "_")
+    found = register_if_passing(told, {"accuracy": 0.99}, {"accuracy": 0.95}, name, registry_uri=registry_uri)
+    assert (found.version, found.created) == ("1", True)
 
 
 def test_registry_must_be_named() -> None:

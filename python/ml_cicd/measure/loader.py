@@ -114,6 +114,20 @@ def example_inputs(loader: Iterable[Any]) -> Any:  # noqa: ANN401
     raise EvidenceError("The test loader yields no row.", cure="Check its data set and its batch size.")
 
 
+def told_inputs(model: Any) -> Any:  # noqa: ANN401
+    """Return example inputs that the model itself tells, None where it does not.
+
+    Its `example_input_array`, as Lightning has it, or two rows of zeros for a first layer that fixes their width. A
+    convolution fixes no size, and a wrong one would be exported for good.
+    """
+    told = getattr(model, "example_input_array", None)
+    if isinstance(told, torch.Tensor):
+        return torch.cat([told, told])[:2] if len(told) == 1 else told
+    first = next((m for m in model.modules() if next(m.parameters(recurse=False), None) is not None), None)
+    width = {torch.nn.Linear: "in_features", torch.nn.BatchNorm1d: "num_features"}.get(type(first))
+    return None if width is None else torch.zeros(2, getattr(first, width), dtype=next(model.parameters()).dtype)
+
+
 def _split(batch: Any, number: int) -> tuple[Any, Any]:  # noqa: ANN401
     parts = batch if isinstance(batch, tuple | list) else ()
     if len(parts) != 2 or not all(isinstance(part, torch.Tensor) for part in parts):
