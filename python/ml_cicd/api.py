@@ -70,8 +70,8 @@ def model_quality_gate(
     configuration: `{"accuracy": 0.95, "latency_p99_ms": {"at_most": 50, "severity": "warn"}}`.
 
     Latency is the wall time of a batch in milliseconds, after warm-up calls on the first one, so its quantiles are over
-    batches: use a loader with `batch_size=1` for the latency of single requests, and enough of them for a bound
-    (p99 needs 299 at confidence 0.95).
+    batches: use a loader with `batch_size=1` for the latency of single requests. A bound of p99 needs 299 timings at
+    confidence 0.95; a shorter loader is timed again until there are enough, for ten seconds at most.
 
     Raises:
         InputError: no threshold, an unknown metric. EvidenceError: the loader or the model cannot be judged at all.

@@ -315,3 +315,19 @@ def test_complex_answers_are_refused() -> None:
 
     with pytest.raises(EvidenceError, match="output"):
         model_quality_gate(Complex(), loader(), {"accuracy": 0.5})
+
+
+def test_a_short_loader_is_timed_until_p99_has_a_bound() -> None:
+    """Ten batches are too few for p99; the same batches are timed again, and no row is counted twice."""
+    verdict = model_quality_gate(model(), loader(rows=400, batch=40), {"accuracy": 0.95, "latency_p99_ms": 10_000})
+    accuracy, latency = verdict.findings
+    assert verdict
+    assert (accuracy.n, latency.n) == (400, 299)
+    assert latency.upper is not None
+
+
+def test_timing_ends_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A slow model is not timed for ever: what is there is judged, and p99 stays without a bound."""
+    monkeypatch.setattr("ml_cicd.measure.loader.LONGEST_TIMING", 0.0)
+    verdict = model_quality_gate(model(), loader(rows=400, batch=40), {"latency_p99_ms": 10_000})
+    assert (verdict.outcome, verdict.findings[0].n) == (Outcome.INCONCLUSIVE, 10)
