@@ -33,8 +33,9 @@ def main(argv: Sequence[str], process: Process) -> int:
     request = read_arguments(argv, process.environ)
     if isinstance(request, int):
         return request
-    _raise_on_termination()
+    interruption = _Interruption()
     report, inputs = _run(request, process)
+    interruption.ignore()  # the outcome is there: a signal must not cut its report in two
     return publish(report, request, report_dir=inputs.report_dir, environ=process.environ)
 
 
@@ -74,7 +75,7 @@ def failure(command: str, problem: MlCicdError, outputs: Mapping[str, str]) -> R
 
 def interrupted(command: str, outputs: Mapping[str, str]) -> Report:
     """Report a cancelled run."""
-    cure = "Run it again; it goes on where this one stopped."
+    cure = "Run it again; that is always safe."
     return Report(command=command, exit_code=Exit.INTERRUPTED, headline="Interrupted.", cure=cure, outputs=outputs)
 
 
@@ -96,16 +97,24 @@ def _enter(folder: str) -> None:
     os.chdir(folder)
 
 
-def _raise_on_termination() -> None:
-    """Let SIGTERM unwind like SIGINT, so that a canary can take traffic back before the process ends.
+class _Interruption:
+    """Lets SIGTERM unwind like SIGINT, so that a canary can take traffic back before the process ends.
 
-    A cancelled job gets both, some seconds apart: the second one must not cut the first one's unwinding off.
+    A cancelled job gets both, some seconds apart: only the first counts, so that its unwinding is not cut off.
     """
 
-    def handler(_signal: int, _frame: FrameType | None) -> None:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        raise KeyboardInterrupt
+    def __init__(self) -> None:
+        self.awaited = True
+        for one in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(one, self._handle)
 
-    signal.signal(signal.SIGTERM, handler)
-    signal.signal(signal.SIGINT, handler)
+    def ignore(self) -> None:
+        """Ignore both from now on, to the very end: a finishing interpreter drops handlers, but keeps this."""
+        self.awaited = False
+        for one in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(one, signal.SIG_IGN)
+
+    def _handle(self, _signal: int, _frame: FrameType | None) -> None:
+        if self.awaited:
+            self.awaited = False
+            raise KeyboardInterrupt

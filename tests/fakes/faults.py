@@ -1,4 +1,4 @@
-"""Faults for the world in memory: an outside system that fails once, or a process that is killed, at the k-th call."""
+"""Faults for the world in memory at the k-th call: a system that fails once, a process that is cancelled or killed."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -18,6 +18,8 @@ class Fault(StrEnum):
 
     BEFORE = "fails before it has an effect"
     AFTER = "has its effect, and then fails"
+    CANCEL_BEFORE = "the run is cancelled before it"
+    CANCEL_AFTER = "the run is cancelled after it"
     KILL_BEFORE = "the process is killed before it"
     KILL_AFTER = "the process is killed after it"
 
@@ -26,7 +28,8 @@ CALLS = {
     "fake_router": ("read", "write", "counters"),
     "fake_ledger": ("read", "append"),
     "fake_registry": ("snapshot", "set_alias"),
-    "fake_slots": ("deploy",),
+    "fake_slots": ("deploy", "identify"),
+    "fake_clock": ("sleep",),
 }
 
 
@@ -65,11 +68,15 @@ class Faults:
             self.dead = hit and self.fault in {Fault.KILL_BEFORE, Fault.KILL_AFTER}
             if hit and self.fault is Fault.KILL_BEFORE:
                 raise Kill
+            if hit and self.fault is Fault.CANCEL_BEFORE:
+                raise KeyboardInterrupt
             if hit and self.fault is Fault.BEFORE:
                 raise Unreachable("It does not answer.", cure="Start it.")
             answer = real(*arguments, **named)
             if hit and self.fault is Fault.KILL_AFTER:
                 raise Kill
+            if hit and self.fault is Fault.CANCEL_AFTER:
+                raise KeyboardInterrupt
             if hit and self.fault is Fault.AFTER:
                 raise Unreachable("It did not say whether it worked.", cure="Look.")
             return answer

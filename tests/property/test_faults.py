@@ -38,7 +38,7 @@ class Story:
         with Faults(self.world, at=at, fault=fault):
             try:
                 return self.run(kind)
-            except (MlCicdError, Kill) as problem:
+            except (MlCicdError, Kill, KeyboardInterrupt) as problem:
                 self.told.append(f"  -> {type(problem).__name__} {problem}")
                 return None
 

@@ -1,6 +1,7 @@
 """Roll a version out: a small share first, more on evidence, all on proof, none at the first sign of harm."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from ml_cicd.apply import apply, describe
@@ -10,6 +11,7 @@ from ml_cicd.commands.rollout import (
     go_on,
     observe_once,
     promote,
+    rebase,
     release,
     roll_back,
     run_to_end,
@@ -18,7 +20,7 @@ from ml_cicd.commands.rollout import (
 )
 from ml_cicd.commands.rollout_start import FIRST_RELEASE, begin, finish_promotion, first_release, plan_digest
 from ml_cicd.commands.traffic import Stage, open_stage
-from ml_cicd.decide.canary import Plan, Transition, forecast, make_plan
+from ml_cicd.decide.canary import Plan, Transition, forecast, make_plan, replay
 from ml_cicd.domain.model import (
     CHALLENGER,
     TAG_GATE_VERDICT,
@@ -67,7 +69,7 @@ def run(inputs: Inputs, world: World) -> Report:
     view = stage.router.read()
     if view.state is not None and view.state.phase is Phase.RUNNING:
         rollout = _resume(inputs, stage, plan, view, lease)
-        return _drive(rollout, inputs.mode) if not inputs.dry_run else _plan_report(plan, "Would go on.")
+        return _plan_report(plan, "Would go on.") if inputs.dry_run else _drive(rollout, view, inputs.mode)
     snapshot, ledger = _registry(stage)
     candidate = _candidate(inputs.candidate, snapshot)
     if ledger.champion is None:
@@ -78,7 +80,7 @@ def run(inputs: Inputs, world: World) -> Report:
         receipt = finish_promotion(stage, view, candidate)
         return _report(Decision.PROMOTE, "100", f"version {candidate.number} is the champion already", receipt=receipt)
     rollout = begin(stage, plan, view, candidate, snapshot.version(ledger.champion), lease)
-    return _drive(rollout, inputs.mode) if inputs.mode == "run" else _going(rollout, "the rollout has begun")
+    return _drive(rollout, None, inputs.mode)
 
 
 def _deadline(inputs: Inputs, stage: Stage) -> float:
@@ -132,31 +134,38 @@ def _resume(inputs: Inputs, stage: Stage, plan: Plan, view: RouterView, lease: f
     if state.plan_digest != plan_digest(stage):
         raise InputError(f"{name} began under another canary configuration.", cure=f"Put it back, or end it: {stop}")
     stage.world.progress.say(f"Going on with {name[4:]} at step {state.step + 1} of {len(plan.steps)}.")
-    try:
-        return take_up(stage, replace(plan, deadline=state.deadline), view, state, lease=lease)
-    except IntegrityError as problem:
-        release(stage, f"stopped: {type(problem).__name__}")
-        raise
+    plan = replace(plan, deadline=state.deadline)
+    evidence = replay(plan, state.observations)
+    return Rollout(stage=stage, plan=plan, split=view.split, state=state, evidence=evidence, lease=lease)
 
 
-def _drive(rollout: Rollout, mode: str) -> Report:
-    """Look until the end, or once; whatever interrupts a run takes all traffic back before it is passed on.
+def _drive(rollout: Rollout, found: RouterView | None, mode: str) -> Report:
+    """Look until the end, or once. `found` is what the router said of a rollout that another process began."""
+    with _traffic_returns(rollout, mode):
+        rollout = rebase(rollout) if found is None else take_up(rollout, found)
+        if mode == "run":
+            return _end(*run_to_end(rollout, rollout.stage.config.canary.interval))
+        if found is None:
+            return _going(rollout, "the rollout has begun")
+        rollout, transition = observe_once(rollout)
+        if transition.decision in {Decision.HOLD, Decision.ADVANCE}:
+            return _going(go_on(rollout, transition), transition.reason)
+        return _end(rollout, transition)
+
+
+@contextmanager
+def _traffic_returns(rollout: Rollout, mode: str) -> Iterator[None]:
+    """Whatever interrupts a run, from its first write on, takes all traffic back before it is passed on.
 
     A tick that fails leaves the rollout to the next one, unless a slot serves what nobody judged.
     """
     try:
-        if mode == "tick":
-            rollout, transition = observe_once(rollout)
-            if transition.decision in {Decision.HOLD, Decision.ADVANCE}:
-                return _going(go_on(rollout, transition), transition.reason)
-        else:
-            rollout, transition = run_to_end(rollout, rollout.stage.config.canary.interval)
-        return _end(rollout, transition)
+        yield
     except Conflict:
         raise
     except BaseException as problem:
         stops = mode == "run" or isinstance(problem, IntegrityError)
-        if stops and release(rollout.stage, f"stopped: {type(problem).__name__}"):
+        if stops and release(rollout, f"stopped: {type(problem).__name__}"):
             rollout.stage.world.progress.say("Stopped: all traffic is back at the champion.")
         raise
 
@@ -173,7 +182,7 @@ def _end(rollout: Rollout, transition: Transition) -> Report:
             receipt = roll_back(rollout, reason)
             return _report(Decision.ROLLBACK, "0", reason, receipt=receipt, table=table, details=details)
         case _:
-            release(rollout.stage, reason)
+            release(rollout, reason)
             return _report(Decision.INCONCLUSIVE, "0", reason, receipt=None, table=table, details=details)
 
 

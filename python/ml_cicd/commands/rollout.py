@@ -13,7 +13,6 @@ from ml_cicd.decide.canary import (
     decide,
     difference,
     evidence_words,
-    replay,
     take_in,
 )
 from ml_cicd.domain.model import CHAMPION, TAG_GATE_DIGEST, LedgerOp
@@ -41,17 +40,14 @@ class Rollout:
         return f"ml-cicd canary --target {self.stage.target.name} --candidate {self.state.candidate}"
 
 
-def take_up(stage: Stage, plan: Plan, view: RouterView, state: RolloutState, *, lease: float) -> Rollout:
-    """Go on from the state beside the router, with a fresh lease and counters read anew where there are none.
+def take_up(rollout: Rollout, view: RouterView) -> Rollout:
+    """Go on with a rollout that this process did not begin: a fresh lease, and counters read anew where none are good.
 
     Raises:
         IntegrityError: meanwhile a slot came to serve something else.
     """
-    fresh = Rollout(
-        stage=stage, plan=plan, split=view.split, state=state, evidence=replay(plan, state.observations), lease=lease
-    )
-    check_arms(fresh)
-    return rebase(fresh) if state.counters is None or view.share == 0 else fresh
+    check_arms(rollout)
+    return rebase(rollout) if rollout.state.counters is None or view.share == 0 else rollout
 
 
 def write(rollout: Rollout, *, threshold: int, state: RolloutState) -> Rollout:
@@ -161,13 +157,14 @@ def run_to_end(rollout: Rollout, interval: float) -> tuple[Rollout, Transition]:
                 ) from problem
 
 
-def release(stage: Stage, reason: str) -> bool:
-    """Take all traffic back from a rollout that cannot go on; its slot keeps the candidate. False if there is none."""
-    view = stage.router.read()
-    if view.state is None or view.state.phase is not Phase.RUNNING:
+def release(rollout: Rollout, reason: str) -> bool:
+    """Take all traffic back from a rollout that cannot go on; its slot keeps the candidate. False if it has ended."""
+    router = rollout.stage.router
+    view = router.read()
+    if view.state is None or (view.state.run_id, view.state.phase) != (rollout.state.run_id, Phase.RUNNING):
         return False
     held = replace(view.state, phase=Phase.HELD, reason=reason, counters=None)
-    stage.router.write(_calm(view.split), held, expect_seq=view.split.seq)
+    router.write(_calm(view.split), held, expect_seq=view.split.seq)
     return True
 
 

@@ -4,7 +4,7 @@ import hashlib
 from dataclasses import asdict, replace
 
 from ml_cicd.apply import apply
-from ml_cicd.commands.rollout import Rollout, rebase
+from ml_cicd.commands.rollout import Rollout
 from ml_cicd.commands.traffic import Stage, ledger_entry
 from ml_cicd.decide.canary import Plan, forecast, no_evidence
 from ml_cicd.domain.model import CHAMPION, TAG_GATE_DIGEST, Ledger, LedgerOp, ModelVersion
@@ -86,7 +86,7 @@ def finish_promotion(stage: Stage, view: RouterView, candidate: ModelVersion) ->
 def begin(  # noqa: PLR0913  # everything a rollout needs to know at its start
     stage: Stage, plan: Plan, view: RouterView, candidate: ModelVersion, champion: ModelVersion | None, lease: float
 ) -> Rollout:
-    """Check the champion's slot, fill the idle one, and only then write lease, state and the first share."""
+    """Check the champion's slot and fill the idle one. No traffic moves before the caller's first write."""
     if champion is None:
         raise IntegrityError(
             "The ledger's champion is not in the registry.", cure="Restore it, or roll back to another."
@@ -115,7 +115,7 @@ def begin(  # noqa: PLR0913  # everything a rollout needs to know at its start
     stage.world.progress.say(
         f"Version {candidate.number} over {champion.number}. Candidate requests needed at 1 % errors: {needs}."
     )
-    return rebase(Rollout(stage=stage, plan=plan, split=split, state=state, evidence=no_evidence(plan), lease=lease))
+    return Rollout(stage=stage, plan=plan, split=split, state=state, evidence=no_evidence(plan), lease=lease)
 
 
 def fresh_state(stage: Stage, view: RouterView, candidate: ModelVersion, champion: ModelVersion | None) -> RolloutState:

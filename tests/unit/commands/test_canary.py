@@ -9,6 +9,7 @@ from ml_cicd.domain.config import CanaryInconclusive
 from ml_cicd.domain.report import Report
 from ml_cicd.domain.rollout import Phase
 from ml_cicd.errors import Conflict, EvidenceError, Exit, InputError, IntegrityError, OutsideError, Unreachable
+from tests.fakes.faults import Fault, Faults
 from tests.fakes.traffic import FakeRouter
 from tests.fakes.world import CANARY, CONFIG, GATE, MODEL, FakeWorld, digest_of
 
@@ -154,6 +155,63 @@ def test_an_interrupted_run_takes_all_traffic_back(signal: BaseException) -> Non
     assert (world.serves(), world.fake_router.split.threshold, state_phase(world)) == ("1", 0, Phase.HELD)
     assert world.record() == [("promote", "1", "1")]
     assert decision(run(Inputs(), world)) == ("promote", "100", "false")
+
+
+def calls_of(world: FakeWorld, inputs: Inputs) -> int:
+    """Return how many calls to the outside a run without faults makes."""
+    with Faults(world) as counted:
+        run(inputs, world)
+    return counted.calls
+
+
+@pytest.mark.parametrize("fault", [Fault.CANCEL_BEFORE, Fault.CANCEL_AFTER])
+@pytest.mark.parametrize("resumed", [False, True])
+def test_a_run_cancelled_at_any_call_takes_all_traffic_back(fault: Fault, *, resumed: bool) -> None:
+    """From the first write of the first share to the last alias: no moment leaves traffic at the candidate."""
+
+    def begun() -> FakeWorld:
+        """Version 2 about to be rolled out, or left by a killed run."""
+        world = FakeWorld()
+        world.add_version()
+        run(Inputs(), world)
+        world.add_version()
+        if resumed:
+            killed_in_the_middle(world)
+            world.fake_clock.sleep(61)
+        return world
+
+    calls = calls_of(begun(), Inputs())
+    assert calls > 50
+    for at in range(calls):
+        world = begun()
+        with Faults(world, at=at, fault=fault), pytest.raises(KeyboardInterrupt):
+            run(Inputs(), world)
+        assert world.fake_router.read().share == 0, at
+        assert run(Inputs(), world).exit_code is Exit.DONE, at
+        assert (world.serves(), world.record()[-1]) == ("2", ("promote", "2", "2")), at
+
+
+def test_only_its_own_rollout_is_stopped(world: FakeWorld) -> None:
+    """Somebody stops this rollout and begins another while the run waits: cancelling the run stops only its own."""
+    other = ""
+
+    def usurp() -> None:
+        """End the rollout at once, begin another one, and cancel the first run."""
+        nonlocal other
+        FakeWorld._one_second(world)
+        state = world.fake_router.state
+        if not other and state is not None and state.phase is Phase.RUNNING:
+            other = "toy-3-1"
+            split = world.fake_router.split
+            world.fake_router.split = replace(split, seq=split.seq + 1)
+            world.fake_router.state = replace(state, run_id=other)
+            raise KeyboardInterrupt
+
+    world.fake_clock.each_second = usurp
+    with pytest.raises(KeyboardInterrupt):
+        run(Inputs(), world)
+    assert state_phase(world) is Phase.RUNNING
+    assert world.fake_router.split.threshold == 500
 
 
 def test_ticks_go_on_where_the_last_one_stopped(world: FakeWorld) -> None:
@@ -410,6 +468,15 @@ def test_a_dry_run_shows_the_plan(world: FakeWorld) -> None:
     assert "Would roll out version 2 over 1" in report.outputs["reason"]
     assert [row[0] for row in report.tables[0].rows] == ["5 %", "50 %"]
     assert (world.fake_router.split, world.fake_slots.deployed) == (value, [("blue", "1")])
+
+
+def test_a_dry_run_of_a_dead_rollout_changes_nothing(world: FakeWorld) -> None:
+    """A rollout whose runner died is there to go on with; looking at it does not go on."""
+    killed_in_the_middle(world)
+    world.fake_clock.sleep(61)
+    value, state = world.fake_router.split, world.fake_router.state
+    assert run(Inputs(dry_run=True), world).headline.startswith("Would go on.")
+    assert (world.fake_router.split, world.fake_router.state) == (value, state)
 
 
 @pytest.mark.parametrize("text", ["0", "-1", "soon", "99999999"])
