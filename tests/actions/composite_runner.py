@@ -6,10 +6,8 @@ Each step gets fresh command files and a clean environment without INPUT_*; `run
 
 import os
 import re
-import signal
 import subprocess
 import tempfile
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -54,9 +52,8 @@ def run_action(
     *,
     workspace: Path,
     environ: Mapping[str, str] | None = None,
-    interrupt_after: float | None = None,
 ) -> ActionResult:
-    """Run one composite action; `interrupt_after` sends SIGINT to the last step's entry process, as a cancel does."""
+    """Run one composite action."""
     spec = yaml.safe_load((action / "action.yml").read_text("utf-8"))
     declared = spec.get("inputs", {})
     unknown = set(inputs) - set(declared)
@@ -67,7 +64,7 @@ def run_action(
     with tempfile.TemporaryDirectory() as temp:
         base = _environment(action, workspace, Path(temp), environ or {})
         for step in spec["runs"]["steps"]:
-            _step(step, state, base, Path(temp), interrupt_after)
+            _step(step, state, base, Path(temp))
     outputs = {
         name: interpolate(str(facts["value"]), state.contexts) for name, facts in spec.get("outputs", {}).items()
     }
@@ -97,9 +94,7 @@ def _environment(action: Path, workspace: Path, temp: Path, extra: Mapping[str, 
     }
 
 
-def _step(
-    step: Mapping[str, Any], state: _State, base: Mapping[str, str], temp: Path, interrupt_after: float | None
-) -> None:
+def _step(step: Mapping[str, Any], state: _State, base: Mapping[str, str], temp: Path) -> None:
     wanted = condition(str(step.get("if", "success()")), state.contexts)
     if "if" in step and state.exit_code != 0 and "always()" not in str(step["if"]):
         wanted = False
@@ -115,8 +110,7 @@ def _step(
     env = {k: interpolate(str(v), state.contexts) for k, v in step.get("env", {}).items()}
     script = temp / "step.sh"
     script.write_text(interpolate(step["run"], state.contexts), encoding="utf-8")
-    last = step["id"] == "run"
-    code, log = _bash(script, {**base, **files, **env}, base["GITHUB_WORKSPACE"], interrupt_after if last else None)
+    code, log = _bash(script, {**base, **files, **env}, base["GITHUB_WORKSPACE"])
     state.log += log
     state.summary += Path(files["GITHUB_STEP_SUMMARY"]).read_text("utf-8")
     state.path += Path(files["GITHUB_PATH"]).read_text("utf-8").split()
@@ -126,15 +120,12 @@ def _step(
         state.contexts["github"]["action_status"] = "failure"
 
 
-def _bash(script: Path, env: Mapping[str, str], cwd: str, interrupt_after: float | None) -> tuple[int, str]:
+def _bash(script: Path, env: Mapping[str, str], cwd: str) -> tuple[int, str]:
     command = ["bash", "--noprofile", "--norc", "-e", "-o", "pipefail", str(script)]
     with tempfile.TemporaryFile() as output:
         process = subprocess.Popen(
             command, env=dict(env), cwd=cwd, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
         )
-        if interrupt_after is not None:
-            time.sleep(interrupt_after)
-            process.send_signal(signal.SIGINT)
         try:
             code = process.wait(timeout=STEP_SECONDS)
         finally:

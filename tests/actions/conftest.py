@@ -16,10 +16,10 @@ Act = Callable[..., ActionResult]
 def act(tmp_path: Path) -> Act:
     """Run an action of this repository in an empty workspace, with this environment's interpreter."""
 
-    def go(name: str, inputs: Mapping[str, str], **options: object) -> ActionResult:
+    def go(name: str, inputs: Mapping[str, str], environ: Mapping[str, str] | None = None) -> ActionResult:
         action = ROOT / "actions" / name if name else ROOT
-        environ = {"ML_CICD_TOOL_ENV": sys.executable, **dict(options.pop("environ", {}))}  # type: ignore[call-overload]
+        environ = {"ML_CICD_TOOL_ENV": sys.executable, **(environ or {})}
         given = {"python": sys.executable, **inputs}
-        return run_action(action, given, workspace=tmp_path, environ=environ, **options)  # type: ignore[arg-type]
+        return run_action(action, given, workspace=tmp_path, environ=environ)
 
     return go

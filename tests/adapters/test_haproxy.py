@@ -46,9 +46,9 @@ def test_a_user_stays_where_he_is(proxy: Proxy) -> None:
 
 def test_the_router_takes_traffic_back_when_nobody_renews(proxy: Proxy) -> None:
     """Dead-man switch: after the lease everything is the champion's, with no process of ours alive."""
-    give(proxy, 10_000, lease=2)
+    give(proxy, 10_000, lease=5)
     assert proxy.served_by(20)["green"] == 20
-    end = time.monotonic() + 10
+    end = time.monotonic() + 20
     while proxy.router().read().share and time.monotonic() < end:
         time.sleep(0.2)
     time.sleep(1.1)
