@@ -1,5 +1,6 @@
 """A real HAProxy on loopback in front of two small servers, for tests; everything stops with the block."""
 
+import re
 import shutil
 import socket
 import subprocess
@@ -42,7 +43,7 @@ def free_port() -> int:
 
 
 class SlotServer(ThreadingHTTPServer):
-    """A slot: says who it is, answers 200, or 500 for every n-th request."""
+    """A slot: says who it is, answers 200, 500 for every n-th request, or only the beginning of an answer."""
 
     daemon_threads = True
     request_queue_size = 128
@@ -53,6 +54,7 @@ class SlotServer(ThreadingHTTPServer):
         self.name = name
         self.identity = '{"model": "m", "version": "0", "digest": "none"}'
         self.fail_every = 0
+        self.cut = False
         self.count = 0
 
     def handle_error(self, request: object, client_address: object) -> None:
@@ -70,6 +72,12 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(200, slot.identity)
             return
         slot.count += 1
+        if slot.cut:
+            self.send_response(200)
+            self.send_header("Content-Length", "100")
+            self.end_headers()
+            self.close_connection = True
+            return
         failing = slot.fail_every and slot.count % slot.fail_every == 0
         self._answer(500 if failing else 200, slot.name)
 
@@ -141,8 +149,8 @@ def start_haproxy(folder: Path) -> subprocess.Popen[bytes]:
 
 
 @contextmanager
-def running_haproxy() -> Iterator[Proxy]:
-    """Run HAProxy and two slots on free loopback ports."""
+def running_haproxy(*, checks: bool = False) -> Iterator[Proxy]:
+    """Run HAProxy and two slots on free loopback ports; with health checks where a user has added them."""
     haproxy_program()
     slots = {name: SlotServer(name) for name in SLOTS}
     threads = [threading.Thread(target=s.serve_forever, kwargs={"poll_interval": 0.05}) for s in slots.values()]
@@ -150,7 +158,10 @@ def running_haproxy() -> Iterator[Proxy]:
         folder, port = Path(temp), free_port()
         values = {"socket": str(folder / "h.sock"), "map": str(folder / "split.map"), "port": str(port)}
         values |= {f"{name}_port": str(slot.server_address[1]) for name, slot in slots.items()}
-        (folder / "haproxy.cfg").write_text(Template(TEMPLATE.read_text("utf-8")).substitute(values), "utf-8")
+        text = Template(TEMPLATE.read_text("utf-8")).substitute(values)
+        if checks:
+            text = re.sub(r"(server s1 .*)", r"\1 check inter 100ms fall 1", text)
+        (folder / "haproxy.cfg").write_text(text, "utf-8")
         (folder / "split.map").write_text("split blue:green:0:0:none:0\n", "utf-8")
         for thread in threads:
             thread.start()

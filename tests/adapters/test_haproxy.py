@@ -3,14 +3,17 @@
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from http.client import IncompleteRead
 from pathlib import Path
 
 import pytest
 
+from ml_cicd.adapters import haproxy_socket
 from ml_cicd.adapters.haproxy import HaproxyRouter
-from ml_cicd.adapters.haproxy_socket import set_map_value
+from ml_cicd.adapters.haproxy_socket import backends, set_map_value
 from ml_cicd.domain.config import RouterConfig
-from ml_cicd.errors import CorruptState, InputError, NotFound, OutsideError
+from ml_cicd.domain.rollout import Phase
+from ml_cicd.errors import CorruptState, InputError, NotFound, OutsideError, Unreachable
 from tests.adapters.haproxy_process import SLOTS, Proxy, running_haproxy, start_haproxy
 from tests.adapters.test_router_contract import STATE
 
@@ -68,6 +71,51 @@ def test_failures_are_counted_however_they_happen(proxy: Proxy) -> None:
     after = router.counters()["blue"]
     assert (after.requests, after.errors) == (11, 6)
     assert router.counters()["green"].requests == 0
+
+
+def test_what_no_server_took_is_counted() -> None:
+    """A health check marks a dead slot down, and HAProxy answers 503 by itself: failed requests of that slot."""
+    with running_haproxy(checks=True) as proxy:
+        proxy.slots["blue"].shutdown()
+        proxy.slots["blue"].server_close()
+        end = time.monotonic() + 20
+        while not any(row["status"] == "DOWN" for row in backends(proxy.config.socket)) and time.monotonic() < end:
+            time.sleep(0.05)
+        proxy.served_by(7)
+        counted = proxy.router().counters()["blue"]
+        assert (counted.requests, counted.errors) == (7, 7)
+
+
+def test_an_answer_that_breaks_off_is_counted(proxy: Proxy) -> None:
+    """Status 200 and half a body is a failed request, once."""
+    proxy.slots["blue"].cut = True
+    for _ in range(3):
+        with pytest.raises(IncompleteRead):
+            proxy.served_by(1)
+    counted = proxy.router().counters()["blue"]
+    assert (counted.requests, counted.errors) == (3, 3)
+
+
+def test_a_write_that_haproxy_did_not_take_has_not_happened(proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> None:
+    """State and map file are written, HAProxy's memory is not: the state before is in force, and a second try works."""
+    give(proxy, 5000, lease=60)
+    router = proxy.router()
+    view = router.read()
+    calm = replace(view.split, threshold=0, lease=0, seq=view.split.seq + 1)
+    ended = replace(STATE, phase=Phase.ROLLED_BACK)
+    with monkeypatch.context() as patch:
+        patch.setattr(haproxy_socket, "set_map_value", silent)
+        with pytest.raises(Unreachable):
+            router.write(calm, ended, expect_seq=view.split.seq)
+    again = router.read()
+    assert (again.split, again.state, again.share) == (view.split, STATE, 5000)
+    router.write(calm, ended, expect_seq=view.split.seq)
+    assert (router.read().split, router.read().state) == (calm, ended)
+
+
+def silent(*_: object) -> None:
+    """Fail as a socket that answers nothing."""
+    raise Unreachable("HAProxy does not answer.", cure="Wait.")
 
 
 def test_a_restart_begins_a_new_epoch_and_keeps_the_split(proxy: Proxy) -> None:

@@ -59,6 +59,14 @@ def test_what_is_written_is_read_back(router: TrafficRouter) -> None:
     assert again.share == 500
 
 
+def test_a_write_without_a_state_forgets_the_rollout(router: TrafficRouter) -> None:
+    """No state is a state too, before the first rollout as after one."""
+    start = router.read().split
+    for seq, state in enumerate((None, STATE, None), start=1):
+        router.write(replace(start, seq=seq), state, expect_seq=seq - 1)
+        assert (router.read().state, router.read().split.seq) == (state, seq)
+
+
 def test_a_passed_lease_means_no_share(router: TrafficRouter) -> None:
     """A lease in the past leaves nothing to the candidate."""
     view = router.read()

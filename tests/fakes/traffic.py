@@ -49,7 +49,7 @@ class FakeRouter:
         self.read()
         if self.split.seq != expect_seq or split.seq <= self.split.seq:
             raise Conflict(f"seq is {self.split.seq}, not {expect_seq}", cure="Mend it.")
-        self.split, self.state = split, state if state is not None else self.state
+        self.split, self.state = split, state
         self.log.append(split.encode())
         return self.read()
 

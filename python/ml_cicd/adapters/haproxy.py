@@ -1,8 +1,8 @@
 """A target behind HAProxy (ports.TrafficRouter): the whole traffic state is one value of one map.
 
 Beside the map file lie `<map>.state.json` (the rollout's state) and `<map>.lock`. A write goes state file, map file,
-HAProxy's memory, read-back. A kill in between is safe: the state names the seq it was written for, so one that is ahead
-of the router's value is known to be unfinished, and the value in memory, with its lease, is what serves.
+HAProxy's memory, read-back. A kill in between is safe: the state file names the seq that it was written for and keeps
+the state before it, which is the one in force for as long as the value in memory is the older one.
 """
 
 import contextlib
@@ -38,11 +38,14 @@ class HaproxyRouter:
         self._slots = slots
 
     def read(self) -> RouterView:
-        """Read the value that serves, the state beside it and the router's clock."""
+        """Read the value that serves, the state beside it and the time.
+
+        The router's clock is this machine's wall clock: it judges leases by `date()`, and its socket is a local one.
+        """
         split = self._split()
         self._check_file(split)
         state = self._state(split)
-        return RouterView(split=split, state=state, now=self._now())
+        return RouterView(split=split, state=state, now=time.time())
 
     def write(self, split: Split, state: RolloutState | None, *, expect_seq: int) -> RouterView:
         """Change value and state under a lock and read back (see the module for the order and why it is safe)."""
@@ -53,8 +56,8 @@ class HaproxyRouter:
                     f"The router's value has seq {current.seq}, not {expect_seq}: somebody else changed it.",
                     cure="Run `ml-cicd status` to see what serves; this run has stopped and touched nothing.",
                 )
-            if state is not None:
-                _replace(self._state_path, rollout_json.dump(state, seq=split.seq))
+            in_force = self._state(current)
+            _replace(self._state_path, rollout_json.dump(state, before=in_force, seq=split.seq))
             _replace(self._map, self._map_text(split))
             haproxy_socket.set_map_value(self._socket, str(self._map), KEY, split.encode())
             found = self._split()
@@ -63,26 +66,23 @@ class HaproxyRouter:
                     f"The router reads {found.encode()} right after {split.encode()} was written.",
                     cure="Run `ml-cicd status`; another process may write to it.",
                 )
-        return RouterView(split=found, state=state, now=self._now())
+        return RouterView(split=found, state=state, now=time.time())
 
     def counters(self) -> Mapping[str, Counters]:
-        """Return cumulative counters of each slot's backend, summed over its servers.
+        """Return cumulative counters of each slot's backend.
 
-        Requests are sessions without HAProxy's own retries (stot - wretr). A failed request is an answer 5xx
-        (hrsp_5xx), a connection that could not be made (econ), or a server that closed, timed out or broke off (eresp);
-        tried on 2.6: each moves exactly one of the three. The epoch is HAProxy's process, so a reload starts anew.
+        They are the backend's own, so that they hold what users saw and no retry: requests are its sessions (stot);
+        failed are answers 5xx, HAProxy's own 502, 503 and 504 among them (hrsp_5xx), and answers that broke off
+        (srv_abrt); tried on 2.6. The epoch is HAProxy's process, so a reload starts anew.
         """
         facts = haproxy_socket.info(self._socket)
         epoch = f"{facts.get('Pid', '')}:{facts.get('Start_time_sec', '')}"
         found: dict[str, Counters] = {}
-        for row in haproxy_socket.servers(self._socket):
+        for row in haproxy_socket.backends(self._socket):
             slot = row.get("pxname", "")
-            if slot not in self._slots:
-                continue
-            requests = max(0, _count(row, "stot") - _count(row, "wretr"))
-            errors = sum(_count(row, name) for name in ("hrsp_5xx", "econ", "eresp"))
-            before = found.get(slot, Counters(requests=0, errors=0, epoch=epoch))
-            found[slot] = Counters(requests=before.requests + requests, errors=before.errors + errors, epoch=epoch)
+            if slot in self._slots:
+                errors = _count(row, "hrsp_5xx") + _count(row, "srv_abrt")
+                found[slot] = Counters(requests=_count(row, "stot"), errors=errors, epoch=epoch)
         missing = [slot for slot in self._slots if slot not in found]
         if missing:
             raise NotFound(
@@ -134,26 +134,20 @@ class HaproxyRouter:
             if split.seq > 0:
                 raise CorruptState(
                     f"{self._state_path} is missing although the router's value was written {split.seq} times.",
-                    cure="Restore it, or start over: set the map's value to seq 0 with the serving slot first.",
+                    cure=f"Restore it, or start over: {rollout_json.START_OVER}.",
                 ) from None
             return None
         except OSError as problem:
             raise Refused(f"{self._state_path} cannot be read: {problem}.", cure="Let this user read it.") from problem
-        state, seq = rollout_json.load(text, str(self._state_path))
-        if seq not in {split.seq, split.seq + 1}:
-            raise CorruptState(
-                f"The router's value has seq {split.seq} but {self._state_path.name} was written for {seq}.",
-                cure="The map was edited by hand or restored; check the file against `ml-cicd status` of another run.",
-            )
-        return state
-
-    def _now(self) -> float:
-        """Return the router's clock, which decides when a lease has passed."""
-        facts = haproxy_socket.info(self._socket)
-        try:
-            return float(int(facts["Start_time_sec"]) + int(facts["Uptime_sec"]))
-        except (KeyError, ValueError):
-            return float(int(time.time()))
+        found = rollout_json.load(text, str(self._state_path))
+        if found.seq == split.seq:
+            return found.state
+        if found.seq == split.seq + 1:
+            return found.before
+        raise CorruptState(
+            f"The router's value has seq {split.seq} but {self._state_path.name} was written for {found.seq}.",
+            cure=f"The map was edited by hand or restored. Restore both, or start over: {rollout_json.START_OVER}.",
+        )
 
     def _map_text(self, split: Split) -> str:
         """Return the map file with its one key changed and everything else kept."""

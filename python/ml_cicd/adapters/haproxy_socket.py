@@ -57,9 +57,9 @@ def info(path: str) -> dict[str, str]:
     return dict(line.split(": ", 1) for line in lines if ": " in line)
 
 
-def servers(path: str) -> list[dict[str, str]]:
-    """Return one mapping per server row of `show stat`."""
-    text = ask(path, "show stat -1 4 -1").removeprefix("# ")
+def backends(path: str) -> list[dict[str, str]]:
+    """Return one mapping per backend row of `show stat`."""
+    text = ask(path, "show stat -1 2 -1").removeprefix("# ")
     return list(csv.DictReader(io.StringIO(text)))
 
 

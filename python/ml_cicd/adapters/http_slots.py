@@ -11,7 +11,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
-from http.client import HTTPException, HTTPMessage
+from http.client import HTTPException, HTTPMessage, HTTPResponse
 from pathlib import Path
 from typing import IO
 from urllib.parse import urlsplit
@@ -47,7 +47,7 @@ class HttpSlots:
         url = self._target.slots[slot].rstrip("/") + "/identity"
         try:
             with self._opener.open(url, timeout=ANSWER_SECONDS) as answer:
-                data = as_mapping(json.loads(answer.read(LONGEST_ANSWER)), url)
+                data = as_mapping(json.loads(_read(answer)), url)
             version = required(data, "version", as_text, url)
             return Identity(slot=slot, version=version, digest=required(data, "digest", as_text, url))
         except (OSError, HTTPException, ValueError, MlCicdError) as problem:
@@ -116,6 +116,17 @@ class HttpSlots:
                     cure="Look at the slot's log; traffic does not go there.",
                 )
             time.sleep(POLL_SECONDS)
+
+
+def _read(answer: HTTPResponse) -> bytes:
+    """Read at most `LONGEST_ANSWER` bytes, and give up on a slot that drips them: each receipt has its own timeout."""
+    end = time.monotonic() + ANSWER_SECONDS
+    text = b""
+    while (part := answer.read1(LONGEST_ANSWER)) and len(text) < LONGEST_ANSWER:
+        text += part
+        if time.monotonic() > end:
+            raise TimeoutError("it answers too slowly")
+    return text
 
 
 def _finish(process: subprocess.Popen[bytes]) -> int | None:

@@ -1,14 +1,16 @@
-"""The rollout's state as JSON (schema "ml-cicd/rollout/v1"), with the seq of the value it belongs to."""
+"""The rollout's state as JSON (schema "ml-cicd/rollout/v1"), with the seq of the value that it belongs to."""
 
 import json
-from dataclasses import asdict
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 
 from ml_cicd.domain.rollout import Counters, Counts, Observation, Phase, RolloutState
 from ml_cicd.errors import CorruptState, InputError
 from ml_cicd.parse import as_integer, as_list, as_mapping, as_number, optional, required
 
 SCHEMA = "ml-cicd/rollout/v1"
-CURE = "Restore it from a backup, or delete it to forget the rollout; the map alone then says what serves."
+START_OVER = "delete the state file and set the map's value, in file and memory, to seq 0 with the serving slot first"
+CURE = f"Restore it from a backup, or start over: {START_OVER}."
 TEXTS = (
     "run_id",
     "model",
@@ -23,17 +25,23 @@ TEXTS = (
 )
 
 
-def dump(state: RolloutState, *, seq: int) -> str:
-    """Return the state as JSON text; observations are rows of numbers."""
-    data = asdict(state)
-    data["observations"] = [
-        [o.at, o.step, o.counts.nc, o.counts.xc, o.counts.nb, o.counts.xb] for o in state.observations
-    ]
-    return json.dumps({"schema": SCHEMA, "seq": seq, **data}, allow_nan=False) + "\n"
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Kept:
+    """What lies beside the router: the state that belongs to `seq`, and the one that it took the place of."""
+
+    seq: int
+    state: RolloutState | None
+    before: RolloutState | None
 
 
-def load(text: str, where: str) -> tuple[RolloutState, int]:
-    """Return state and seq.
+def dump(state: RolloutState | None, *, before: RolloutState | None, seq: int) -> str:
+    """Return both states as JSON text; observations are rows of numbers."""
+    data = {"schema": SCHEMA, "seq": seq, "state": _data(state), "before": _data(before)}
+    return json.dumps(data, allow_nan=False) + "\n"
+
+
+def load(text: str, where: str) -> Kept:
+    """Return what `dump` wrote.
 
     Raises:
         CorruptState: it is not what `dump` writes.
@@ -42,10 +50,21 @@ def load(text: str, where: str) -> tuple[RolloutState, int]:
         data = as_mapping(json.loads(text), where)
         if data.get("schema") != SCHEMA:
             raise InputError(f"{where}: schema is {data.get('schema')!r}, not {SCHEMA}.", cure=CURE)
-        return _state(data, where), required(data, "seq", as_integer, where)
-    except (ValueError, InputError, RecursionError) as problem:
+        states = {name: None if data[name] is None else _state(data[name], where) for name in ("state", "before")}
+        return Kept(seq=required(data, "seq", as_integer, where), **states)
+    except (ValueError, KeyError, InputError, RecursionError) as problem:
         says = problem.what if isinstance(problem, InputError) else problem
         raise CorruptState(f"{where} is not a rollout's state: {says}", cure=CURE) from problem
+
+
+def _data(state: RolloutState | None) -> Mapping[str, object] | None:
+    if state is None:
+        return None
+    data = asdict(state)
+    data["observations"] = [
+        [o.at, o.step, o.counts.nc, o.counts.xc, o.counts.nb, o.counts.xb] for o in state.observations
+    ]
+    return data
 
 
 def _state(data: object, where: str) -> RolloutState:

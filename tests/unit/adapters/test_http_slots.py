@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -23,6 +24,7 @@ class Answers(HTTPServer):
         """Listen on a free port."""
         super().__init__(("127.0.0.1", 0), _Handler)
         self.status = 200
+        self.pause = 0.0
         self.text = ""
 
     def become(self, version: str, digest: str = "sha256:d") -> None:
@@ -39,7 +41,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Location", "/elsewhere")
         self.send_header("Content-Length", str(len(self.server.text)))
         self.end_headers()
-        self.wfile.write(self.server.text.encode())
+        for letter in self.server.text:
+            self.wfile.write(letter.encode())
+            time.sleep(self.server.pause)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
         """Stay quiet."""
@@ -81,6 +85,16 @@ def test_anything_else_is_a_problem(server: Answers, tmp_path: Path, status: int
     found = slots(server, tmp_path).identify("blue")
     assert (found.version, found.digest) == ("", "")
     assert "does not say who it is" in found.problem
+
+
+def test_a_slot_that_drips_its_answer_is_a_problem(
+    server: Answers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A rollback asks every slot first: one that never ends its answer must not hold it up."""
+    monkeypatch.setattr(http_slots, "ANSWER_SECONDS", 0.2)
+    server.become("7")
+    server.pause = 0.05
+    assert "too slowly" in slots(server, tmp_path).identify("blue").problem
 
 
 def test_the_hook_gets_all_it_needs(server: Answers, tmp_path: Path) -> None:
