@@ -10,6 +10,7 @@ from typing import assert_never
 from ml_cicd.domain.config import Config
 from ml_cicd.domain.model import ModelVersion
 from ml_cicd.domain.operation import (
+    ROUTED,
     AppendLedger,
     DeploySlot,
     Done,
@@ -19,8 +20,9 @@ from ml_cicd.domain.operation import (
     SetAlias,
     SetSplit,
 )
-from ml_cicd.errors import InputError, MlCicdError
-from ml_cicd.ports import World
+from ml_cicd.domain.rollout import RolloutState, RouterView, Split
+from ml_cicd.errors import Conflict, InputError, MlCicdError, OutsideError
+from ml_cicd.ports import TrafficRouter, World
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -110,8 +112,26 @@ def _set_alias(operation: SetAlias, scene: Scene, before: tuple[Done, ...]) -> D
 
 def _set_split(operation: SetSplit, scene: Scene) -> Done:
     router = scene.world.router(scene.config.target(operation.target))
-    view = router.write(operation.split, operation.state, expect_seq=operation.expect_seq)
-    return Done(what=describe(operation), result=f"router reads {view.split.encode()}", changed=True)
+    view = route(router, operation.split, operation.state, expect_seq=operation.expect_seq)
+    value = view.split.encode()
+    return Done(what=describe(operation), result=f"router reads {value}", changed=True, values={ROUTED: value})
+
+
+def route(router: TrafficRouter, split: Split, state: RolloutState | None, *, expect_seq: int) -> RouterView:
+    """Write to the router; where the answer got lost, look whether the write took effect.
+
+    Raises:
+        OutsideError: it did not.
+    """
+    try:
+        return router.write(split, state, expect_seq=expect_seq)
+    except Conflict:
+        raise
+    except OutsideError:
+        view = router.read()
+        if view.split != split:
+            raise
+        return view
 
 
 def _deploy(operation: DeploySlot, scene: Scene) -> Done:

@@ -40,6 +40,7 @@ def entry(previous: str, *, champion: str = "1", reason: str = "a test") -> Ledg
         number="",
         previous=previous,
         op=LedgerOp.PROMOTE,
+        target="production",
         champion=champion,
         candidate=champion,
         actor="tester",

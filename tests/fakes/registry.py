@@ -67,7 +67,8 @@ class FakeLedger:
 
     def read(self, name: str) -> Ledger:
         """Return the entries."""
-        return Ledger(entries=self.entries.get(name, ()))
+        entries = self.entries.get(name, ())
+        return Ledger(entries=entries, head=entries[-1].number if entries else "0")
 
     def append(self, name: str, entry: LedgerEntry) -> LedgerEntry:
         """Append at the head."""

@@ -16,7 +16,7 @@ from ml_cicd.errors import Conflict, CorruptState, InputError
 from ml_cicd.parse import as_integer, as_mapping, required, suggest
 
 SCHEMA = 1
-TEXTS = ("previous", "champion", "candidate", "actor", "run_url", "reason", "verdict_digest", "at")
+TEXTS = ("previous", "target", "champion", "candidate", "actor", "run_url", "reason", "verdict_digest", "at")
 LONGEST_REASON = 2000
 
 

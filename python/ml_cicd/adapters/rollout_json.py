@@ -22,6 +22,7 @@ TEXTS = (
     "standby_digest",
     "reason",
     "plan_digest",
+    "owner",
 )
 
 

@@ -79,7 +79,8 @@ def _registry(inputs: Inputs, world: World) -> str:
 def _ledger(inputs: Inputs, world: World) -> str:
     config = world.config(inputs.config, required=True)
     ledger = world.ledger(config.registry(inputs.registry_uri)).read(config.model_name(""))
-    return f"{len(ledger.entries)} entries, champion {ledger.champion or 'none'}"
+    champions = ", ".join(f"{name}: champion {ledger.of(name).champion or 'none'}" for name in config.targets)
+    return f"{len(ledger.entries)} entries" + (f"; {champions}" if champions else "")
 
 
 def _target(inputs: Inputs, world: World, name: str) -> list[Check]:

@@ -1,5 +1,6 @@
 """Put an earlier version back: traffic first, then the ledger, then the alias. A second run is a no-op."""
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -16,11 +17,11 @@ from ml_cicd.decide.rollback import (
     plan_traffic,
     rejected,
 )
-from ml_cicd.domain.model import CHAMPION, Ledger, LedgerOp
-from ml_cicd.domain.operation import AppendLedger, DeploySlot, Operation, Receipt, SetAlias
+from ml_cicd.domain.model import Ledger, LedgerOp
+from ml_cicd.domain.operation import AppendLedger, DeploySlot, Operation, Receipt, SetSplit
 from ml_cicd.domain.report import Report
 from ml_cicd.domain.rollout import Identity, Phase, RouterView
-from ml_cicd.errors import Exit, InputError, IntegrityError
+from ml_cicd.errors import Conflict, Exit, InputError, IntegrityError, MlCicdError
 from ml_cicd.ports import World
 from ml_cicd.spec import CommonInputs, option
 
@@ -32,6 +33,9 @@ OUTPUTS: Mapping[str, str] = {
     "verified": "true when slot, router and new requests agree that it serves.",
 }
 ON_ERROR: Mapping[str, str] = {"rolled-back": "false", "verified": "false"}
+
+
+ATTEMPTS = 3
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,8 +51,15 @@ class Inputs(CommonInputs):
 
 
 def run(inputs: Inputs, world: World) -> Report:
-    """Move traffic, verify it, then write the record."""
+    """Move traffic, verify it, then write the record. A canary that renews its lease meanwhile does not stop it."""
     _check(inputs.to)
+    for _ in range(ATTEMPTS - 1):
+        with contextlib.suppress(Conflict):
+            return _attempt(inputs, world)
+    return _attempt(inputs, world)
+
+
+def _attempt(inputs: Inputs, world: World) -> Report:
     stage = open_stage(world, config=inputs.config, target=inputs.target, registry_uri=inputs.registry_uri)
     view = stage.router.read()
     identities = stage.identities()
@@ -63,10 +74,18 @@ def run(inputs: Inputs, world: World) -> Report:
     traffic = apply(plan.operations, stage.scene, again=again)
     if traffic.problem:
         return _report(plan, before, aim, receipt=traffic, observed=Observed(verified=False, words=traffic.problem))
-    observed = observe(stage, stage.router.read(), version=aim.version)
-    stopped = view.state is not None and view.state.phase is Phase.RUNNING
+    observed = _observed(stage, aim)
+    stopped = view.state is not None and view.state.open
     record = _record(inputs.reason, stage, aim, before=before, stopped=stopped, again=again)
     return _report(plan, before, aim, receipt=join(traffic, record), observed=observed)
+
+
+def _observed(stage: Stage, aim: Aim) -> Observed:
+    """Look at what serves. Traffic has moved by now: a look that fails must not keep the record from being written."""
+    try:
+        return observe(stage, stage.router.read(), version=aim.version)
+    except MlCicdError as problem:
+        return Observed(verified=False, words=problem.what)
 
 
 def _check(to: str) -> None:
@@ -114,9 +133,9 @@ def _record(  # noqa: PLR0913  # parts by name
         elif missing and (stopped or missing != last):
             why = state.reason if state is not None and state.phase is Phase.ROLLED_BACK else reason
             entries = (_entry(stage, ledger, LedgerOp.REJECT, aim, missing, why),)
-        return (*entries, SetAlias(name=stage.model, alias=CHAMPION, version=aim.version), *_standby(stage))
+        return (*entries, stage.champion_alias(aim.version), *_standby(stage))
 
-    wanted = ("Record the rollback in the ledger", f"Point alias {CHAMPION} at {aim.version}")
+    wanted = ("Record the rollback in the ledger", describe(stage.champion_alias(aim.version)))
     return afterwards(stage, build, wanted=wanted, again=again)
 
 
@@ -158,7 +177,9 @@ def _dry_run(plan: TrafficPlan, before: str, aim: Aim) -> Report:
 
 def _report(plan: TrafficPlan, before: str, aim: Aim, *, receipt: Receipt, observed: Observed) -> Report:
     partly = bool(receipt.problem) or not observed.verified
-    moved = any(d.changed for d in receipt.done) and plan.moves
+    writes = sum(isinstance(operation, SetSplit) for operation in plan.operations)
+    moved = receipt.moves() > 0
+    arrived = receipt.moves() == writes
     headline = (
         f"Version {aim.version} serves; {aim.why}."
         if not moved
@@ -173,7 +194,7 @@ def _report(plan: TrafficPlan, before: str, aim: Aim, *, receipt: Receipt, obser
         outputs={
             "rolled-back": str(moved).lower(),
             "from-version": before,
-            "to-version": aim.version,
+            "to-version": aim.version if arrived else before,
             "verified": str(observed.verified).lower(),
         },
     )

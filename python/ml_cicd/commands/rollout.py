@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from ml_cicd.apply import apply
+from ml_cicd.apply import apply, route
 from ml_cicd.commands.traffic import Stage, afterwards, join, ledger_entry
 from ml_cicd.decide.canary import (
     Evidence,
@@ -13,19 +13,21 @@ from ml_cicd.decide.canary import (
     decide,
     difference,
     evidence_words,
+    replay,
     take_in,
 )
-from ml_cicd.domain.model import CHAMPION, TAG_GATE_DIGEST, LedgerOp
-from ml_cicd.domain.operation import AppendLedger, DeploySlot, Operation, Receipt, SetAlias, SetSplit
-from ml_cicd.domain.rollout import Decision, Observation, Phase, RolloutState, RouterView, Split
+from ml_cicd.domain.model import TAG_GATE_DIGEST, LedgerOp
+from ml_cicd.domain.operation import AppendLedger, DeploySlot, Operation, Receipt, SetSplit
+from ml_cicd.domain.rollout import LAPSED, Decision, Observation, Phase, RolloutState, RouterView, Split
 from ml_cicd.errors import Conflict, CorruptState, IntegrityError, OutsideError, Unreachable
 
 TICK_LEASE = 1800.0
+TICK_DEADLINE = 86_400.0  # a step needs three looks, and looks are minutes apart
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Rollout:
-    """A running rollout as this process sees it. `lease` in seconds."""
+    """A rollout as this process, which signs its writes as `owner`, sees it. `lease` in seconds."""
 
     stage: Stage
     plan: Plan
@@ -33,6 +35,7 @@ class Rollout:
     state: RolloutState
     evidence: Evidence
     lease: float
+    owner: str
 
     @property
     def again(self) -> str:
@@ -43,10 +46,16 @@ class Rollout:
 def take_up(rollout: Rollout, view: RouterView) -> Rollout:
     """Go on with a rollout that this process did not begin: a fresh lease, and counters read anew where none are good.
 
+    Where the lease had ended, what came until then is counted first: a candidate that shows harm gets nothing more.
+
     Raises:
         IntegrityError: meanwhile a slot came to serve something else.
     """
     check_arms(rollout)
+    if view.share == 0:
+        rollout = _count(rollout, view)
+        if rollout.evidence.harm.rejected:
+            return rollout
     return rebase(rollout) if rollout.state.counters is None or view.share == 0 else rollout
 
 
@@ -55,7 +64,8 @@ def write(rollout: Rollout, *, threshold: int, state: RolloutState) -> Rollout:
     router = rollout.stage.router
     expiry = int(router.read().now + rollout.lease) + 1
     split = replace(rollout.split, threshold=threshold, lease=expiry, seq=rollout.split.seq + 1)
-    view = router.write(split, state, expect_seq=rollout.split.seq)
+    state = replace(state, owner=rollout.owner)
+    view = route(router, split, state, expect_seq=rollout.split.seq)
     return replace(rollout, split=view.split, state=state)
 
 
@@ -71,24 +81,39 @@ def observe_once(rollout: Rollout) -> tuple[Rollout, Transition]:
     """Read both arms' counters, add what they served to the evidence, and decide."""
     view = rollout.stage.router.read()
     if view.split.seq != rollout.split.seq:
+        rollout = _adopt(rollout, view)
+    check_arms(rollout)
+    rollout = _count(rollout, view)
+    elapsed = view.now - rollout.state.started
+    look = Look(plan=rollout.plan, evidence=rollout.evidence, step=rollout.state.step, elapsed=elapsed)
+    rollout.stage.world.progress.say(_line(rollout, elapsed))
+    return rollout, decide(look)
+
+
+def _adopt(rollout: Rollout, view: RouterView) -> Rollout:
+    """Take up what an earlier write of this process left, of which it heard nothing.
+
+    Raises:
+        Conflict: somebody else wrote it.
+    """
+    if view.state is None or not view.state.open or view.state.owner != rollout.owner:
         raise Conflict(
             "Another run writes to this router; this one has stopped and changed nothing.",
             cure="Run `ml-cicd status` to see what serves.",
         )
-    check_arms(rollout)
+    return replace(rollout, split=view.split, state=view.state, evidence=replay(rollout.plan, view.state.observations))
+
+
+def _count(rollout: Rollout, view: RouterView) -> Rollout:
+    """Add what both arms served since the last look to the evidence; the first reading only sets the counters."""
+    state = rollout.state
     slots = (rollout.split.candidate, rollout.split.champion)
-    counts, base = difference(rollout.state.counters, rollout.stage.router.counters(), slots)
-    state = replace(rollout.state, counters=dict(base))
-    elapsed = view.now - state.started
-    evidence = rollout.evidence
-    if counts is not None and view.share > 0:
-        seen = Observation(at=elapsed, step=state.step, counts=counts)
-        state = replace(state, observations=(*state.observations, seen))
-        evidence = take_in(rollout.plan, evidence, seen)
-    look = Look(plan=rollout.plan, evidence=evidence, step=state.step, elapsed=elapsed)
-    rollout = replace(rollout, state=state, evidence=evidence)
-    rollout.stage.world.progress.say(_line(rollout, elapsed))
-    return rollout, decide(look)
+    counts, base = difference(state.counters, rollout.stage.router.counters(), slots)
+    if counts is None:
+        return replace(rollout, state=replace(state, counters=dict(base)))
+    seen = Observation(at=view.now - state.started, step=state.step if view.share > 0 else LAPSED, counts=counts)
+    state = replace(state, counters=dict(base), observations=(*state.observations, seen))
+    return replace(rollout, state=state, evidence=take_in(rollout.plan, rollout.evidence, seen))
 
 
 def check_arms(rollout: Rollout, *, must_answer: bool = False) -> None:
@@ -158,14 +183,17 @@ def run_to_end(rollout: Rollout, interval: float) -> tuple[Rollout, Transition]:
 
 
 def release(rollout: Rollout, reason: str) -> bool:
-    """Take all traffic back from a rollout that cannot go on; its slot keeps the candidate. False if it has ended."""
+    """Take all traffic back from a rollout that cannot go on; its slot keeps the candidate.
+
+    False where there was none to take: the rollout has ended, or another process runs it.
+    """
     router = rollout.stage.router
     view = router.read()
-    if view.state is None or (view.state.run_id, view.state.phase) != (rollout.state.run_id, Phase.RUNNING):
+    if view.state is None or not view.state.open or view.state.owner not in {rollout.owner, rollout.state.owner}:
         return False
     held = replace(view.state, phase=Phase.HELD, reason=reason, counters=None)
-    router.write(_calm(view.split), held, expect_seq=view.split.seq)
-    return True
+    route(router, _calm(view.split), held, expect_seq=view.split.seq)
+    return view.split.threshold > 0
 
 
 def _calm(split: Split) -> Split:
@@ -193,7 +221,7 @@ def promote(rollout: Rollout, reason: str) -> Receipt:
     promoted = replace(state, phase=Phase.PROMOTED, reason=reason, counters=None)
     swapped = replace(_calm(split), champion=split.candidate, candidate=split.champion)
     move = SetSplit(target=stage.target.name, split=swapped, state=promoted, expect_seq=split.seq)
-    alias = SetAlias(name=stage.model, alias=CHAMPION, version=state.candidate)
+    alias = stage.champion_alias(state.candidate)
     return apply((*record, move, alias), stage.scene, again=rollout.again)
 
 
@@ -208,7 +236,7 @@ def roll_back(rollout: Rollout, reason: str) -> Receipt:
         entry = ledger_entry(
             stage, stage.ledger(), LedgerOp.REJECT, champion=state.champion, candidate=state.candidate, reason=reason
         )
-        alias = SetAlias(name=stage.model, alias=CHAMPION, version=state.champion)  # an earlier run may have left it
+        alias = stage.champion_alias(state.champion)  # an earlier run may have left it
         return (AppendLedger(name=stage.model, entry=entry), alias, *_standby(rollout))
 
     wanted = (f"Record in the ledger that version {state.candidate} was rolled back",)

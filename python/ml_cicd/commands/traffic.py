@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 from ml_cicd.apply import Scene, apply
 from ml_cicd.domain.config import Config, TargetConfig
-from ml_cicd.domain.model import Ledger, LedgerEntry, LedgerOp
-from ml_cicd.domain.operation import Operation, Receipt
+from ml_cicd.domain.model import CHAMPION, Ledger, LedgerEntry, LedgerOp
+from ml_cicd.domain.operation import Operation, Receipt, SetAlias
 from ml_cicd.domain.rollout import Identity, RouterView
 from ml_cicd.errors import MlCicdError
 from ml_cicd.ports import SlotHost, TrafficRouter, World
@@ -42,8 +42,13 @@ class Stage:
         return {slot: self.slots.identify(slot) for slot in self.target.slots}
 
     def ledger(self) -> Ledger:
-        """Read the model's ledger."""
-        return self.world.ledger(self.scene.registry_uri).read(self.model)
+        """Read what happened on this target."""
+        return self.world.ledger(self.scene.registry_uri).read(self.model).of(self.target.name)
+
+    def champion_alias(self, version: str) -> SetAlias:
+        """Point at what serves here. Where there are several targets, each has an alias of its own."""
+        alias = CHAMPION if len(self.config.targets) == 1 else f"{CHAMPION}-{self.target.name}"
+        return SetAlias(name=self.model, alias=alias, version=version)
 
 
 def open_stage(world: World, *, config: str, target: str, registry_uri: str) -> Stage:
@@ -73,6 +78,7 @@ def ledger_entry(  # noqa: PLR0913  # one line of the record, each part by name
         number="",
         previous=ledger.head,
         op=op,
+        target=stage.target.name,
         champion=champion,
         candidate=candidate,
         actor=world.actor,

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from functools import reduce
 
 from ml_cicd.domain.config import CanaryConfig, CanaryInconclusive
-from ml_cicd.domain.rollout import WHOLE, Counters, Counts, Decision, Observation
+from ml_cicd.domain.rollout import LAPSED, WHOLE, Counters, Counts, Decision, Observation
 from ml_cicd.stats.sequential import (
     MarginState,
     MarginTest,
@@ -80,7 +80,10 @@ def no_evidence(plan: Plan) -> Evidence:
 
 
 def take_in(plan: Plan, evidence: Evidence, seen: Observation) -> Evidence:
-    """Add one observation; what falls into the warm-up is recorded and served, but proves nothing."""
+    """Add one observation; what falls into the warm-up is recorded and served, but proves nothing.
+
+    What was counted after the lease had ended (step `LAPSED`) can only show harm.
+    """
     counts, step = seen.counts, seen.step
     served = Counts(
         nc=evidence.served.nc + counts.nc,
@@ -90,6 +93,8 @@ def take_in(plan: Plan, evidence: Evidence, seen: Observation) -> Evidence:
     )
     if seen.at <= plan.warm_up:
         return replace(evidence, served=served, at=seen.at)
+    if step == LAPSED:
+        return replace(evidence, harm=rate_update(plan.harm, evidence.harm, counts), served=served, at=seen.at)
     candidate, total = evidence.per_step.get(step, (0, 0))
     return Evidence(
         harm=rate_update(plan.harm, evidence.harm, counts),

@@ -139,9 +139,9 @@ def check_names(name: str, alias: str) -> None:
         raise InputError(f"{name!r} cannot be a model's name.", cure="Use letters, digits, spaces, _ . and -.")
     if name.casefold().endswith(LEDGER_SUFFIX):
         raise InputError(f"{name!r} is the name of a ledger.", cure=f"Choose a model name without {LEDGER_SUFFIX}.")
-    if alias.casefold() == CHAMPION:
+    if alias.casefold() == CHAMPION or alias.casefold().startswith(f"{CHAMPION}-"):
         raise InputError(
-            f"Alias {CHAMPION!r} says what serves; only a promotion sets it.",
+            f"Alias {alias!r} says what serves; only a promotion sets it.",
             cure="Register as challenger, then run canary.",
         )
     if not ALIAS.fullmatch(alias) or RESERVED.fullmatch(alias):

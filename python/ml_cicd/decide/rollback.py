@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from ml_cicd.domain.model import CHAMPION, Ledger, LedgerOp
 from ml_cicd.domain.operation import DeploySlot, Operation, SetSplit
 from ml_cicd.domain.rollout import Identity, Phase, RolloutState, RouterView, Split
-from ml_cicd.errors import InputError
+from ml_cicd.errors import Conflict, InputError
 
 PREVIOUS = "previous"
 LAST_GOOD = "last-good"
@@ -35,6 +35,7 @@ def aim_from_router(to: str, state: RolloutState | None) -> Aim | None:
     before = replace(champion, why="it served before the last promotion")
     standby = Aim(version=state.standby, digest=state.standby_digest, why="it served before the champion")
     table: dict[tuple[str, Phase], Aim] = {
+        (PREVIOUS, Phase.DEPLOYING): standby,
         (PREVIOUS, Phase.RUNNING): replace(champion, why="the canary is stopped and the champion stays"),
         (PREVIOUS, Phase.PROMOTED): before,
         (PREVIOUS, Phase.ROLLED_BACK): standby,
@@ -42,11 +43,13 @@ def aim_from_router(to: str, state: RolloutState | None) -> Aim | None:
         (PREVIOUS, Phase.REVERTED): replace(
             champion, why="it was rolled back to already; name a version to go further"
         ),
+        (LAST_GOOD, Phase.DEPLOYING): champion,
         (LAST_GOOD, Phase.RUNNING): replace(champion, why="the canary is stopped and the champion stays"),
         (LAST_GOOD, Phase.PROMOTED): before,
         (LAST_GOOD, Phase.ROLLED_BACK): champion,
         (LAST_GOOD, Phase.HELD): champion,
         (LAST_GOOD, Phase.REVERTED): champion,
+        (CHAMPION, Phase.DEPLOYING): champion,
         (CHAMPION, Phase.RUNNING): replace(champion, why="the canary is stopped and the champion stays"),
         (CHAMPION, Phase.PROMOTED): replace(champion, version=state.candidate, digest=state.candidate_digest),
         (CHAMPION, Phase.ROLLED_BACK): champion,
@@ -124,18 +127,28 @@ class TrafficPlan:
 def plan_traffic(
     aim: Aim, view: RouterView, identities: Mapping[str, Identity], *, target: str, model: str
 ) -> TrafficPlan:
-    """Return the operations that make `aim` serve, safest first: a running canary loses its traffic before all else."""
+    """Return the operations that make `aim` serve, safest first: a running canary loses its traffic before all else.
+
+    Raises:
+        Conflict: that needs the idle slot, into which a canary is deploying at this moment.
+    """
     split = view.split
     calm = Split(
         champion=split.champion, candidate=split.candidate, threshold=0, lease=0, salt="none", seq=split.seq + 1
     )
-    stops = split.threshold > 0 or (view.state is not None and view.state.phase is Phase.RUNNING)
+    stops = split.threshold > 0 or (view.state is not None and view.state.open)
     state = _reverted(aim, view, identities)
     if _serves(aim, identities.get(split.champion)) or _stays(aim, view.state):
         fill = not _serves(aim, identities.get(split.champion)) and bool(aim.digest)
         write = (SetSplit(target=target, split=calm, state=state, expect_seq=split.seq),) if stops else ()
         redeploy = (_deploy(aim, split.champion, target=target, model=model),) if fill else ()
         return TrafficPlan(operations=(*write, *redeploy), slot=split.champion, deploys=fill, moves=stops)
+    if view.claimed and view.state is not None:
+        raise Conflict(
+            f"A canary is deploying version {view.state.candidate} into slot {split.candidate}, which this needs.",
+            cure=f"Cancel its run, which frees the slot at once, and run this again; if that run is dead, its claim "
+            f"ends in {int(split.lease - view.now)} s.",
+        )
     first: tuple[Operation, ...] = ()
     seq = split.seq
     deploys = not _serves(aim, identities.get(split.candidate))
@@ -202,6 +215,16 @@ def rejected(state: RolloutState | None) -> str:
         return ""
     stopped = state.phase is Phase.REVERTED and state.reason == f"{STOPPED} {state.candidate}"
     return state.candidate if stopped or state.phase is Phase.ROLLED_BACK else ""
+
+
+def turned_down_before(version: str, ledger: Ledger, state: RolloutState | None) -> str:
+    """Return when and why the version lost its traffic, if that is the last that is known of it; else nothing."""
+    if rejected(state) == version and state is not None:
+        return f"was turned down in the last rollout: {state.reason}"
+    last = next((e for e in reversed(ledger.entries) if e.candidate == version), None)
+    if last is None or last.op is LedgerOp.PROMOTE:
+        return ""
+    return f"was turned down at {last.at}: {last.reason}"
 
 
 def known_digest(version: str, state: RolloutState | None) -> str:

@@ -63,13 +63,14 @@ class LedgerEntry:
 
     `number` is its place in the registry's order and `previous` the number of the last valid entry that its writer saw
     ("0" for none): an entry is valid only if that is still the head, so of two racing writers one wins.
-    `champion` is the version that serves after it, `candidate` the version it is about.
+    `champion` is the version that serves on `target` after it, `candidate` the version it is about.
     `at` is UTC, ISO 8601 with seconds.
     """
 
     number: str
     previous: str
     op: LedgerOp
+    target: str
     champion: str
     candidate: str
     actor: str
@@ -81,14 +82,14 @@ class LedgerEntry:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Ledger:
-    """The valid entries, oldest first."""
+    """The valid entries, oldest first. `head` is the number of the model's last one on any target; "0" for none."""
 
     entries: tuple[LedgerEntry, ...]
+    head: str = "0"
 
-    @property
-    def head(self) -> str:
-        """Number of the last valid entry; "0" for none."""
-        return self.entries[-1].number if self.entries else "0"
+    def of(self, target: str) -> "Ledger":
+        """Return what happened on one target."""
+        return Ledger(entries=tuple(e for e in self.entries if e.target == target), head=self.head)
 
     @property
     def champion(self) -> str | None:
@@ -104,4 +105,4 @@ def replay(entries: tuple[LedgerEntry, ...]) -> Ledger:
         if entry.previous == head:
             valid.append(entry)
             head = entry.number
-    return Ledger(entries=tuple(valid))
+    return Ledger(entries=tuple(valid), head=head)

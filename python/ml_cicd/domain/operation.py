@@ -57,6 +57,7 @@ class DeploySlot:
     digest: str
 
 
+ROUTED = "split"
 Operation: TypeAlias = RegisterVersion | SetAlias | AppendLedger | SetSplit | DeploySlot
 
 
@@ -81,3 +82,7 @@ class Receipt:
     not_done: tuple[str, ...]
     problem: str
     cures: tuple[str, ...]
+
+    def moves(self) -> int:
+        """Return how many writes the router took."""
+        return sum(ROUTED in done.values for done in self.done)

@@ -8,6 +8,7 @@ from enum import StrEnum
 from ml_cicd.errors import CorruptState, InputError
 
 WHOLE = 10_000
+LAPSED = -1
 SLOT_NAME = re.compile(r"^[A-Za-z][A-Za-z0-9_-]{0,31}$")
 SALT = re.compile(r"^[A-Za-z0-9]{1,32}$")
 FIELDS = 6
@@ -107,10 +108,12 @@ class Counts:
 class Phase(StrEnum):
     """Where a rollout stands.
 
-    Promoted and rolled back are a rollout's own ends; held is an end without a decision; reverted is what the
-    `rollback` command leaves.
+    Deploying is a claim on the idle slot for as long as the lease says: nobody else may route traffic there. Promoted
+    and rolled back are a rollout's own ends; held is an end without a decision; reverted is what the `rollback` command
+    leaves.
     """
 
+    DEPLOYING = "deploying"
     RUNNING = "running"
     PROMOTED = "promoted"
     ROLLED_BACK = "rolled_back"
@@ -130,7 +133,11 @@ class Decision(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Observation:
-    """One recorded look: `at` seconds since the rollout began, the step it belongs to (index), what was counted."""
+    """One recorded look: `at` seconds since the rollout began, the step it belongs to (index), what was counted.
+
+    A look whose lease ended before it is of step `LAPSED`: the champion had all traffic for a while, so it can show
+    harm, but proves nothing else.
+    """
 
     at: float
     step: int
@@ -144,7 +151,7 @@ class RolloutState:
     `started` is an epoch second of the router's clock. `counters` are the last ones read by slot; None where the next
     reading must only set them (after a change of the split). `observations` replay to the same decision.
     `champion` served when the rollout began, `standby` is the version that the idle slot holds when no rollout runs
-    (empty where there is none).
+    (empty where there is none). `owner` names the process that wrote it last.
     """
 
     run_id: str
@@ -161,8 +168,14 @@ class RolloutState:
     deadline: float
     reason: str
     plan_digest: str
+    owner: str = ""
     counters: Mapping[str, Counters] | None = None
     observations: tuple[Observation, ...] = field(default=())
+
+    @property
+    def open(self) -> bool:
+        """Whether the rollout has not ended."""
+        return self.phase in {Phase.DEPLOYING, Phase.RUNNING}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -177,3 +190,8 @@ class RouterView:
     def share(self) -> int:
         """Candidate's share in force, in 1/100 %: nothing once the lease has passed."""
         return self.split.threshold if self.split.lease > self.now else 0
+
+    @property
+    def claimed(self) -> bool:
+        """Whether some run is deploying into the idle slot at this moment."""
+        return self.state is not None and self.state.phase is Phase.DEPLOYING and self.split.lease > self.now

@@ -77,7 +77,8 @@ def rate_update(test: RateTest, state: RateState, counts: Counts) -> RateState:
         gains = {x: _mixture(_plus(state.log_ratios, growth(x))) - old for x, _ in null}
         tilted = [(x, lp + x * base - norm) for x, lp in null]
         room = test.cap - wealth
-        wealth = min(wealth + _boost(tilted, gains, room) + gains[counts.xc], test.cap)
+        gain = _mixture(_plus(state.log_ratios, growth(counts.xc))) - old
+        wealth = min(wealth + _boost(tilted, gains, room) + gain, test.cap)
     ratios = _plus(state.log_ratios, [g / test.phi for g in growth(counts.xc)])
     updated = RateState(log_ratios=ratios, log_wealth=wealth)
     rejected = rate_log_e(test, updated) >= test.cap - NEARLY
@@ -95,7 +96,8 @@ def _mixture(log_ratios: Sequence[float]) -> float:
 def _null_law(nc: int, nb: int, failures: int) -> list[tuple[int, float]]:
     """Return (x, log P(xc = x | margins)) over the support: hypergeometric, whatever the failure rate.
 
-    Beyond 5,000 failures a look the support is cut to +-12 standard deviations.
+    Beyond 5,000 failures a look the support is cut to +-12 standard deviations; what is seen beyond them has under the
+    null a probability below 1e-30, and counts as the rejection, or the lack of evidence, that it is.
     """
     low, high = max(0, failures - nb), min(nc, failures)
     if failures > MOST_FAILURES:

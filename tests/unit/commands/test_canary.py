@@ -193,18 +193,18 @@ def test_a_run_cancelled_at_any_call_takes_all_traffic_back(fault: Fault, *, res
 
 def test_only_its_own_rollout_is_stopped(world: FakeWorld) -> None:
     """Somebody stops this rollout and begins another while the run waits: cancelling the run stops only its own."""
-    other = ""
+    usurped = False
 
     def usurp() -> None:
         """End the rollout at once, begin another one, and cancel the first run."""
-        nonlocal other
+        nonlocal usurped
         FakeWorld._one_second(world)
         state = world.fake_router.state
-        if not other and state is not None and state.phase is Phase.RUNNING:
-            other = "toy-3-1"
+        if not usurped and state is not None and state.phase is Phase.RUNNING:
+            usurped = True
             split = world.fake_router.split
             world.fake_router.split = replace(split, seq=split.seq + 1)
-            world.fake_router.state = replace(state, run_id=other)
+            world.fake_router.state = replace(state, owner="somebody else")
             raise KeyboardInterrupt
 
     world.fake_clock.each_second = usurp
@@ -303,6 +303,8 @@ def test_somebody_else_writes_to_the_router(world: FakeWorld) -> None:
         if world.fake_router.split.threshold == 500:
             split = world.fake_router.split
             world.fake_router.split = replace(split, threshold=0, seq=split.seq + 1)
+            assert world.fake_router.state is not None
+            world.fake_router.state = replace(world.fake_router.state, owner="somebody else")
 
     world.fake_clock.each_second = meddle
     with pytest.raises(Conflict, match="Another run"):
@@ -453,12 +455,13 @@ def test_a_slot_that_says_nothing_is_not_promoted(world: FakeWorld) -> None:
 
 
 def test_a_failing_hook_starts_nothing(world: FakeWorld) -> None:
-    """The candidate cannot be deployed: no traffic, no state."""
+    """The candidate cannot be deployed: it never gets traffic, and its claim on the slot is given back."""
     world.fake_slots.broken = True
-    value = world.fake_router.split
     with pytest.raises(OutsideError, match="deploy hook"):
         run(Inputs(), world)
-    assert world.fake_router.split == value
+    assert [value.split(":")[2] for value in world.fake_router.log] == ["0", "0", "0"]
+    assert (state_phase(world), world.fake_router.read().claimed) == (Phase.HELD, False)
+    assert "all traffic is back" not in "".join(world.lines)
 
 
 def test_a_dry_run_shows_the_plan(world: FakeWorld) -> None:

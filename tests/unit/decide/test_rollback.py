@@ -20,6 +20,7 @@ def ledger(*story: str) -> Ledger:
                 number=str(number),
                 previous=str(number - 1),
                 op=LedgerOp(op),
+                target="production",
                 champion=champion[0] if champion else candidate,
                 candidate=candidate,
                 actor="ann",

@@ -131,6 +131,20 @@ def test_huge_looks_stay_finite() -> None:
     assert not state.rejected
 
 
+@pytest.mark.parametrize(
+    ("counts", "rejected"),
+    [
+        (Counts(nc=20_000, xc=20_000, nb=380_000, xb=0), True),
+        (Counts(nc=20_000, xc=0, nb=380_000, xb=20_000), False),
+    ],
+)
+def test_an_outage_in_one_look_is_judged(counts: Counts, *, rejected: bool) -> None:
+    """All of 20,000 failures in one arm lie far outside the support that is summed, and still mean what they mean."""
+    state = rate_update(RateTest(alpha=0.05), RateState(), counts)
+    assert state.rejected is rejected
+    assert math.isfinite(rate_log_e(RateTest(alpha=0.05), state))
+
+
 def test_the_forecast_is_near_the_published_floor() -> None:
     """At 1 % errors, one point of margin and a 10 % share the floor is 1,004 candidate requests."""
     assert requests_for_margin(0.01, 0.01, 0.1, 0.05) == 1004
