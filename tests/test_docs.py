@@ -8,14 +8,16 @@ from typing import Any
 import pytest
 import yaml
 
-from ml_cicd.adapters.config_file import read_config
 from ml_cicd.commands.table import COMMANDS, load
-from ml_cicd.decide.canary import TRANSITIONS
-from ml_cicd.decide.policy import build_policy
-from ml_cicd.domain.metric import CATALOGUE
-from ml_cicd.errors import EXIT_MEANING
-from ml_cicd.spec import options_of
-from tests.test_architecture import FLOORS
+from ml_cicd.config import read_config
+from ml_cicd.gate.metrics.catalogue import CATALOGUE
+from ml_cicd.gate.policy import build_policy
+from ml_cicd.ground.inputs import options_of
+from ml_cicd.rollout.evidence import TRANSITIONS
+from ml_cicd.shell.command_line import EXIT_MEANING
+from ml_cicd.shell.wiring import door_settings
+from tests.test_architecture import DOORS, RANKS
+from tools.render_docs import rendered
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
@@ -45,12 +47,10 @@ def test_exit_codes() -> None:
     assert stated == {int(code): meaning for code, meaning in EXIT_MEANING.items()}
 
 
-def test_the_configuration_example(tmp_path: Path) -> None:
+def test_the_configuration_example() -> None:
     """It is accepted, as it stands, and its gate is a policy."""
     (example,) = (body for body in blocks(README, "yaml") if body.startswith("version: 1"))
-    path = tmp_path / "ml-cicd.yml"
-    path.write_text(example, encoding="utf-8")
-    config = read_config(path, {"MLFLOW_TRACKING_URI": "https://mlflow.example"}, required=True)
+    config = read_config(example, "ml-cicd.yml", {"MLFLOW_TRACKING_URI": "https://mlflow.example"}, door_settings)
     assert config.gate is not None
     assert build_policy(config.gate, thresholds=None, where="x").compares
 
@@ -109,7 +109,7 @@ def test_options_that_the_text_names() -> None:
         for command, rest in re.findall(r"ml-cicd ([a-z-]+)((?: (?:--)?[^`\n]+)?)`", page.read_text("utf-8")):
             if command not in COMMANDS:
                 continue
-            known = {f"--{option.kebab}" for option in options_of(load(command).Inputs)} | {"--json", "--help"}
+            known = {f"--{option.kebab}" for option in options_of(load(command).inputs)} | {"--json", "--help"}
             assert set(re.findall(r"--[a-z-]+", rest)) <= known, (page, command, rest)
 
 
@@ -125,7 +125,7 @@ def test_paths_that_the_text_names(page: Path) -> None:
     """A path in backquotes exists, here or in the package."""
     text = page.read_text("utf-8")
     named = re.findall(
-        r"`((?:python|tests|tools|examples|decide|domain|stats|adapters|commands|measure)/[\w./-]*)`", text
+        r"`((?:python|tests|tools|examples|ground|stats|gate|registry|rollout|faces|commands|shell)/[\w./-]*)`", text
     )
     package = ROOT / "python" / "ml_cicd"
     assert [path for path in named if not (ROOT / path).exists() and not (package / path).exists()] == []
@@ -136,11 +136,16 @@ def test_the_canarys_table() -> None:
     assert rows(ARCHITECTURE, "| decision | reason |") == [[t.decision.value, t.reason] for t in TRANSITIONS]
 
 
-def test_the_floors() -> None:
-    """The page puts every module where the test does."""
-    stated = {
-        name: int(floor)
-        for floor, modules, _ in rows(ARCHITECTURE, "| floor | module | what is there |")
-        for name in re.findall(r"`(\w+)`", modules)
-    }
-    assert stated == {name: int(floor) for name, floor in FLOORS.items() if name != "__init__"}
+def test_the_wings() -> None:
+    """The page puts every folder and file where the test of the rules does, doors too."""
+    table = rows(ARCHITECTURE, "| rank | where | what is there | doors |")
+    stated = {where.strip("`"): int(rank) for rank, where, _, _ in table}
+    assert stated == {name: rank for name, rank in RANKS.items() if name not in {"version", "__init__", "__main__"}}
+    doors = {name for *_, cell in table for name in re.findall(r"`([\w/]+)`", cell)}
+    assert doors == set(DOORS)
+
+
+def test_what_the_pages_take_from_the_code_is_fresh() -> None:
+    """The diagram of phases is the machine's table, and the recipes are the files that are tested."""
+    assert [path.name for path, text in rendered().items() if path.read_text("utf-8") != text] == []
+    assert "running --> promoted: proven (ledger, router, alias)" in ARCHITECTURE

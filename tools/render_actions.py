@@ -8,12 +8,12 @@ With --check nothing is written; stale files are named and the exit code is 1.
 import sys
 from pathlib import Path
 
-from ml_cicd.commands.table import load
-from ml_cicd.spec import COMMON_OUTPUTS, options_of
+from ml_cicd.commands.table import COMMANDS, load
+from ml_cicd.ground.inputs import COMMON_OUTPUTS, Needs, options_of
 
 ROOT = Path(__file__).resolve().parent.parent
-LOCKS = {"quality-gate": "gate", "register": "registry", "canary": "registry", "rollback": "registry"}
 PYTHON_INPUT = "Interpreter for the tool (3.11 or newer), e.g. on self-hosted runners; empty installs one."
+INTERPRETER = "${{ inputs.python || steps.python.outputs.python-path }}"
 SETUP_PYTHON = "actions/setup-python@5fda3b95a4ea91299a34e894583c3862153e4b97 # v7.0.0"
 BEGIN, END = "<!-- rendered: begin -->", "<!-- rendered: end -->"
 HEADER = "# Rendered by tools/render_actions.py from python/ml_cicd/commands; change it there.\n"
@@ -33,7 +33,7 @@ runs:
       id: tool
       shell: bash
       env:
-        ML_CICD_PYTHON: ${{{{ inputs.python || steps.python.outputs.python-path }}}}
+        ML_CICD_PYTHON: {interpreter}
       run: |
         exec "$ML_CICD_PYTHON" -I "$GITHUB_ACTION_PATH{up}/python/bootstrap.py" {lock}
     - name: {title}
@@ -41,6 +41,7 @@ runs:
       shell: bash
       env:
         PYTHONUTF8: '1'
+        ML_CICD_PYTHON: {interpreter}
         ML_CICD_TOOL_PYTHON: ${{{{ steps.tool.outputs.python }}}}
 {env}      run: |
         exec "$ML_CICD_TOOL_PYTHON" -I -m ml_cicd action {word}
@@ -54,7 +55,7 @@ def quoted(text: str) -> str:
 
 def inputs_of(command: str) -> list[tuple[str, str, str, bool]]:
     """Return (name, description, default, required) of an action's inputs."""
-    declared = options_of(load(command).Inputs)
+    declared = options_of(load(command).inputs)
     rows = [(o.kebab, _described(o.description, o.choices), o.default_text, o.required) for o in declared]
     return [*rows, ("python", PYTHON_INPUT, "", False)]
 
@@ -65,19 +66,23 @@ def _described(description: str, choices: tuple[str, ...]) -> str:
 
 def outputs_of(command: str) -> dict[str, str]:
     """Return an action's outputs with their descriptions."""
-    return {**load(command).OUTPUTS, **COMMON_OUTPUTS}
+    return {**load(command).outputs, **COMMON_OUTPUTS}
 
 
-def action_text(command: str) -> str:
+def actions() -> dict[str, Needs]:
+    """Return the commands that have an action, with the locks that it installs."""
+    needs = {command: load(command).needs for command in COMMANDS}
+    return {command: found for command, found in needs.items() if found is not None}
+
+
+def action_text(command: str, needs: Needs) -> str:
     """Return the action.yml of a command."""
     rows = inputs_of(command)
-    env = "".join(
-        f"        ML_CICD_{_upper(name)}: ${{{{ inputs.{name} }}}}\n" for name, *_ in rows if name != "python"
-    )
-    steps = STEPS.format(
-        setup_python=SETUP_PYTHON, up="/../..", lock=LOCKS[command], title=f"Run {command}", env=env, word=command
-    )
-    head = f"name: ml-cicd {command}\ndescription: {quoted(load(command).TITLE)}\n"
+    # What comes later is installed by the run itself, once traffic is where it belongs.
+    env = f"        ML_CICD_LATER: {needs.later}\n" if needs.later else ""
+    env += "".join(_variable(name) for name, *_ in rows if name != "python")
+    steps = _steps(up="/../..", lock=needs.first, title=f"Run {command}", env=env, word=command)
+    head = f"name: ml-cicd {command}\ndescription: {quoted(COMMANDS[command].title)}\n"
     return HEADER + head + _inputs(rows) + _outputs(outputs_of(command)) + steps
 
 
@@ -93,15 +98,19 @@ def root_text() -> str:
         "cli": "Path of the command line, which is also on PATH for later steps.",
         "exit-code": "Exit code of the command; empty when none was asked for.",
     }
-    env = "".join(f"        ML_CICD_{_upper(name)}: ${{{{ inputs.{name} }}}}\n" for name in ("command", "args"))
-    steps = STEPS.format(setup_python=SETUP_PYTHON, up="", lock="cli", title="Set up ml-cicd", env=env, word="setup")
+    env = "".join(map(_variable, ("command", "args")))
+    steps = _steps(up="", lock="cli", title="Set up ml-cicd", env=env, word="setup")
     head = "name: ml-cicd\ndescription: 'Set up the ml-cicd command line, and run one command if asked.'\n"
     branding = "branding:\n  icon: git-merge\n  color: blue\n"
     return HEADER + head + branding + _inputs(rows) + _outputs(outputs) + steps
 
 
-def _upper(name: str) -> str:
-    return name.upper().replace("-", "_")
+def _steps(**parts: str) -> str:
+    return STEPS.format(setup_python=SETUP_PYTHON, interpreter=INTERPRETER, **parts)
+
+
+def _variable(name: str) -> str:
+    return f"        ML_CICD_{name.upper().replace('-', '_')}: ${{{{ inputs.{name} }}}}\n"
 
 
 def _inputs(rows: list[tuple[str, str, str, bool]]) -> str:
@@ -146,10 +155,10 @@ def readme_text(command: str, current: str) -> str:
 def rendered() -> dict[Path, str]:
     """Return every rendered file by path."""
     files = {ROOT / "action.yml": root_text()}
-    for command in LOCKS:
+    for command, needs in actions().items():
         folder = ROOT / "actions" / command
         readme = folder / "README.md"
-        files[folder / "action.yml"] = action_text(command)
+        files[folder / "action.yml"] = action_text(command, needs)
         files[readme] = readme_text(command, readme.read_text(encoding="utf-8"))
     return files
 
@@ -159,7 +168,7 @@ def main(arguments: list[str]) -> int:
     stale = [path for path, text in rendered().items() if not path.is_file() or path.read_text("utf-8") != text]
     if arguments == ["--check"]:
         for path in stale:
-            print(f"{path.relative_to(ROOT)} is stale: run `make actions`.", file=sys.stderr)
+            print(f"{path.relative_to(ROOT)} is stale: run `make render`.", file=sys.stderr)
         return 1 if stale else 0
     for path in stale:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,8 +1,11 @@
-"""Prepare everything that demo and tests need. Standard library only; a second run has nothing to do.
+"""Prepare what demo and tests need. Standard library only; a second run has nothing to do.
+
+    python tools/setup.py          all of it
+    python tools/setup.py demo     without the tools that only the tests of actions and workflows need
 
     .venv/       Python packages, hash-locked (python/locks/dev.txt), and this project
     HAProxy      through the machine's package manager
-    .tools/bin/  act and actionlint, when Go is there
+    .tools/bin/  act and actionlint, when Go is there: for the tests
 
 TORCH_INDEX_URL=... takes torch from that index, e.g. one of CPU-only builds, instead of the default one, whose Linux
 build brings several GB of CUDA. That one wheel is then not checked against the lock, which knows the default build.
@@ -51,8 +54,11 @@ def say(line: str) -> None:
     print(f"setup: {line}", flush=True)
 
 
-def main() -> int:
-    """Prepare all of it, one run at a time."""
+def main(arguments: Sequence[str]) -> int:
+    """Prepare all of it, or what the demo needs; one run at a time."""
+    if list(arguments) not in ([], ["demo"]):
+        say("this takes nothing, or `demo`.")
+        return 2
     if sys.version_info < (3, 11):  # noqa: UP036  # this file is the one that older ones reach
         say(f"Python 3.11 or newer is needed, this is {sys.version.split()[0]}. Use `make PYTHON=python3.11 ...`.")
         return 1
@@ -64,7 +70,8 @@ def main() -> int:
             say(str(problem))
             return 1
         prepare_haproxy()
-        prepare_go_tools()
+        if not arguments:
+            prepare_go_tools()
     return 0
 
 
@@ -158,4 +165,4 @@ def run(command: Sequence[str], cure: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

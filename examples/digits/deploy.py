@@ -15,7 +15,8 @@ import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from ml_cicd.adapters.model_files import payload_digest, policy_violations
+from ml_cicd.registry.formats.mlflow_pt2 import violations
+from ml_cicd.registry.formats.payload import payload_digest
 
 HERE = Path(__file__).resolve().parent
 SLOTS = HERE / "slots"
@@ -75,9 +76,9 @@ def main() -> int:
     slot, version = os.environ["ML_CICD_SLOT"], os.environ["ML_CICD_VERSION"]
     folder, pid_file = SLOTS / slot / version, SLOTS / f"{slot}.pid"
     download(os.environ["ML_CICD_MODEL"], version, folder)
-    digest, violations = payload_digest(folder), policy_violations(folder)
-    if digest != os.environ["ML_CICD_DIGEST"] or violations:
-        print(f"version {version} is not what was judged: {digest} {' '.join(violations)}", file=sys.stderr)
+    digest, problems = payload_digest(folder), violations(folder)
+    if digest != os.environ["ML_CICD_DIGEST"] or problems:
+        print(f"version {version} is not what was judged: {digest} {' '.join(problems)}", file=sys.stderr)
         return 1
     stop(pid_file)
     start(slot, folder, pid_file)

@@ -2,20 +2,29 @@
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ml_cicd.world import World
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     if arguments[:2] == ["action", "setup"]:
-        from ml_cicd.front_door import set_up  # noqa: PLC0415
+        from ml_cicd.shell.front_door import set_up  # noqa: PLC0415
 
         return set_up(os.environ)
-    from ml_cicd import runner  # noqa: PLC0415  # help must not wait for what commands need
-    from ml_cicd.wiring import real_world  # noqa: PLC0415
+    from ml_cicd.shell import runner  # noqa: PLC0415
 
-    return runner.main(arguments, runner.Process(environ=os.environ, make_world=real_world))
+    return runner.main(arguments, runner.Process(environ=os.environ, make_world=_real_world))
+
+
+def _real_world(say: Callable[[str], None]) -> "World":
+    from ml_cicd.shell.wiring import real_world  # noqa: PLC0415  # help must not wait for what commands need
+
+    return real_world(say)
 
 
 if __name__ == "__main__":

@@ -10,27 +10,28 @@ if verdict:
 import os
 import sys
 import tempfile
-import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ml_cicd.adapters.mlflow_client import settle
-from ml_cicd.apply import Scene, apply
-from ml_cicd.decide.gate import judge
-from ml_cicd.decide.policy import build_policy, policy_mapping
-from ml_cicd.decide.registration import Candidate, check_names, claim_of, plan
-from ml_cicd.domain.config import GateConfig
-from ml_cicd.domain.evidence import Evidence
-from ml_cicd.domain.model import CHALLENGER
-from ml_cicd.domain.policy import Policy, Scope
-from ml_cicd.domain.verdict import Bindings, Verdict, canonical_digest
-from ml_cicd.errors import InputError, NotPassing, PartlyApplied
-from ml_cicd.measure.metrics_file import read_metric
-from ml_cicd.parse import as_mapping, as_number, describe
-from ml_cicd.ports import World
-from ml_cicd.wiring import real_world
+from ml_cicd.gate.evidence import Evidence, evidence_from_mapping
+from ml_cicd.gate.judgement import judgement
+from ml_cicd.gate.policy import Policy, build_policy
+from ml_cicd.gate.settings import GateSettings, WhenInconclusive
+from ml_cicd.ground.errors import InputError, NotPassing, PartlyApplied
+from ml_cicd.ground.finding import Verdict
+from ml_cicd.ground.operation import apply
+from ml_cicd.ground.parse import as_mapping, as_number
+from ml_cicd.registry.gate_report import claim_of
+from ml_cicd.registry.operations import Registered
+from ml_cicd.registry.registration import Candidate, check_names, plan
+from ml_cicd.registry.versions import CHALLENGER
+from ml_cicd.shell.wiring import TorchModels, real_world
+from ml_cicd.world import World
+
+CONFIG = "ml-cicd.yml"
+DEFAULTS = GateSettings()
 
 
 class GateRefusal(NotPassing):
@@ -60,8 +61,8 @@ def model_quality_gate(
     test_loader: Iterable[Any],
     thresholds: Mapping[str, object],
     *,
-    confidence: float = 0.95,
-    when_inconclusive: str = "fail",
+    confidence: float = DEFAULTS.confidence,
+    when_inconclusive: WhenInconclusive | str = DEFAULTS.when_inconclusive,
 ) -> Verdict:
     """Judge a `torch.nn.Module` on a loader; the verdict is truthy only on pass.
 
@@ -73,11 +74,13 @@ def model_quality_gate(
     batches: use a loader with `batch_size=1` for the latency of single requests. A bound of p99 needs 299 timings at
     confidence 0.95; a shorter loader is timed again until there are enough, for ten seconds at most.
 
+    `when_inconclusive` is "fail" or "warn": whether a rule that the evidence does not settle stops the model.
+
     Raises:
         InputError: no threshold, an unknown metric. EvidenceError: the loader or the model cannot be judged at all.
     """
     policy = _policy(thresholds, confidence, when_inconclusive)
-    return _judge(policy, _from_loader(model, test_loader, policy))
+    return judgement(policy, _from_loader(model, test_loader, policy))
 
 
 def register_if_passing(  # noqa: PLR0913  # the first four say what, the rest where and how
@@ -109,146 +112,77 @@ def register_if_passing(  # noqa: PLR0913  # the first four say what, the rest w
     check_names(model_name, alias)
     if test_loader is not None and iter(test_loader) is test_loader:
         raise InputError("test_loader can be read only once.", cure="Give a DataLoader or a list of batches.")
-    policy = _policy(thresholds, 0.95, "fail")
-    evidence = _from_loader(model, test_loader, policy) if test_loader is not None else _from_metrics(metrics, policy)
-    verdict = _judge(policy, evidence)
-    if not verdict:
-        raise GateRefusal(verdict)
-    example = _example(model, test_loader, input_example)
+    policy = _policy(thresholds, DEFAULTS.confidence, DEFAULTS.when_inconclusive)
+    evidence = (
+        evidence_from_mapping(metrics, policy.wanted)
+        if test_loader is None
+        else _from_loader(model, test_loader, policy)
+    )
+    _refuse_unless_passing(judgement(policy, evidence))  # before the export, which takes longer and says less
     world = real_world(lambda line: print(line, file=sys.stderr, flush=True))
     with tempfile.TemporaryDirectory(prefix="ml-cicd-") as folder:
         path = str(Path(folder) / "model")
-        save_model(model, path, example)
-        digest = world.files.payload_digest(path)
+        TorchModels().save(model, path, test_loader, input_example)
+        digest = world.models.payload_digest(path)
         if test_loader is not None:  # what is registered is the saved program, so that is what the verdict is about
             evidence = _from_program(path, test_loader, policy)
-        bound = _judge(policy, evidence, digest, world.commit)
-        if not bound:
-            raise GateRefusal(bound)
+        verdict = judgement(policy, evidence, model_digest=digest, commit=world.commit)
+        _refuse_unless_passing(verdict)
         candidate = Candidate(
             name=model_name,
             alias=alias,
             folder=path,
             digest=digest,
-            violations=world.files.policy_violations(path),
+            violations=world.models.violations(path),
             commit=world.commit,
-            run_url=world.run_url,
+            run_url=world.who.run_url,
         )
-        return _register(candidate, bound, world, registry_uri)
+        return _register(candidate, verdict, world, registry_uri)
 
 
-def save_model(model: Any, path: str, example: Any) -> None:  # noqa: ANN401
-    """Save a module as pt2 with named requirements; inferring them takes ten seconds and a network."""
-    settle()
-    import torch  # noqa: PLC0415
-    from mlflow import pytorch  # noqa: PLC0415
+def _policy(thresholds: Mapping[str, object], confidence: float, when_inconclusive: WhenInconclusive | str) -> Policy:
+    if when_inconclusive not in list(WhenInconclusive):
+        raise InputError(f"when_inconclusive is {when_inconclusive!r}.", cure="Write fail or warn.")
+    gate = GateSettings(
+        confidence=as_number(confidence, "confidence"), when_inconclusive=WhenInconclusive(when_inconclusive)
+    )
+    return build_policy(gate, thresholds=as_mapping(thresholds, "thresholds"), where="thresholds")
 
-    from ml_cicd.measure.loader import evaluating  # noqa: PLC0415
 
-    with warnings.catch_warnings(), evaluating(model):
-        warnings.simplefilter("ignore")
-        requirements = [f"torch=={torch.__version__.split('+')[0]}", "numpy"]
-        try:
-            pytorch.save_model(model, path, input_example=example, pip_requirements=requirements)
-        except Exception as problem:
-            what = " ".join(str(problem).split())[:300]
-            raise InputError(
-                f"The model cannot be exported: {what}", cure="See torch.export's documentation for what it can trace."
-            ) from problem
+def _from_loader(model: object, loader: Iterable[Any], policy: Policy) -> Evidence:
+    return TorchModels().measure(model, loader, policy.wanted, policy.confidence)
 
 
 def _from_program(path: str, loader: Iterable[Any], policy: Policy) -> Evidence:
-    """Judge the program that `save_model` has just written, as it will serve."""
-    import torch  # noqa: PLC0415
-
+    """Judge the program that was just written, as it will serve."""
     try:
-        return _from_loader(torch.export.load(Path(path) / "data" / "model.pt2").module(), loader, policy)
+        return _from_loader(TorchModels().load(path), loader, policy)
     except (AssertionError, RuntimeError) as problem:
-        what = " ".join(str(problem).split())[:300]
         raise InputError(
-            f"The exported model does not run on the loader's batches: {what}",
+            f"The exported model does not run on the loader's batches: {' '.join(str(problem).split())[:300]}",
             cure="Let the model take any number of rows.",
         ) from problem
 
 
+def _refuse_unless_passing(verdict: Verdict) -> None:
+    if not verdict:
+        raise GateRefusal(verdict)
+
+
 def _register(candidate: Candidate, verdict: Verdict, world: World, registry_uri: str) -> Registration:
-    config = world.config("ml-cicd.yml", required=False)
-    asked = registry_uri or config.registry_uri or os.environ.get("MLFLOW_TRACKING_URI", "")
-    scene = Scene(world=world, config=config, registry_uri=config.registry(asked))
-    receipt = apply(plan(candidate, claim_of(verdict)), scene, again="call register_if_passing again")
+    config = world.config(CONFIG, required=False)
+    from_environment = "" if config.registry else os.environ.get("MLFLOW_TRACKING_URI", "")
+    records = world.records(config.registry_uri(registry_uri or from_environment))
+    operations = plan(candidate, claim_of(verdict))
+    receipt = apply(operations, records, say=world.say, again="call register_if_passing again")
     if receipt.problem:
         raise PartlyApplied(f"Registered, but the alias is not set: {receipt.problem}", cure="Call it again.")
-    values = receipt.done[0].values
+    made = receipt.values(Registered)[0]
     return Registration(
         name=candidate.name,
-        version=values["version"],
-        uri=values["uri"],
+        version=made.version.number,
+        uri=made.version.uri,
         digest=candidate.digest,
-        created=values["created"] == "true",
+        created=made.created,
         verdict=verdict,
     )
-
-
-def _policy(thresholds: Mapping[str, object], confidence: float, when_inconclusive: str) -> Policy:
-    if when_inconclusive not in {"fail", "warn"}:
-        raise InputError(f"when_inconclusive is {when_inconclusive!r}.", cure="Write fail or warn.")
-    thresholds = as_mapping(thresholds, "thresholds")
-    gate = GateConfig(
-        thresholds={},
-        versus_champion={},
-        confidence=as_number(confidence, "confidence"),
-        when_inconclusive=when_inconclusive,
-        when_no_champion="fail",
-    )
-    return build_policy(gate, thresholds=thresholds, where="thresholds")
-
-
-def _from_loader(model: Any, loader: Iterable[Any], policy: Policy) -> Evidence:  # noqa: ANN401
-    from ml_cicd.measure.loader import evaluate_loader  # noqa: PLC0415  # needs torch
-
-    return evaluate_loader(model, loader, [rule.metric.name for rule in policy.rules], policy.confidence)
-
-
-def _from_metrics(metrics: Mapping[str, object], policy: Policy) -> Evidence:
-    metrics = as_mapping(metrics, "metrics")
-    wanted = [rule.metric.name for rule in policy.rules]
-    plain = {name: _plain(metrics[name]) for name in wanted if name in metrics}
-    return Evidence(
-        samples={(Scope.VALUE, name): read_metric(name, value, f"metrics.{name}") for name, value in plain.items()},
-        absent={(Scope.VALUE, name): "the given metrics do not have it" for name in wanted if name not in plain},
-        digests={"metrics": canonical_digest(plain)},
-        has_champion=False,
-    )
-
-
-def _plain(value: object) -> object:
-    """Return the number in a NumPy or torch scalar; anything larger stays what it is, and is refused as no number."""
-    if isinstance(value, Mapping):
-        return {key: _plain(part) for key, part in value.items()}
-    return value.item() if hasattr(value, "item") and getattr(value, "ndim", 1) == 0 else value
-
-
-def _judge(policy: Policy, evidence: Evidence, model: str = "", commit: str = "") -> Verdict:
-    digest = canonical_digest(policy_mapping(policy))
-    return judge(policy, evidence, Bindings(model=model, data=evidence.digests, policy=digest, commit=commit))
-
-
-def _example(model: Any, loader: Iterable[Any] | None, given: Any) -> Any:  # noqa: ANN401
-    """Return an array of two or more rows: the one given, the loader's, or what the model itself tells."""
-    from ml_cicd.measure.loader import example_inputs, told_inputs  # noqa: PLC0415  # needs torch
-
-    if given is None:
-        given = told_inputs(model) if loader is None else example_inputs(loader)
-    if given is None:
-        raise InputError(
-            "There is no test_loader, and the model does not tell the shape of its inputs, which the export needs.",
-            cure="Give input_example, an array of two or more rows.",
-        )
-    example = given.detach().cpu().numpy() if hasattr(given, "detach") else given
-    if not hasattr(example, "shape") or not example.shape:
-        raise InputError(f"input_example is {describe(example)}.", cure="Give an array of two or more rows.")
-    if len(example) < 2:
-        raise InputError(
-            "input_example has one row, so the export would fix the batch size at 1.", cure="Give two rows."
-        )
-    return example

@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from string import Template
 
-from tests.adapters.haproxy_process import TEMPLATE, free_port, start_haproxy
+from tests.contracts.haproxy_process import TEMPLATE, free_port, start_haproxy
 
 PAUSE_SECONDS = 0.005
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from ml_cicd import __version__
-from tests.adapters.haproxy_process import haproxy_program
-from tests.adapters.mlflow_process import mlflow_server
+from tests.contracts.haproxy_process import haproxy_program
+from tests.contracts.mlflow_process import mlflow_server
 from tests.e2e.act_run import Consumer, Run, act_program
 from tests.e2e.serving import serving
 

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from ml_cicd.adapters.haproxy_socket import map_value, set_map_value
-from tests.adapters.haproxy_process import haproxy_program
+from ml_cicd.rollout.routers.haproxy_socket import map_value, set_map_value
+from tests.contracts.haproxy_process import haproxy_program
 from tests.e2e.serving import Serving, serving
 from tests.fakes.model_folder import model_folder
 

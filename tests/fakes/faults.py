@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Self
 
-from ml_cicd.errors import Unreachable
+from ml_cicd.ground.errors import Unreachable
 from tests.fakes.world import FakeWorld
 
 
@@ -25,8 +25,9 @@ class Fault(StrEnum):
 
 
 CALLS = {
-    "fake_router": ("read", "write", "counters"),
-    "fake_ledger": ("read", "append"),
+    "fake_router": ("read", "set_split", "observations"),
+    "fake_source": ("read",),
+    "fake_ledger": ("read", "append_entry"),
     "fake_registry": ("snapshot", "set_alias"),
     "fake_slots": ("deploy", "identify"),
     "fake_clock": ("sleep",),

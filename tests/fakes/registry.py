@@ -6,14 +6,21 @@ from dataclasses import replace
 from pathlib import Path
 from threading import Lock
 
-from ml_cicd.adapters.model_files import payload_digest
-from ml_cicd.domain.model import TAG_DIGEST, TAG_KEY, Ledger, LedgerEntry, ModelVersion, RegistrySnapshot
-from ml_cicd.domain.operation import RegisterVersion
-from ml_cicd.errors import Conflict, IntegrityError, NotFound
+from ml_cicd.ground.errors import Conflict, IntegrityError, NotFound
+from ml_cicd.registry.formats.payload import payload_digest
+from ml_cicd.registry.ledger import Ledger, LedgerEntry
+from ml_cicd.registry.versions import (
+    TAG_DIGEST,
+    TAG_KEY,
+    ModelVersion,
+    NewVersion,
+    RegistrySnapshot,
+    check_model_name,
+)
 
 
 class FakeRegistry:
-    """ports.ModelRegistry in memory."""
+    """registry.ports.ModelRegistry in memory."""
 
     def __init__(self) -> None:
         """Start empty."""
@@ -23,12 +30,14 @@ class FakeRegistry:
 
     def snapshot(self, name: str) -> RegistrySnapshot:
         """Read a model."""
+        check_model_name(name)
         aliases = {alias: number for (model, alias), number in self.aliases.items() if model == name}
         versions = tuple(v for v, _ in self.versions if v.name == name)
         return RegistrySnapshot(name=name, versions=versions, aliases=aliases)
 
-    def register(self, wanted: RegisterVersion) -> tuple[ModelVersion, bool]:
+    def register(self, wanted: NewVersion) -> tuple[ModelVersion, bool]:
         """Create or find."""
+        check_model_name(wanted.name)
         with self.lock:
             mine = [(v, f) for v, f in self.versions if v.name == wanted.name]
             found = next(((v, f) for v, f in mine if v.tags[TAG_KEY] == wanted.key), None)
@@ -45,6 +54,7 @@ class FakeRegistry:
 
     def set_alias(self, name: str, alias: str, version: str) -> bool:
         """Point the alias."""
+        check_model_name(name)
         if self.snapshot(name).version(version) is None:
             raise NotFound(f"{name} has no version {version}.", cure="Mend it.")
         moved = self.aliases.get((name, alias)) != version
@@ -58,7 +68,7 @@ class FakeRegistry:
 
 
 class FakeLedger:
-    """ports.DeploymentLedger in memory."""
+    """registry.ports.DeploymentLedger in memory."""
 
     def __init__(self) -> None:
         """Start empty."""
@@ -67,10 +77,11 @@ class FakeLedger:
 
     def read(self, name: str) -> Ledger:
         """Return the entries."""
+        check_model_name(name)
         entries = self.entries.get(name, ())
         return Ledger(entries=entries, head=entries[-1].number if entries else "0")
 
-    def append(self, name: str, entry: LedgerEntry) -> LedgerEntry:
+    def append_entry(self, name: str, entry: LedgerEntry) -> LedgerEntry:
         """Append at the head."""
         with self.lock:
             head = self.read(name).head

@@ -1,12 +1,13 @@
-"""A router, slots and a clock in memory; the router passes the same contract as HAProxy."""
+"""A router, a metric source, slots and a clock in memory; they pass the same contracts as the real things."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ml_cicd.domain.rollout import Counters, Identity, RolloutState, RouterView, Split
-from ml_cicd.errors import Conflict, OutsideError
+from ml_cicd.ground.errors import Conflict, CorruptState, OutsideError
+from ml_cicd.registry.versions import Release
+from ml_cicd.rollout.state import Counters, Identity, Observation, RolloutState, RouterView, Split
 
-START = Split(champion="blue", candidate="green", threshold=0, lease=0, salt="none", seq=0)
+START = Split(serving="blue", idle="green")
 
 
 @dataclass
@@ -29,12 +30,12 @@ class FakeClock:
 
 @dataclass
 class FakeRouter:
-    """ports.TrafficRouter in memory."""
+    """rollout.ports.TrafficRouter in memory."""
 
     clock: FakeClock
     split: Split = START
     state: RolloutState | None = None
-    served: dict[str, tuple[int, int]] = field(default_factory=lambda: {"blue": (0, 0), "green": (0, 0)})
+    looks: dict[str, list[Observation]] = field(default_factory=dict)
     broken: bool = False
     log: list[str] = field(default_factory=list)
 
@@ -44,19 +45,40 @@ class FakeRouter:
             raise OutsideError("The router does not answer.", cure="Mend it.")
         return RouterView(split=self.split, state=self.state, now=self.clock.now())
 
-    def write(self, split: Split, state: RolloutState | None, *, expect_seq: int) -> RouterView:
+    def set_split(
+        self, split: Split, state: RolloutState | None, *, expect_seq: int, seen: Sequence[Observation] = ()
+    ) -> RouterView:
         """Write if the seq is the expected one."""
         self.read()
         if self.split.seq != expect_seq or split.seq <= self.split.seq:
             raise Conflict(f"seq is {self.split.seq}, not {expect_seq}", cure="Mend it.")
+        if state is not None:
+            self.looks.setdefault(state.run_id, []).extend(seen)
         self.split, self.state = split, state
-        self.log.append(split.encode())
+        self.log.append(f"{split.serving}:{split.idle}:{split.threshold}:{split.lease}:{split.salt}:{split.seq}")
         return self.read()
 
-    def counters(self) -> Mapping[str, Counters]:
-        """Count."""
+    def observations(self, state: RolloutState) -> tuple[Observation, ...]:
+        """Return what was seen."""
         self.read()
-        return {slot: Counters(requests=n, errors=x, epoch="1") for slot, (n, x) in self.served.items()}
+        found = self.looks.get(state.run_id, [])
+        if len(found) < state.looks:
+            raise CorruptState("Looks are missing.", cure="Mend it.")
+        return tuple(found[: state.looks])
+
+
+@dataclass
+class FakeSource:
+    """rollout.ports.MetricSource in memory: requests and failed requests by slot."""
+
+    served: dict[str, tuple[int, int]] = field(default_factory=lambda: {"blue": (0, 0), "green": (0, 0)})
+    broken: Callable[[], bool] = lambda: False
+
+    def read(self) -> Mapping[str, Counters]:
+        """Count."""
+        if self.broken():
+            raise OutsideError("The counters do not answer.", cure="Mend it.")
+        return {slot: Counters(requests=n, events={"errors": x}, epoch="1") for slot, (n, x) in self.served.items()}
 
     def serve(self, slot: str, requests: int, errors: int) -> None:
         """Let a slot serve."""
@@ -66,9 +88,9 @@ class FakeRouter:
 
 @dataclass
 class FakeSlots:
-    """ports.SlotHost in memory."""
+    """rollout.ports.SlotHost in memory."""
 
-    holds: dict[str, tuple[str, str]] = field(default_factory=dict)
+    holds: dict[str, Release] = field(default_factory=dict)
     deployed: list[tuple[str, str]] = field(default_factory=list)
     broken: bool = False
 
@@ -76,12 +98,12 @@ class FakeSlots:
         """Say who a slot is."""
         if slot not in self.holds:
             return Identity(slot=slot, problem="empty")
-        return Identity(slot=slot, version=self.holds[slot][0], digest=self.holds[slot][1])
+        return Identity(slot=slot, release=self.holds[slot])
 
-    def deploy(self, slot: str, *, model: str, version: str, digest: str) -> Identity:
+    def deploy(self, slot: str, *, model: str, release: Release) -> Identity:
         """Fill a slot."""
         if self.broken:
             raise OutsideError(f"The deploy hook for {model} failed.", cure="Mend it.")
-        self.holds[slot] = (version, digest)
-        self.deployed.append((slot, version))
+        self.holds[slot] = release
+        self.deployed.append((slot, release.version))
         return self.identify(slot)

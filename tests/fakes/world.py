@@ -1,59 +1,62 @@
-"""A whole world in memory: configuration, registry, ledger, router, slots, clock."""
+"""A whole world in memory: configuration, registry, ledger, router, counters, slots, clock."""
 
+import itertools
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 
-from ml_cicd.domain.config import (
-    CanaryConfig,
-    CanaryInconclusive,
-    Config,
-    EvidenceConfig,
-    GateConfig,
-    RouterConfig,
-    TargetConfig,
+from ml_cicd.config import Config
+from ml_cicd.gate.evidence import Evidence, EvidenceRequest
+from ml_cicd.gate.settings import GateSettings, WhenNoChampion
+from ml_cicd.ground.errors import EvidenceError, InputError
+from ml_cicd.ground.finding import Finding
+from ml_cicd.registry.ports import DeploymentLedger, ModelRegistry, Records
+from ml_cicd.registry.settings import RegistrySettings
+from ml_cicd.registry.versions import (
+    CHAMPION,
+    TAG_DIGEST,
+    TAG_GATE_DIGEST,
+    TAG_GATE_VERDICT,
+    ModelVersion,
+    Release,
 )
-from ml_cicd.domain.model import TAG_DIGEST, TAG_GATE_DIGEST, TAG_GATE_VERDICT, ModelVersion
-from ml_cicd.wiring import RealWorld
+from ml_cicd.rollout.doors import ROUTERS, SOURCES
+from ml_cicd.rollout.guardrails.errors import ErrorsSettings
+from ml_cicd.rollout.ports import MetricSource, TrafficRouter
+from ml_cicd.rollout.settings import CanarySettings, HookSettings, SlotSettings, TargetSettings
+from ml_cicd.rollout.site import Place, Site
+from ml_cicd.rollout.state import Split
+from ml_cicd.settings import Chosen
+from ml_cicd.shell.wiring import open_door
+from ml_cicd.world import Files, Models, Who
 from tests.fakes.registry import FakeLedger, FakeRegistry
-from tests.fakes.traffic import FakeClock, FakeRouter, FakeSlots
+from tests.fakes.traffic import FakeClock, FakeRouter, FakeSlots, FakeSource
 
 MODEL = "digits"
 
-GATE = GateConfig(
-    thresholds={"accuracy": 0.95},
-    versus_champion={},
-    confidence=0.95,
-    when_inconclusive="fail",
-    when_no_champion="first_release",
-)
-CANARY = CanaryConfig(
+GATE = GateSettings(thresholds={"accuracy": 0.95}, when_no_champion=WhenNoChampion.FIRST_RELEASE)
+CANARY = CanarySettings(
     steps=(500, 5000),
-    error_margin=0.05,
-    false_rollback_rate=0.05,
-    false_promotion_rate=0.05,
+    guardrails={"errors": ErrorsSettings(margin=0.05)},
     deadline=600,
     interval=5,
     lease=60,
     warm_up=0,
     minimum_duration=20,
     minimum_requests=100,
-    when_inconclusive=CanaryInconclusive.ROLLBACK,
 )
-TARGET = TargetConfig(
-    name="production",
-    router=RouterConfig(kind="haproxy", socket="h.sock", map="split.map"),
-    slots={"blue": "http://127.0.0.1:1", "green": "http://127.0.0.1:2"},
-    deploy=("deploy",),
+TARGET = TargetSettings(
+    router=Chosen("memory", None),
+    slots={"blue": SlotSettings(url="http://127.0.0.1:1"), "green": SlotSettings(url="http://127.0.0.1:2")},
+    hooks=HookSettings(deploy=("deploy",)),
 )
 CONFIG = Config(
+    version=1,
     model=MODEL,
-    evidence=EvidenceConfig(),
     gate=GATE,
-    registry_uri="sqlite:///r.db",
-    targets={TARGET.name: TARGET},
+    registry=RegistrySettings(uri="sqlite:///r.db"),
+    targets={"production": TARGET},
     canary=CANARY,
     path="ml-cicd.yml",
-    digest="sha256:0",
 )
 
 
@@ -62,9 +65,41 @@ def digest_of(version: str) -> str:
     return f"sha256:{int(version):064x}"
 
 
+def release_of(version: str) -> Release:
+    """Return a version with its digest."""
+    return Release(version=version, digest=digest_of(version))
+
+
+class NoFiles:
+    """No files (world.Files)."""
+
+    def exists(self, path: str) -> bool:
+        """Nothing is there."""
+        return False
+
+    def read_text(self, path: str, *, limit: int) -> str:
+        """Nothing is there."""
+        raise InputError(f"{path} is not a file.", cure="There are none here.")
+
+    def write_new(self, path: str, text: str) -> None:
+        """Nothing is kept."""
+
+
+class NoModels:
+    """No model files (world.Models)."""
+
+    def payload_digest(self, path: str) -> str:
+        """Nothing is there."""
+        raise InputError(f"{path} is not a model.", cure="There are none here.")
+
+    def violations(self, path: str) -> tuple[str, ...]:
+        """Nothing is there."""
+        return (f"{path} is not a model",)
+
+
 @dataclass
-class FakeWorld(RealWorld):
-    """ports.World in memory. A request comes to the router as often as `rate` says, in requests a second.
+class FakeWorld:
+    """world.World in memory. A request comes to the router as often as `rate` says, in requests a second.
 
     `failing` is the share of requests that a version fails; deterministic, so that counts are exact.
     """
@@ -76,25 +111,33 @@ class FakeWorld(RealWorld):
     fake_ledger: FakeLedger = field(default_factory=FakeLedger)
     fake_slots: FakeSlots = field(default_factory=FakeSlots)
     lines: list[str] = field(default_factory=list)
+    who: Who = field(default_factory=lambda: Who(actor="ann", run_url=""))
+    commit: str = ""
+    files: Files = field(default_factory=NoFiles)
+    models: Models = field(default_factory=NoModels)
 
     def __post_init__(self) -> None:
         """Wire the clock to the traffic."""
-        super().__init__({"GITHUB_ACTOR": "ann"}, self.lines.append)
-        self.fake_clock = FakeClock(each_second=self._one_second)
+        self.clock = self.fake_clock = FakeClock(each_second=self._one_second)
         self.fake_router = FakeRouter(self.fake_clock)
+        self.fake_source = FakeSource(broken=lambda: self.fake_router.broken)
+        self.splits: Callable[[], Split] = lambda: self.fake_router.split
         self._owed = {"blue": 0.0, "green": 0.0}
+        self._names = itertools.count(1)
 
     def _one_second(self) -> None:
         """Serve one second's requests as the router splits them."""
-        split, now = self.fake_router.split, self.fake_clock.now()
+        split, now = self.splits(), self.fake_clock.now()
         share = split.threshold / 10_000 if split.lease > now else 0.0
-        for slot, part in ((split.candidate, share), (split.champion, 1 - share)):
+        for slot, part in ((split.idle, share), (split.serving, 1 - share)):
             requests = round(self.rate * part)
-            version = self.fake_slots.holds.get(slot, ("", ""))[0]
-            self._owed[slot] += requests * self.failing.get(version, 0.0)
+            self._owed[slot] += requests * self.failing.get(self._held(slot), 0.0)
             errors = int(self._owed[slot])
             self._owed[slot] -= errors
-            self.fake_router.serve(slot, requests, errors)
+            self.fake_source.serve(slot, requests, errors)
+
+    def _held(self, slot: str) -> str:
+        return self.fake_slots.holds[slot].version if slot in self.fake_slots.holds else ""
 
     def add_version(self, verdict: str = "pass") -> str:
         """Register one more version, and point the challenger alias at it."""
@@ -107,38 +150,104 @@ class FakeWorld(RealWorld):
 
     def serves(self) -> str:
         """Version in the slot that gets the traffic."""
-        return self.fake_slots.holds[self.fake_router.split.champion][0]
+        return self.fake_slots.holds[self.fake_router.split.serving].version
 
     def standby(self) -> str:
         """Version in the idle slot."""
-        return self.fake_slots.holds.get(self.fake_router.split.candidate, ("", ""))[0]
+        return self._held(self.fake_router.split.idle)
 
     def record(self) -> list[tuple[str, str, str]]:
         """Ledger entries as (what, about which version, who serves after)."""
         entries = self.fake_ledger.read(MODEL).entries
         return [(e.op.value, e.candidate, e.champion) for e in entries]
 
+    @property
+    def say(self) -> Callable[[str], None]:
+        """Keep a line."""
+        return self.lines.append
+
+    def new_name(self) -> str:
+        """Return another name each time."""
+        return f"process-{next(self._names)}"
+
     def config(self, path: str, *, required: bool) -> Config:
         """Return the settings."""
         return self.settings
 
-    def registry(self, uri: str) -> FakeRegistry:
-        """Return the registry."""
+    def measure(self, request: EvidenceRequest) -> Evidence:
+        """Nothing can be measured here."""
+        raise EvidenceError("There are no files.", cure="There are none here.")
+
+    def validate(self, paths: Sequence[str]) -> tuple[Finding, ...]:
+        """Nothing can be read here."""
+        return ()
+
+    def registry(self, uri: str) -> ModelRegistry:
+        """Return the registry; tests put a dead one here."""
         return self.fake_registry
 
-    def ledger(self, uri: str) -> FakeLedger:
-        """Return the ledger."""
+    def ledger(self, uri: str) -> DeploymentLedger:
+        """Return the ledger; tests put a dead one here."""
         return self.fake_ledger
 
-    def router(self, target: TargetConfig) -> FakeRouter:
-        """Return the router."""
-        return self.fake_router
+    def records(self, uri: str) -> Records:
+        """Return both."""
+        return FakeRecords(self, uri)
 
-    def slots(self, target: TargetConfig) -> FakeSlots:
-        """Return the slots."""
-        return self.fake_slots
+    def site(self, config: Config, *, target: str, registry_uri: str) -> Site:
+        """Return the target."""
+        name, settings = config.target(target)
+        uri = config.registry_uri(registry_uri)
+        alias = CHAMPION if len(config.targets) == 1 else f"{CHAMPION}-{name}"
+        place = Place(
+            target=name,
+            model=config.model_name(""),
+            slots=tuple(settings.slots),
+            has_hook=bool(settings.hooks.deploy),
+            alias=alias,
+        )
+        return Site(
+            place=place,
+            router=self._router(settings),
+            source=self._source(settings),
+            slots=self.fake_slots,
+            clock=self.fake_clock,
+            actor=self.who.actor,
+            run_url=self.who.run_url,
+            say=self.say,
+            records=lambda: self.records(uri),
+        )
 
-    @cached_property
-    def clock(self) -> FakeClock:
-        """Return the clock."""
-        return self.fake_clock
+    def _router(self, settings: TargetSettings) -> TrafficRouter:
+        """Return the router in memory, or the one that a test has put into the wing's table."""
+        chosen = settings.router
+        if chosen.kind not in ROUTERS:
+            return self.fake_router
+        router: TrafficRouter = open_door(ROUTERS, chosen.kind).connect(chosen.settings, tuple(settings.slots))
+        return router
+
+    def _source(self, settings: TargetSettings) -> MetricSource:
+        """Return the counters in memory, or the ones that a test has put into the wing's table."""
+        if settings.metrics is None:
+            return self.fake_source
+        chosen = settings.metrics
+        source: MetricSource = open_door(SOURCES, chosen.kind).connect(chosen.settings, tuple(settings.slots))
+        return source
+
+
+@dataclass
+class FakeRecords:
+    """Registry and ledger of a world (registry.ports.Records)."""
+
+    world: FakeWorld
+    uri: str
+
+    @property
+    def registry(self) -> ModelRegistry:
+        """Connect."""
+        return self.world.registry(self.uri)
+
+    @property
+    def ledger(self) -> DeploymentLedger:
+        """Connect."""
+        return self.world.ledger(self.uri)

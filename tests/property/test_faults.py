@@ -6,15 +6,16 @@ from dataclasses import dataclass, replace
 import pytest
 
 from ml_cicd.commands import canary, rollback
-from ml_cicd.domain.report import Report
-from ml_cicd.domain.rollout import Phase
-from ml_cicd.errors import Exit, MlCicdError
+from ml_cicd.ground.errors import Exit, MlCicdError
+from ml_cicd.ground.report import Report
+from ml_cicd.rollout.state import Phase
 from tests.fakes.faults import Fault, Faults, Kill
 from tests.fakes.world import CANARY, CONFIG, MODEL, FakeWorld, digest_of
 
 LONG_AFTER = 4000
 MOST_CALLS = (5, 15, 60)
 STEPS = 15
+ENDINGS = ("champion", "last-good", "previous", "canary")
 
 
 @dataclass
@@ -70,13 +71,13 @@ class Story:
     def check_traffic(self) -> None:
         """The champion's slot holds a whole version; a candidate has traffic only in a rollout that is running."""
         router = self.world.fake_router
-        version, digest = self.world.fake_slots.holds[router.split.champion]
-        assert digest == digest_of(version), self.told
+        serving = self.world.fake_slots.holds[router.split.serving]
+        assert serving.digest == digest_of(serving.version), self.told
         if router.read().share:
             assert router.state is not None
             assert router.state.phase is Phase.RUNNING, self.told
-            candidate = self.world.fake_slots.holds[router.split.candidate]
-            assert candidate == (router.state.candidate, router.state.candidate_digest), self.told
+            candidate = self.world.fake_slots.holds[router.split.idle]
+            assert candidate == router.state.candidate, self.told
 
     def order(self) -> tuple[str | None, str, str, int]:
         """Champion by the ledger, by the alias and by the slot, and the candidate's share."""
@@ -95,11 +96,10 @@ def played(seed: int) -> Story:
     return story
 
 
-@pytest.mark.parametrize("seed", range(50))
-@pytest.mark.parametrize("ending", ["champion", "last-good", "previous", "canary"])
-def test_one_command_restores_order(seed: int, ending: str) -> None:
+@pytest.mark.parametrize("seed", range(200))
+def test_one_command_restores_order(seed: int) -> None:
     """Ledger, alias and traffic agree after one command without a fault; the same command again changes nothing."""
-    story = played(seed)
+    story, ending = played(seed), ENDINGS[seed % len(ENDINGS)]
     try:
         report = story.run(ending)
     except MlCicdError:  # e.g. no earlier version to go back to

@@ -5,10 +5,9 @@ import math
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ml_cicd.domain.rollout import Counts
 from ml_cicd.stats.comparison import tango_bounds
 from ml_cicd.stats.intervals import clopper_pearson
-from ml_cicd.stats.sequential import RateState, RateTest, rate_log_e, rate_update
+from ml_cicd.stats.sequential import Counts, RateState, RateTest, rate_log_e, rate_update
 
 
 class TestRateEvidence:

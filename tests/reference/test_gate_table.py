@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from ml_cicd.decide.gate import bounded
-from ml_cicd.domain.evidence import Columns, Evidence, EvidenceRequest
-from ml_cicd.domain.policy import Scope
-from ml_cicd.domain.sample import FScore, Paired
-from ml_cicd.measure.evaluator import TableEvaluator
+from ml_cicd.gate.evidence import Evidence, EvidenceRequest
+from ml_cicd.gate.samples import FScore, Paired
+from ml_cicd.gate.settings import Columns
+from ml_cicd.ground.finding import Scope, Subject
+from tests.gate.measuring import measured
 from tests.reference.gate_table import rows, write_csv
 
 VALUES = {
@@ -20,7 +20,8 @@ VALUES = {
     "latency_p95_ms": 959.05,
     "latency_p99_ms": 999.01,
 }
-WANTED = frozenset({*((Scope.VALUE, name) for name in VALUES), (Scope.CHANGE, "accuracy")})
+CHANGE = Subject(metric="accuracy", scope=Scope.CHANGE)
+WANTED = frozenset({*(Subject(metric=name) for name in VALUES), CHANGE})
 
 
 @pytest.fixture(scope="module")
@@ -29,39 +30,38 @@ def evidence(tmp_path_factory: pytest.TempPathFactory) -> Evidence:
     folder: Path = tmp_path_factory.mktemp("gate")
     request = EvidenceRequest(
         predictions=write_csv(folder / "candidate.csv", champion=False),
-        metrics=None,
         champion=write_csv(folder / "champion.csv", champion=True),
         columns=Columns(),
         wanted=WANTED,
         confidence=0.95,
     )
-    return TableEvaluator().evaluate(request)
+    return measured(request)
 
 
 @pytest.mark.parametrize(("name", "value"), VALUES.items())
 def test_values(evidence: Evidence, name: str, value: float) -> None:
     """Each metric equals the reference to all digits."""
-    assert bounded(evidence.samples[Scope.VALUE, name], 0.05).value == pytest.approx(value, rel=1e-14)
+    assert evidence.samples[Subject(metric=name)].bounded(0.05).value == pytest.approx(value, rel=1e-14)
 
 
 def test_the_confusion_matrix(evidence: Evidence) -> None:
     """True positives, false positives and false negatives are 328, 236 and 122; 450 rows are positive."""
     expected = FScore(true_positives=328, false_positives=236, false_negatives=122)
-    assert evidence.samples[Scope.VALUE, "f1_score"] == expected
+    assert evidence.samples[Subject(metric="f1_score")] == expected
     assert sum(row.label for row in rows()) == 450
 
 
 def test_clopper_pearson(evidence: Evidence) -> None:
     """Two one-sided 97.5 % bounds are the two-sided 95 % interval of SciPy's binomtest."""
-    judged = bounded(evidence.samples[Scope.VALUE, "accuracy"], 0.025)
+    judged = evidence.samples[Subject(metric="accuracy")].bounded(0.025)
     assert judged.lower == pytest.approx(0.6114024907, abs=5e-11)
     assert judged.upper == pytest.approx(0.6717585560, abs=5e-11)
 
 
 def test_the_paired_difference(evidence: Evidence) -> None:
     """125 rows only the candidate has right, 80 only the champion; Tango's bounds lie near the normal ones."""
-    assert evidence.samples[Scope.CHANGE, "accuracy"] == Paired(only_candidate=125, only_champion=80, n=1000)
-    judged = bounded(evidence.samples[Scope.CHANGE, "accuracy"], 0.025)
+    assert evidence.samples[CHANGE] == Paired(only_candidate=125, only_champion=80, n=1000)
+    judged = evidence.samples[CHANGE].bounded(0.025)
     assert judged.value == pytest.approx(0.045)
     assert judged.lower == pytest.approx(0.0170765313, abs=5e-4)
     assert judged.upper == pytest.approx(0.0729234687, abs=5e-4)

@@ -3,9 +3,13 @@
 import random
 from dataclasses import replace
 
-from ml_cicd.decide.canary import Look, decide, make_plan, no_evidence, take_in
-from ml_cicd.domain.config import CanaryConfig
-from ml_cicd.domain.rollout import Counts, Decision, Observation
+from ml_cicd.rollout.evidence import Look, decide, is_harmful, no_evidence, take_in
+from ml_cicd.rollout.guardrails.errors import ErrorsSettings
+from ml_cicd.rollout.plan import make_plan
+from ml_cicd.rollout.settings import CanarySettings
+from ml_cicd.rollout.state import Decision, Observation
+from ml_cicd.stats.sequential import Counts
+from tests.extension.guardrail_refusals import RefusalsSettings
 from tests.fakes.world import CANARY
 from tests.statistics.draw import binomial, limit
 
@@ -13,23 +17,23 @@ SEED = 20261123
 LOOK_REQUESTS = 200
 
 
-def config(margin: float) -> CanaryConfig:
+def config(margin: float) -> CanarySettings:
     """The default ladder without the waits."""
-    return replace(
-        CANARY, steps=(100, 500, 2500, 5000), error_margin=margin, deadline=1e9, minimum_duration=0, minimum_requests=1
-    )
+    guardrails = {"errors": ErrorsSettings(margin=margin)}
+    steps = (100, 500, 2500, 5000)
+    return replace(CANARY, steps=steps, guardrails=guardrails, deadline=1e9, minimum_duration=0, minimum_requests=1)
 
 
 def rollout(rng: random.Random, champion: float, candidate: float, margin: float, looks: int) -> Decision:
     """Run one rollout on simulated traffic; HOLD where it has not ended."""
-    plan = make_plan(config(margin), deadline=1e9)
+    plan = make_plan(config(margin), deadline_seconds=1e9)
     evidence, step = no_evidence(plan), 0
     for k in range(1, looks + 1):
         nc = binomial(rng, LOOK_REQUESTS, plan.steps[step] / 10_000)
         nb = LOOK_REQUESTS - nc
         counts = Counts(nc=nc, xc=binomial(rng, nc, candidate), nb=nb, xb=binomial(rng, nb, champion))
-        evidence = take_in(plan, evidence, Observation(at=float(k), step=step, counts=counts))
-        decision = decide(Look(plan=plan, evidence=evidence, step=step, elapsed=float(k))).decision
+        evidence = take_in(plan, evidence, Observation(at_seconds=float(k), step=step, readings={"errors": counts}))
+        decision = decide(Look(plan=plan, evidence=evidence, step=step, elapsed_seconds=float(k))).decision
         if decision in {Decision.PROMOTE, Decision.ROLLBACK}:
             return decision
         step += decision is Decision.ADVANCE
@@ -61,3 +65,24 @@ def test_candidates_at_the_margin_are_rarely_promoted() -> None:
 def test_bad_candidates_are_rolled_back() -> None:
     """A candidate with 5 % errors against 1 % is rolled back, always."""
     assert share_of(Decision.ROLLBACK, champion=0.01, candidate=0.05, runs=60) == 1.0
+
+
+def test_two_guardrails_share_the_false_rollbacks() -> None:
+    """An equal candidate that is watched for failures and for refusals is rolled back in at most 5 % all the same."""
+    rng, runs, rolled_back = random.Random(SEED), 150, 0
+    both = {"errors": ErrorsSettings(margin=0.02), "refusals": RefusalsSettings(margin=0.02)}
+    plan = make_plan(replace(config(0.02), guardrails=both), deadline_seconds=1e9)
+    for _ in range(runs):
+        evidence = no_evidence(plan)
+        for k in range(1, 201):
+            nc = binomial(rng, LOOK_REQUESTS, 0.25)
+            nb = LOOK_REQUESTS - nc
+            readings = {
+                name: Counts(nc=nc, xc=binomial(rng, nc, rate), nb=nb, xb=binomial(rng, nb, rate))
+                for name, rate in (("errors", 0.01), ("refusals", 0.05))
+            }
+            evidence = take_in(plan, evidence, Observation(at_seconds=float(k), step=2, readings=readings))
+            if is_harmful(plan, evidence):
+                rolled_back += 1
+                break
+    assert rolled_back / runs <= limit(0.05, runs)

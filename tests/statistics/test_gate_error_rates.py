@@ -7,21 +7,21 @@ from dataclasses import dataclass
 
 import pytest
 
-from ml_cicd.decide.gate import bounded, judge
-from ml_cicd.decide.policy import build_policy
-from ml_cicd.domain.config import GateConfig
-from ml_cicd.domain.evidence import Evidence
-from ml_cicd.domain.policy import Policy, Scope
-from ml_cicd.domain.sample import Paired, Proportion, Sample
-from ml_cicd.domain.verdict import Bindings, Outcome
-from ml_cicd.measure.counting import Label, count_classification
-from ml_cicd.stats.macro import MacroKind, macro_estimate
+from ml_cicd.gate.evidence import Evidence
+from ml_cicd.gate.judge import judge
+from ml_cicd.gate.metrics.catalogue import CATALOGUE
+from ml_cicd.gate.policy import Policy, build_policy
+from ml_cicd.gate.samples import Average, Paired, Proportion, Sample
+from ml_cicd.gate.settings import GateSettings
+from ml_cicd.gate.statistics import Confusion, Label
+from ml_cicd.ground.finding import Bindings, Outcome, Scope, Subject
+from ml_cicd.stats.macro import F1, macro_estimate
 from tests.statistics.draw import binomial, limit
 
 SEED = 20261123
 RUNS = 400
 ROWS = 5000
-BINDINGS = Bindings(model="", data={}, policy="sha256:p", commit="")
+BINDINGS = Bindings(policy="sha256:p")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,19 +35,17 @@ class Rates:
 
 def policy(*, threshold: float = 0.0, margin: float = 0.0) -> Policy:
     """One rule: accuracy against a threshold, or against the champion."""
-    gate = GateConfig(
+    gate = GateSettings(
         thresholds={"accuracy": threshold} if threshold else {},
         versus_champion={} if threshold else {"accuracy": {"margin": margin}},
-        confidence=0.95,
-        when_inconclusive="fail",
-        when_no_champion="fail",
     )
     return build_policy(gate, thresholds=None, where="x")
 
 
 def outcome(rules: Policy, scope: Scope, sample: Sample) -> Outcome:
     """Judge one sample."""
-    evidence = Evidence(samples={(scope, "accuracy"): sample}, absent={}, digests={}, has_champion=True)
+    subject = Subject(metric="accuracy", scope=scope)
+    evidence = Evidence(samples={subject: sample}, absent={}, digests={}, has_champion=True)
     return judge(rules, evidence, BINDINGS).outcome
 
 
@@ -108,11 +106,11 @@ def test_the_rows_that_were_named_settle_it() -> None:
     rng, rules, settled, asked = random.Random(SEED), policy(threshold=0.9), 0, 0
     for _ in range(RUNS):
         sample = Proportion(successes=binomial(rng, 300, 0.92), n=300)
-        evidence = Evidence(samples={(Scope.VALUE, "accuracy"): sample}, absent={}, digests={}, has_champion=False)
+        evidence = Evidence(samples={Subject(metric="accuracy"): sample}, absent={}, digests={})
         finding = judge(rules, evidence, BINDINGS).findings[0]
         if finding.outcome is not Outcome.INCONCLUSIVE or finding.rows_needed is None:
             continue
-        if not math.isclose(sample.value, 0.92, abs_tol=0.01):
+        if not math.isclose(sample.successes / sample.n, 0.92, abs_tol=0.01):
             continue
         asked += 1
         rows = 3 * finding.rows_needed
@@ -131,7 +129,9 @@ def test_macro_bounds_hold_their_level(accuracy: float) -> None:
             label = row % 10
             right = rng.random() < accuracy
             table[label][label if right else (label + 1 + rng.randrange(9)) % 10] += 1
-        wrong += macro_estimate(table, MacroKind.F1).bounds(0.05).lower > accuracy
+        estimate = macro_estimate(table, F1)
+        average = Average(value=estimate.value, effective_n=estimate.effective_n, n=estimate.n)
+        wrong += (average.bounded(0.05).lower or 0) > accuracy
     assert wrong / runs <= limit(0.05, runs)
 
 
@@ -144,7 +144,9 @@ def test_a_rare_class_does_not_loosen_the_bound(name: str, rows: int, rare: floa
     truth = average(cells, name)
     for _ in range(runs):
         drawn: Counter[tuple[Label, Label]] = Counter(rng.choices(list(cells), list(cells.values()), k=rows))
-        judged = bounded(count_classification(drawn, [name]).samples[name], 0.05)
+        sample = CATALOGUE[name].sample(Confusion(cells=drawn))
+        assert isinstance(sample, Average)
+        judged = sample.bounded(0.05)
         wrong += judged.lower is not None and judged.lower > truth
     assert wrong / runs <= limit(0.05, runs)
 

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from ml_cicd.commands.table import COMMANDS
 from ml_cicd.commands.table import load as load_command
-from ml_cicd.spec import COMMON_OUTPUTS, options_of
+from ml_cicd.ground.inputs import COMMON_OUTPUTS, options_of
 from tests.actions.expressions import condition
 from tests.workflows.documents import (
     ACTIONS,
@@ -110,15 +111,39 @@ def test_scripts_of_actions_hand_over_the_process(path: Path) -> None:
 def test_actions_say_what_their_commands_declare(path: Path, command: str) -> None:
     """Inputs, outputs and environment lines of an action are its command's, no more and no fewer."""
     document = load(path)
-    options = options_of(load_command(command).Inputs)
+    options = options_of(load_command(command).inputs)
     assert set(document["inputs"]) == {o.kebab for o in options} | {"python"}
-    assert set(document["outputs"]) == {*load_command(command).OUTPUTS, *COMMON_OUTPUTS}
+    assert set(document["outputs"]) == {*load_command(command).outputs, *COMMON_OUTPUTS}
     environment = list(steps(document))[2]["env"]
     wanted = {o.variable: f"${{{{ inputs.{o.kebab} }}}}" for o in options}
     assert wanted.items() <= environment.items()
-    assert set(environment) - set(wanted) == {"PYTHONUTF8", "ML_CICD_TOOL_PYTHON"}
+    needs = load_command(command).needs
+    assert needs is not None
+    later = {"ML_CICD_LATER"} if needs.later else set()
+    assert set(environment) - set(wanted) == {"PYTHONUTF8", "ML_CICD_PYTHON", "ML_CICD_TOOL_PYTHON"} | later
     for name, facts in document["outputs"].items():
         assert facts["value"] == f"${{{{ steps.run.outputs.{name} }}}}"
+
+
+def test_each_command_that_needs_packages_has_its_action() -> None:
+    """What an action installs is what its command says; a command without needs has no action."""
+    needs = {command: load_command(command).needs for command in COMMANDS}
+    assert {command for command, found in needs.items() if found} == set(COMMAND_ACTIONS.values())
+    for path, command in COMMAND_ACTIONS.items():
+        found = needs[command]
+        assert found is not None
+        _, tool, run = steps(load(path))
+        assert tool["run"].split()[-1] == found.first
+        assert run["env"].get("ML_CICD_LATER", "") == found.later
+        assert run["env"]["ML_CICD_PYTHON"] == tool["env"]["ML_CICD_PYTHON"]
+        locks = {file.stem for file in (ROOT / "python" / "locks").glob("*.txt")}
+        assert {found.first, found.later} - {""} <= locks
+
+
+def test_an_action_and_the_help_have_one_title() -> None:
+    """What the list of commands says of a command, its action says too."""
+    for path, command in COMMAND_ACTIONS.items():
+        assert load(path)["description"] == COMMANDS[command].title
 
 
 @pytest.mark.parametrize("command", STABLE_INPUTS)

@@ -2,14 +2,16 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
-from ml_cicd.commands.traffic import Stage, open_stage
-from ml_cicd.domain.report import Report, Table
-from ml_cicd.errors import Exit, MlCicdError, OutsideError
-from ml_cicd.ports import World
-from ml_cicd.spec import CommonInputs, option
+from ml_cicd.config import Config
+from ml_cicd.ground.errors import Exit, MlCicdError, OutsideError
+from ml_cicd.ground.finding import Finding, Outcome, Verdict, worst
+from ml_cicd.ground.inputs import Command, CommonInputs, option
+from ml_cicd.ground.report import Findings, Report
+from ml_cicd.rollout.site import Site
+from ml_cicd.world import World
 
-TITLE = "Check configuration, registry, router and slots."
 OUTPUTS: Mapping[str, str] = {"healthy": "true when every check passed."}
 ON_ERROR: Mapping[str, str] = {"healthy": "false"}
 
@@ -23,93 +25,100 @@ class Inputs(CommonInputs):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Check:
-    """One check's outcome; `problem` is empty when it passed."""
+class Checked:
+    """One check's finding, and the exit code of what it met."""
 
-    name: str
-    found: str
-    problem: str = ""
-    cure: str = ""
+    finding: Finding
     exit_code: Exit = Exit.DONE
 
 
 def run(inputs: Inputs, world: World) -> Report:
     """Run every check, whatever the others say."""
     config = world.config(inputs.config, required=True)
-    checks = [Check(name="configuration", found=f"{inputs.config} is valid")]
-    checks += [
-        attempt("registry", lambda: _registry(inputs, world)),
-        attempt("ledger", lambda: _ledger(inputs, world)),
+    checks = [
+        passed("configuration", f"{inputs.config} is valid"),
+        attempt("registry", lambda: _registry(inputs, world, config)),
+        attempt("ledger", lambda: _ledger(inputs, world, config)),
     ]
     for name in [inputs.target] if inputs.target else list(config.targets):
-        checks += _target(inputs, world, name)
+        checks += _target(inputs, world, config, name)
     return report(checks)
 
 
-def attempt(name: str, look: Callable[[], str]) -> Check:
+def passed(name: str, found: str) -> Checked:
+    """Return a check that found nothing wrong."""
+    return Checked(finding=Finding(rule=name, outcome=Outcome.PASS, reason=found))
+
+
+def attempt(name: str, look: Callable[[], str]) -> Checked:
     """Run one look and keep its answer or its error."""
     try:
-        return Check(name=name, found=look())
+        return passed(name, look())
     except MlCicdError as problem:
-        return Check(name=name, found="", problem=problem.what, cure=problem.cure, exit_code=problem.exit_code)
+        finding = Finding(rule=name, outcome=Outcome.ERROR, reason=problem.what, cure=problem.cure)
+        return Checked(finding=finding, exit_code=problem.exit_code)
 
 
-def report(checks: list[Check]) -> Report:
+def report(checks: list[Checked]) -> Report:
     """Lay the checks out; the exit code is the first problem's."""
-    bad = [check for check in checks if check.problem]
-    rows = tuple((c.name, "PROBLEM" if c.problem else "ok", c.problem or c.found, c.cure) for c in checks)
+    findings = tuple(check.finding for check in checks)
+    bad = [check for check in checks if check.finding.blocks]
     headline = f"{len(bad)} of {len(checks)} checks found a problem." if bad else f"All {len(checks)} checks passed."
     return Report(
         command="doctor",
         exit_code=bad[0].exit_code if bad else Exit.DONE,
         headline=headline,
-        cure=bad[0].cure if bad else "",
-        tables=(Table(title="Checks", header=("check", "", "found", "what to do"), rows=rows),),
+        cure=bad[0].finding.cure if bad else "",
+        sections=(Findings(verdict=Verdict(outcome=worst(findings), findings=findings)),),
         outputs={"healthy": str(not bad).lower()},
     )
 
 
-def _registry(inputs: Inputs, world: World) -> str:
-    config = world.config(inputs.config, required=True)
-    snapshot = world.registry(config.registry(inputs.registry_uri)).snapshot(config.model_name(""))
+def _registry(inputs: Inputs, world: World, config: Config) -> str:
+    records = world.records(config.registry_uri(inputs.registry_uri))
+    snapshot = records.registry.snapshot(config.model_name(""))
     aliases = ", ".join(f"{alias} -> {number}" for alias, number in sorted(snapshot.aliases.items())) or "no alias"
     return f"{snapshot.name}: {len(snapshot.versions)} versions, {aliases}"
 
 
-def _ledger(inputs: Inputs, world: World) -> str:
-    config = world.config(inputs.config, required=True)
-    ledger = world.ledger(config.registry(inputs.registry_uri)).read(config.model_name(""))
+def _ledger(inputs: Inputs, world: World, config: Config) -> str:
+    records = world.records(config.registry_uri(inputs.registry_uri))
+    ledger = records.ledger.read(config.model_name(""))
     champions = ", ".join(f"{name}: champion {ledger.of(name).champion or 'none'}" for name in config.targets)
     return f"{len(ledger.entries)} entries" + (f"; {champions}" if champions else "")
 
 
-def _target(inputs: Inputs, world: World, name: str) -> list[Check]:
+def _target(inputs: Inputs, world: World, config: Config, name: str) -> list[Checked]:
     try:
-        stage = open_stage(world, config=inputs.config, target=name, registry_uri=inputs.registry_uri)
+        site = world.site(config, target=name, registry_uri=inputs.registry_uri)
     except MlCicdError as problem:
-        return [Check(name=f"{name}", found="", problem=problem.what, cure=problem.cure, exit_code=problem.exit_code)]
+        finding = Finding(rule=name, outcome=Outcome.ERROR, reason=problem.what, cure=problem.cure)
+        return [Checked(finding=finding, exit_code=problem.exit_code)]
     checks = [
-        attempt(f"{name}: router", lambda: _router(stage)),
-        attempt(f"{name}: counters", lambda: _counters(stage)),
+        attempt(f"{name}: router", lambda: _router(site)),
+        attempt(f"{name}: counters", lambda: _counters(site)),
+        *(attempt(f"{name}: slot {slot}", partial(_slot, site, slot)) for slot in site.place.slots),
     ]
-    checks += [attempt(f"{name}: slot {slot}", lambda slot=slot: _slot(stage, slot)) for slot in stage.target.slots]  # type: ignore[misc]
-    hook = " ".join(stage.target.deploy) or "none: slots are filled by hand"
-    return [*checks, Check(name=f"{name}: deploy hook", found=hook)]
+    hook = " ".join(config.targets[name].hooks.deploy) if name in config.targets else ""
+    return [*checks, passed(f"{name}: deploy hook", hook or "none: slots are filled by hand")]
 
 
-def _router(stage: Stage) -> str:
-    view = stage.router.read()
+def _router(site: Site) -> str:
+    view = site.router.read()
     phase = f", last rollout {view.state.phase.value}" if view.state else ""
-    return f"slot {view.split.champion} serves, {view.share / 100:g} % to {view.split.candidate}{phase}"
+    return f"slot {view.split.serving} serves, {view.share / 100:g} % to {view.split.idle}{phase}"
 
 
-def _counters(stage: Stage) -> str:
-    counters = stage.router.counters()
-    return ", ".join(f"{slot} {c.requests:,} requests, {c.errors:,} failed" for slot, c in sorted(counters.items()))
+def _counters(site: Site) -> str:
+    counted = sorted(site.source.read().items())
+    return ", ".join(f"{slot} {c.requests:,} requests, {c.events.get('errors', 0):,} failed" for slot, c in counted)
 
 
-def _slot(stage: Stage, slot: str) -> str:
-    identity = stage.slots.identify(slot)
+def _slot(site: Site, slot: str) -> str:
+    identity = site.slots.identify(slot)
     if identity.problem:
         raise OutsideError(identity.problem, cure="Start it, or deploy a version there; an idle slot may stay empty.")
-    return f"version {identity.version} ({identity.digest[:19]})"
+    return f"version {identity.release.version} ({identity.release.digest[:19]})"
+
+
+COMMAND = Command(inputs=Inputs, outputs=OUTPUTS, on_error=ON_ERROR, run=run)

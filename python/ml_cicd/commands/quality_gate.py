@@ -4,20 +4,19 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from ml_cicd.decide.gate import judge
-from ml_cicd.decide.policy import build_policy, policy_mapping
-from ml_cicd.domain.config import Config, GateConfig
-from ml_cicd.domain.evidence import EvidenceRequest
-from ml_cicd.domain.policy import Policy, WhenNoChampion
-from ml_cicd.domain.report import Report
-from ml_cicd.domain.verdict import Bindings, Outcome, Verdict, canonical_digest
-from ml_cicd.errors import Exit, InputError
-from ml_cicd.parse import as_mapping
-from ml_cicd.ports import Files, World
-from ml_cicd.spec import CommonInputs, option
-from ml_cicd.yaml_text import read_yaml
+from ml_cicd.config import Config
+from ml_cicd.gate.evidence import EvidenceRequest
+from ml_cicd.gate.judgement import judgement
+from ml_cicd.gate.policy import Policy, build_policy
+from ml_cicd.gate.settings import GateSettings, WhenInconclusive, WhenNoChampion
+from ml_cicd.ground.errors import Exit, InputError
+from ml_cicd.ground.finding import Outcome, Verdict
+from ml_cicd.ground.inputs import Command, CommonInputs, Needs, option
+from ml_cicd.ground.parse import as_mapping
+from ml_cicd.ground.report import Findings, Note, Report
+from ml_cicd.ground.yaml_text import read_yaml
+from ml_cicd.world import Files, World
 
-TITLE = "Judge a candidate: pass, fail or inconclusive."
 OUTPUTS: Mapping[str, str] = {
     "verdict": "pass, fail, inconclusive or error.",
     "passed": "true only when the verdict is pass.",
@@ -25,6 +24,7 @@ OUTPUTS: Mapping[str, str] = {
     "model-digest": "Payload digest of the model that the verdict is bound to; empty without the input model.",
 }
 ON_ERROR: Mapping[str, str] = {"verdict": "error", "passed": "false", "blocking": "[]"}
+NEEDS = Needs(first="gate")
 
 EXITS: dict[Outcome, Exit] = {
     Outcome.PASS: Exit.DONE,
@@ -39,6 +39,13 @@ HEADLINES: dict[Outcome, str] = {
     Outcome.INCONCLUSIVE: "The evidence does not settle the matter",
     Outcome.MISSING: "The evidence does not have what the policy demands",
     Outcome.ERROR: "The gate could not judge",
+}
+CURES: dict[Outcome, str] = {
+    Outcome.PASS: "",
+    Outcome.FAIL: "Improve the model, or change the policy in a reviewed commit.",
+    Outcome.INCONCLUSIVE: "Evaluate on more rows; the table says how many.",
+    Outcome.MISSING: "See each rule's reason in the table.",
+    Outcome.ERROR: "See each rule's reason in the table.",
 }
 
 
@@ -62,29 +69,20 @@ def run(inputs: Inputs, world: World) -> Report:
     config = world.config(inputs.config, required=False)
     policy = read_policy(inputs, config)
     request = evidence_request(inputs, config, policy, world.files)
-    digest = world.files.payload_digest(inputs.model) if inputs.model else ""
-    evidence = world.evaluator().evaluate(request)
-    bindings = Bindings(
-        model=digest,
-        data=dict(sorted(evidence.digests.items())),
-        policy=canonical_digest(policy_mapping(policy)),
-        commit=world.commit,
-    )
-    passed_over = config.evidence.champion if policy.compares and request.champion is None else None
-    notes = (f"{passed_over} is not there, so this is judged as a first release.",) if passed_over else ()
-    return report(judge(policy, evidence, bindings), notes)
+    # Before the evidence: a model that is not there should not cost an evaluation.
+    model_digest = world.models.payload_digest(inputs.model) if inputs.model else ""
+    verdict = judgement(policy, world.measure(request), model_digest=model_digest, commit=world.commit)
+    passed_over = _configured_champion(config) if policy.compares and not request.champion else ""
+    return report(verdict, passed_over)
 
 
 def read_policy(inputs: Inputs, config: Config) -> Policy:
     """Merge inputs and configuration into the policy; inputs win."""
-    gate = config.gate or GateConfig(
-        thresholds={}, versus_champion={}, confidence=0.95, when_inconclusive="fail", when_no_champion="fail"
-    )
-    gate = replace(
-        gate,
-        when_inconclusive=inputs.when_inconclusive or gate.when_inconclusive,
-        when_no_champion=inputs.when_no_champion or gate.when_no_champion,
-    )
+    gate = config.gate or GateSettings()
+    if inputs.when_inconclusive:
+        gate = replace(gate, when_inconclusive=WhenInconclusive(inputs.when_inconclusive))
+    if inputs.when_no_champion:
+        gate = replace(gate, when_no_champion=WhenNoChampion(inputs.when_no_champion))
     where = "input thresholds"
     given = as_mapping(read_yaml(inputs.thresholds, where).value, where) if inputs.thresholds else None
     if given is not None and not given:
@@ -102,55 +100,55 @@ def evidence_request(inputs: Inputs, config: Config, policy: Policy, files: File
             cure="Add gate.versus_champion to the configuration, e.g. accuracy: {margin: 0.01}, or leave it out.",
         )
     named = bool(inputs.predictions or inputs.metrics)
-    predictions = inputs.predictions if named else config.evidence.predictions
-    metrics = inputs.metrics if named else config.evidence.metrics
+    predictions = inputs.predictions if named else config.evidence.predictions or ""
+    metrics = inputs.metrics if named else config.evidence.metrics or ""
     if not predictions and not metrics:
         raise InputError(
             "There is no evidence.",
             cure="Give the input predictions or metrics, or evidence.predictions in the configuration.",
         )
     return EvidenceRequest(
-        predictions=None if metrics else predictions,
-        metrics=metrics or None,
-        champion=inputs.champion or _configured_champion(config, policy, files),
+        predictions=predictions,
+        metrics=metrics,
+        champion=inputs.champion or _champion_of(config, policy, files),
         columns=config.evidence.columns,
-        wanted=frozenset((rule.scope, rule.metric.name) for rule in policy.rules),
+        wanted=policy.wanted,
         confidence=policy.confidence,
     )
 
 
-def _configured_champion(config: Config, policy: Policy, files: Files) -> str | None:
+def _configured_champion(config: Config) -> str:
+    return config.evidence.champion.predictions if config.evidence.champion else ""
+
+
+def _champion_of(config: Config, policy: Policy, files: Files) -> str:
     """The configuration names a champion's table that a first release does not have yet."""
-    path = config.evidence.champion
+    path = _configured_champion(config)
     first = policy.when_no_champion is WhenNoChampion.FIRST_RELEASE
-    return None if path and first and not files.exists(path) else path
+    return "" if path and first and not files.exists(path) else path
 
 
-def report(verdict: Verdict, notes: tuple[str, ...]) -> Report:
-    """Lay the verdict out."""
+def report(verdict: Verdict, passed_over: str = "") -> Report:
+    """Lay the verdict out; `passed_over` is the champion's table that is not there."""
     outcome = verdict.outcome
     headline = HEADLINES[outcome]
     if verdict.blocking:
         headline += f": {', '.join(verdict.blocking)}."
     shown = outcome.value if outcome is not Outcome.MISSING else Outcome.ERROR.value
+    notes = (Note(text=f"{passed_over} is not there, so this is judged as a first release."),) if passed_over else ()
     return Report(
         command="quality-gate",
         exit_code=EXITS[outcome],
         headline=headline,
-        cure="" if verdict else _cure(outcome),
-        verdict=verdict,
-        notes=notes,
         outputs={
             "verdict": shown,
             "passed": str(bool(verdict)).lower(),
             "blocking": json.dumps(list(verdict.blocking)),
             "model-digest": verdict.bindings.model,
         },
+        cure=CURES[outcome],
+        sections=(Findings(verdict=verdict), *notes),
     )
 
 
-def _cure(outcome: Outcome) -> str:
-    return {
-        Outcome.FAIL: "Improve the model, or change the policy in a reviewed commit.",
-        Outcome.INCONCLUSIVE: "Evaluate on more rows; the table says how many.",
-    }.get(outcome, "See each rule's reason in the table.")
+COMMAND = Command(inputs=Inputs, outputs=OUTPUTS, on_error=ON_ERROR, run=run, needs=NEEDS)

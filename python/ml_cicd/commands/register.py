@@ -4,24 +4,16 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ml_cicd.apply import Scene, apply, describe
-from ml_cicd.decide.registration import (
-    LARGEST_REPORT,
-    Candidate,
-    GateClaim,
-    check_names,
-    plan,
-    read_gate_report,
-    registration_key,
-)
-from ml_cicd.domain.model import CHALLENGER, TAG_KEY, RegistrySnapshot
-from ml_cicd.domain.operation import Operation, Receipt
-from ml_cicd.domain.report import Report
-from ml_cicd.errors import EvidenceError, Exit, InputError
-from ml_cicd.ports import World
-from ml_cicd.spec import CommonInputs, option
+from ml_cicd.ground.errors import EvidenceError, Exit, InputError
+from ml_cicd.ground.inputs import Command, CommonInputs, Needs, option
+from ml_cicd.ground.operation import Receipt, apply
+from ml_cicd.ground.report import Report
+from ml_cicd.registry.gate_report import LARGEST_REPORT, GateClaim, read_gate_report
+from ml_cicd.registry.operations import Registered
+from ml_cicd.registry.registration import Candidate, check_names, plan
+from ml_cicd.registry.versions import CHALLENGER, ModelVersion
+from ml_cicd.world import World
 
-TITLE = "Register a model that passed the gate."
 OUTPUTS: Mapping[str, str] = {
     "version": "Version of the registered model.",
     "model-uri": "Address of the version, models:/<name>/<version>.",
@@ -29,6 +21,7 @@ OUTPUTS: Mapping[str, str] = {
     "created": "true when this run made the version, false when it was there already.",
 }
 ON_ERROR: Mapping[str, str] = {"created": "false"}
+NEEDS = Needs(first="registry")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,17 +47,19 @@ def run(inputs: Inputs, world: World) -> Report:
         name=name,
         alias=inputs.alias,
         folder=inputs.model,
-        digest=world.files.payload_digest(inputs.model),
-        violations=world.files.policy_violations(inputs.model),
+        # The digest before the scan: it refuses links and pipes, which the scan would follow.
+        digest=world.models.payload_digest(inputs.model),
+        violations=world.models.violations(inputs.model),
         commit=world.commit,
-        run_url=world.run_url,
+        run_url=world.who.run_url,
     )
     operations = plan(candidate, gate)
-    scene = Scene(world=world, config=config, registry_uri=config.registry(inputs.registry_uri))
+    records = world.records(config.registry_uri(inputs.registry_uri))
+    receipt = apply(operations, records, say=world.say, again=_again(inputs), dry_run=inputs.dry_run)
     if inputs.dry_run:
-        snapshot = world.registry(scene.registry_uri).snapshot(name)
-        return _dry_run(operations, candidate, registration_key(candidate, gate), snapshot)
-    return _report(apply(operations, scene, again=_again(inputs)), candidate)
+        there = records.registry.snapshot(name).with_key(operations[0].version.key)
+        return _planned(receipt, candidate, there)
+    return _done(receipt, candidate)
 
 
 def _gate(inputs: Inputs, world: World) -> GateClaim:
@@ -89,8 +84,7 @@ def _again(inputs: Inputs) -> str:
     return shlex.join(["ml-cicd", "register", *(f"--{name}={value}" for name, value in given.items() if value)])
 
 
-def _dry_run(operations: tuple[Operation, ...], candidate: Candidate, key: str, snapshot: RegistrySnapshot) -> Report:
-    there = next((v for v in snapshot.versions if v.tags.get(TAG_KEY) == key), None)
+def _planned(receipt: Receipt, candidate: Candidate, there: ModelVersion | None) -> Report:
     headline = (
         f"Would register {candidate.name}." if there is None else f"Version {there.number} is this model already."
     )
@@ -98,36 +92,38 @@ def _dry_run(operations: tuple[Operation, ...], candidate: Candidate, key: str, 
         command="register",
         exit_code=Exit.DONE,
         headline=headline,
-        notes=tuple(describe(o) for o in operations),
-        outputs={
-            "version": "" if there is None else there.number,
-            "model-uri": "" if there is None else there.uri,
-            "digest": candidate.digest,
-            "created": "false",
-        },
+        outputs=_outputs(candidate, there, created=False),
+        sections=(receipt,),
     )
 
 
-def _report(receipt: Receipt, candidate: Candidate) -> Report:
-    values = receipt.done[0].values
-    created = values["created"] == "true"
+def _done(receipt: Receipt, candidate: Candidate) -> Report:
+    made = receipt.values(Registered)[0]  # `apply` raises where not even this is there
+    version = f"{candidate.name} version {made.version.number}"
     headline = (
-        f"Registered {candidate.name} version {values['version']}, alias {candidate.alias}."
-        if created
-        else f"{candidate.name} version {values['version']} was there already, alias {candidate.alias}."
+        f"Registered {version}, alias {candidate.alias}."
+        if made.created
+        else f"{version} was there already, alias {candidate.alias}."
     )
     if receipt.problem:
-        headline = f"Version {values['version']} is there, but the alias is not set: {receipt.problem}"
+        headline = f"Version {made.version.number} is there, but the alias is not set: {receipt.problem}"
     return Report(
         command="register",
         exit_code=Exit.PARTLY if receipt.problem else Exit.DONE,
         headline=headline,
+        outputs=_outputs(candidate, made.version, created=made.created),
         cure=f"To finish: {'; '.join(receipt.cures)}" if receipt.cures else "",
-        receipt=receipt,
-        outputs={
-            "version": values["version"],
-            "model-uri": values["uri"],
-            "digest": candidate.digest,
-            "created": values["created"],
-        },
+        sections=(receipt,),
     )
+
+
+def _outputs(candidate: Candidate, version: ModelVersion | None, *, created: bool) -> dict[str, str]:
+    return {
+        "version": "" if version is None else version.number,
+        "model-uri": "" if version is None else version.uri,
+        "digest": candidate.digest,
+        "created": str(created).lower(),
+    }
+
+
+COMMAND = Command(inputs=Inputs, outputs=OUTPUTS, on_error=ON_ERROR, run=run, needs=NEEDS)

@@ -4,15 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from ml_cicd.commands.traffic import Stage, open_stage
-from ml_cicd.domain.model import Ledger, LedgerEntry
-from ml_cicd.domain.report import Report, Table
-from ml_cicd.domain.rollout import RolloutState
-from ml_cicd.errors import Exit, InputError, OutsideError
-from ml_cicd.ports import World
-from ml_cicd.spec import CommonInputs, option
+from ml_cicd.ground.errors import Exit, InputError, OutsideError
+from ml_cicd.ground.inputs import Command, CommonInputs, option
+from ml_cicd.ground.report import Note, Report, Table
+from ml_cicd.registry.ledger import Ledger, LedgerEntry
+from ml_cicd.rollout.site import Site
+from ml_cicd.rollout.state import RolloutState
+from ml_cicd.world import World
 
-TITLE = "Show what serves, and what served at a time."
 OUTPUTS: Mapping[str, str] = {
     "champion": "Version that serves (or served at the time asked for) by the ledger; empty for none.",
     "share": "The candidate's share in percent now.",
@@ -33,21 +32,22 @@ class Inputs(CommonInputs):
 def run(inputs: Inputs, world: World) -> Report:
     """Read ledger, router and slots; a router that does not answer does not hide the history."""
     moment = parse_time(inputs.at) if inputs.at else None
-    stage = open_stage(world, config=inputs.config, target=inputs.target, registry_uri=inputs.registry_uri)
-    ledger = stage.ledger()
+    config = world.config(inputs.config, required=True)
+    site = world.site(config, target=inputs.target, registry_uri=inputs.registry_uri)
+    ledger = site.history()
     if moment is not None:
-        return _past(stage, ledger, moment, inputs.at)
-    share, rows, notes = _present(stage, ledger)
+        return _past(site, ledger, moment, inputs.at)
+    share, rows, notes = _present(site, ledger)
     tables = (Table(title="Now", header=("what", "is"), rows=rows), history(ledger))
     champion = ledger.champion or ""
-    headline = f"{stage.model}: version {champion} serves." if champion else f"{stage.model}: nothing was promoted yet."
+    what = f"version {champion} serves." if champion else "nothing was promoted yet."
+    headline = f"{site.place.model}: {what}"
     return Report(
         command="status",
         exit_code=Exit.OUTSIDE if notes else Exit.DONE,
         headline=headline,
         cure="Run `ml-cicd doctor`." if notes else "",
-        tables=tables,
-        notes=notes,
+        sections=(*tables, *(Note(text=note) for note in notes)),
         outputs={"champion": champion, "share": share},
     )
 
@@ -76,38 +76,44 @@ def history(ledger: Ledger) -> Table:
     return Table(title=f"History ({len(ledger.entries)} entries)", header=header, rows=rows)
 
 
-def _past(stage: Stage, ledger: Ledger, moment: datetime, text: str) -> Report:
+def _past(site: Site, ledger: Ledger, moment: datetime, text: str) -> Report:
     entry = serving_at(ledger, moment)
     champion = entry.champion if entry else ""
     headline = (
-        f"{stage.model}: version {champion} served at {text} (since {entry.at}: {entry.op.value})."
+        f"{site.place.model}: version {champion} served at {text} (since {entry.at}: {entry.op.value})."
         if entry
-        else f"{stage.model}: nothing served at {text}."
+        else f"{site.place.model}: nothing served at {text}."
     )
     outputs = {"champion": champion, "share": ""}
-    return Report(command="status", exit_code=Exit.DONE, headline=headline, tables=(history(ledger),), outputs=outputs)
+    return Report(
+        command="status", exit_code=Exit.DONE, headline=headline, sections=(history(ledger),), outputs=outputs
+    )
 
 
-def _present(stage: Stage, ledger: Ledger) -> tuple[str, tuple[tuple[str, str], ...], tuple[str, ...]]:
+def _present(site: Site, ledger: Ledger) -> tuple[str, tuple[tuple[str, str], ...], tuple[str, ...]]:
     rows: list[tuple[str, str]] = [("champion by the ledger", ledger.champion or "none")]
     notes: list[str] = []
     share = ""
     try:
-        view = stage.router.read()
+        view = site.router.read()
     except OutsideError as problem:
         return "", tuple(rows), (str(problem),)
     share = f"{view.share / 100:g}"
-    rows.append(("router", f"slot {view.split.champion} serves, {share} % to slot {view.split.candidate}"))
+    rows.append(("router", f"slot {view.split.serving} serves, {share} % to slot {view.split.idle}"))
     if view.state is not None:
         rows.append(("last rollout", _words(view.state)))
-    for slot, identity in stage.identities().items():
-        rows.append((f"slot {slot}", identity.problem or f"version {identity.version} ({identity.digest[:19]})"))
-        wrong = slot == view.split.champion and identity.version != ledger.champion
+    for slot, identity in site.identities().items():
+        found = identity.release
+        rows.append((f"slot {slot}", identity.problem or f"version {found.version} ({found.digest[:19]})"))
+        wrong = slot == view.split.serving and found.version != ledger.champion
         if wrong and ledger.champion:
-            notes.append(f"Slot {slot} serves {identity.version or 'nothing'} but the ledger says {ledger.champion}.")
+            notes.append(f"Slot {slot} serves {found.version or 'nothing'} but the ledger says {ledger.champion}.")
     return share, tuple(rows), tuple(notes)
 
 
 def _words(state: RolloutState) -> str:
     what = f"{state.run_id} {state.phase.value.replace('_', ' ')}"
     return f"{what}: {state.reason}" if state.reason else what
+
+
+COMMAND = Command(inputs=Inputs, outputs=OUTPUTS, on_error=ON_ERROR, run=run)

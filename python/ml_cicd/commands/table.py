@@ -1,44 +1,46 @@
 """The commands by name; a command's module is imported only when it is asked for."""
 
-from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib import import_module
-from typing import Protocol, cast
+from typing import TYPE_CHECKING, Any
 
-from ml_cicd.domain.report import Report
-from ml_cicd.errors import InputError
-from ml_cicd.parse import suggest
-from ml_cicd.ports import World
-from ml_cicd.spec import CommonInputs
+from ml_cicd.ground.errors import InputError
+from ml_cicd.ground.inputs import Command
+from ml_cicd.ground.parse import suggest
 
-COMMANDS: dict[str, str] = {
-    "quality-gate": "judge a candidate: pass, fail or inconclusive",
-    "register": "register a model that passed the gate",
-    "canary": "roll a registered version out on evidence",
-    "rollback": "put an earlier version back, traffic first",
-    "status": "what serves, and what served at a time",
-    "doctor": "check configuration, registry, router and slots",
-    "init": "write ml-cicd.yml and two workflows into a repository",
+if TYPE_CHECKING:  # the list of commands must not wait for all that a command may ask for
+    from ml_cicd.world import World
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Entry:
+    """Where a command is, and its one title: in the help and in its action."""
+
+    module: str
+    title: str
+
+
+COMMANDS: dict[str, Entry] = {
+    "quality-gate": Entry(
+        module="ml_cicd.commands.quality_gate", title="Judge a candidate: pass, fail or inconclusive."
+    ),
+    "register": Entry(module="ml_cicd.commands.register", title="Register a model that passed the gate."),
+    "canary": Entry(module="ml_cicd.commands.canary", title="Roll a registered version out on evidence."),
+    "rollback": Entry(module="ml_cicd.commands.rollback", title="Put an earlier version back, traffic first."),
+    "status": Entry(module="ml_cicd.commands.status", title="Show what serves, and what served at a time."),
+    "doctor": Entry(module="ml_cicd.commands.doctor", title="Check configuration, registry, router and slots."),
+    "init": Entry(module="ml_cicd.commands.init", title="Write ml-cicd.yml and two workflows into a repository."),
+    "validate": Entry(module="ml_cicd.commands.validate", title="Hold files against their published schemas."),
 }
 
 
-class CommandModule(Protocol):
-    """What each module of this package offers."""
-
-    TITLE: str
-    OUTPUTS: Mapping[str, str]
-    ON_ERROR: Mapping[str, str]
-    Inputs: type[CommonInputs]
-
-    def run(self, inputs: CommonInputs, world: World) -> Report:
-        """Do it."""
-
-
-def load(name: str) -> CommandModule:
-    """Import the module of a command.
+def load(name: str) -> "Command[Any, World]":
+    """Import a command.
 
     Raises:
         InputError: no such command.
     """
     if name not in COMMANDS:
         raise InputError(f"Unknown command {name!r}.", cure=suggest(name, COMMANDS))
-    return cast("CommandModule", import_module(f"ml_cicd.commands.{name.replace('-', '_')}"))
+    command: Command[Any, World] = import_module(COMMANDS[name].module).COMMAND
+    return command

@@ -3,12 +3,14 @@
 import math
 
 from ml_cicd.stats.intervals import Bounds, smallest
-from ml_cicd.stats.special import HALVINGS, log_choose, log_sum_exp, normal_quantile
+from ml_cicd.stats.special import HALVINGS, normal_quantile
 
 
 def tango_z(only_candidate: float, only_champion: float, n: float, difference: float) -> float:
     """Return the score statistic of H0: p(candidate right) - p(champion right) = `difference` (Tango 1998)."""
     b, c, d = only_candidate, only_champion, difference
+    # The score test takes its variance where H0 holds, so q is the champion-only rate of the likeliest table with this
+    # difference: the root of a quadratic. Rounding can push its discriminant below zero, and then it is zero.
     linear = -b - c + (2 * n - b + c) * d
     constant = -c * d * (1 - d)
     q = (math.sqrt(max(linear * linear - 8 * n * constant, 0.0)) - linear) / (4 * n)
@@ -33,15 +35,6 @@ def tango_bounds(only_candidate: float, only_champion: float, n: float, alpha: f
         return (low + high) / 2
 
     return Bounds(root(z, -1 + 1e-12, observed), root(-z, observed, 1 - 1e-12))
-
-
-def mcnemar_exact(only_candidate: int, only_champion: int) -> float:
-    """Return the two-sided exact p-value of equal proportions from the discordant pairs (McNemar 1947)."""
-    n = only_candidate + only_champion
-    if n == 0:
-        return 1.0
-    tail = [log_choose(n, i) - n * math.log(2) for i in range(min(only_candidate, only_champion) + 1)]
-    return min(1.0, 2 * math.exp(log_sum_exp(tail)))
 
 
 def pairs_needed(only_candidate: int, only_champion: int, n: int, margin: float, alpha: float) -> int | None:

@@ -30,15 +30,6 @@ def clopper_pearson(successes: float, n: float, alpha: float) -> Bounds:
     return Bounds(lower, upper)
 
 
-def wilson(successes: float, n: float, alpha: float) -> Bounds:
-    """Return the score bounds of a proportion (Wilson 1927)."""
-    z, p = normal_quantile(1 - alpha), successes / n
-    scale = 1 + z * z / n
-    centre = p + z * z / (2 * n)
-    half = z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-    return Bounds((centre - half) / scale, (centre + half) / scale)
-
-
 def normal_bounds(value: float, standard_error: float, alpha: float) -> Bounds:
     """Return value -+ z * standard error."""
     half = normal_quantile(1 - alpha) * standard_error
@@ -59,6 +50,8 @@ def order_statistic_ranks(n: int, quantile: float, alpha: float) -> tuple[int | 
     The number of rows below the true quantile is Binomial(n, quantile): X_(l) is above it with probability
     P(B < l) <= alpha, X_(u) is below it with probability P(B >= u) <= alpha. None where no rank is that far out.
     """
+    # The bounds are ranks, never interpolated values: only then they hold for every distribution, ties included. The
+    # upper rank is sought by the last one that is not far enough out, because `_largest` searches from below.
     low = _largest(n, lambda rank: binomial_cdf(rank - 1, n, quantile) <= alpha)
     first_sure = _largest(n, lambda rank: 1 - binomial_cdf(rank - 1, n, quantile) > alpha)
     high = first_sure + 1

@@ -1,7 +1,7 @@
 """Tests that may be looked at after every scrape (anytime-valid e-processes). State is a frozen value.
 
-Rollback evidence: the conditional odds-ratio mixture with overshoot removal (Fischer & Ramdas 2024, arXiv 2410.16076).
-Promotion evidence: the reverse information projection onto an absolute margin (Turner, Ly & Gruenwald 2024).
+Evidence of harm: the conditional odds-ratio mixture with overshoot removal (Fischer & Ramdas 2024, arXiv 2410.16076).
+Evidence of safety: the reverse information projection onto an absolute margin (Turner, Ly & Gruenwald 2024).
 Both need counts of requests and failed requests of both arms between two looks, and random routing within one look.
 """
 
@@ -9,7 +9,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ml_cicd.domain.rollout import Counts
+from ml_cicd.ground.errors import InputError
 from ml_cicd.stats.special import HALVINGS, log_choose, log_sum_exp
 
 ODDS_RATIOS = (1.25, 1.6, 2.3, 4.0, 8.0, 16.0)
@@ -20,10 +20,25 @@ NEARLY = 1e-9
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Counts:
+    """What both arms served between two looks: requests and failed requests of candidate (c) and champion (b)."""
+
+    nc: int
+    xc: int
+    nb: int
+    xb: int
+
+    def __post_init__(self) -> None:
+        """Refuse counts that do not add up."""
+        if not (0 <= self.xc <= self.nc and 0 <= self.xb <= self.nb):
+            raise InputError(f"{self} does not add up.", cure="Check the metric source.")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class RateTest:
     """One-sided test of H0: the candidate's odds of failing are at most `tolerated` times the champion's.
 
-    `alpha` is the false-rollback rate over the whole rollout; `phi` > 1 tempers bursty failures (and turns overshoot
+    `alpha` is the rate of false alarms over all looks together; `phi` > 1 tempers bursty failures (and turns overshoot
     removal off); `boost` False is the plain Ville bound.
     """
 
@@ -73,6 +88,9 @@ def rate_update(test: RateTest, state: RateState, counts: Counts) -> RateState:
 
     wealth = state.log_wealth
     if test.boosts:
+        # Wealth above the cap is of no use, for the test has ended there. So it is cut off, for every count that this
+        # look could have had, and what that saves under the null is handed out as a factor before the look: the
+        # expected wealth is still at most what it was, so the level holds, and harm is seen earlier.
         old = _mixture(state.log_ratios)
         gains = {x: _mixture(_plus(state.log_ratios, growth(x))) - old for x, _ in null}
         tilted = [(x, lp + x * base - norm) for x, lp in null]
@@ -100,7 +118,7 @@ def _null_law(nc: int, nb: int, failures: int) -> list[tuple[int, float]]:
     null a probability below 1e-30, and counts as the rejection, or the lack of evidence, that it is.
     """
     low, high = max(0, failures - nb), min(nc, failures)
-    if failures > MOST_FAILURES:
+    if failures > MOST_FAILURES:  # an outage at high traffic would be summed over all its counts, 100 times
         share = nc / (nc + nb)
         half = SPREAD * math.sqrt(failures * share * (1 - share)) + 1
         low, high = max(low, int(failures * share - half)), min(high, int(failures * share + half))
@@ -115,7 +133,7 @@ def _boost(null: list[tuple[int, float]], gains: dict[int, float], room: float) 
         return math.fsum(math.exp(lp + min(b + gains[x], room)) for x, lp in null) > 1.0
 
     low, high = 0.0, 1.0
-    while not excess(high) and high < 256:
+    while not excess(high) and high < 256:  # without room no factor is too large, and the cap cuts it anyway
         high *= 2
     for _ in range(100):
         middle = (low + high) / 2
@@ -127,7 +145,7 @@ def _boost(null: list[tuple[int, float]], gains: dict[int, float], room: float) 
 class MarginTest:
     """One-sided test of H0: candidate's failure rate - champion's >= `margin` (absolute).
 
-    `alpha` is the false-promotion rate. Alternatives: the pooled rate plus 0 or 0.3 margins, weighted 0.7 and 0.3.
+    `alpha` is the rate of false proofs. Alternatives: the pooled rate plus 0 or 0.3 margins, weighted 0.7 and 0.3.
     """
 
     alpha: float
@@ -235,8 +253,3 @@ def sample_ratio_log_e(candidate: int, total: int, share: float, concentration: 
 
 def _log_beta(a: float, b: float) -> float:
     return math.lgamma(a) + math.lgamma(b) - math.lgamma(a + b)
-
-
-def excess_failures_floor(alpha: float, rate_ratio: float) -> float:
-    """Return the excess failed requests that any test of level `alpha` needs on average to see this rate ratio."""
-    return -math.log(alpha) * (rate_ratio - 1) / (rate_ratio * math.log(rate_ratio) - rate_ratio + 1)

@@ -33,6 +33,7 @@ def beta_cdf(x: float, a: float, b: float) -> float:
     if x >= 1:
         return 1.0
     log_front = math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b) + a * math.log(x) + b * math.log1p(-x)
+    # Beyond the mean the fraction converges slowly, so the mirrored one is taken: I_x(a, b) = 1 - I_(1-x)(b, a).
     if x < (a + 1) / (a + b + 2):
         return math.exp(log_front) * _continued_fraction(x, a, b) / a
     return 1 - math.exp(log_front) * _continued_fraction(1 - x, b, a) / b
@@ -51,6 +52,8 @@ def binomial_cdf(k: int, n: int, p: float) -> float:
 
 
 def _continued_fraction(x: float, a: float, b: float) -> float:
+    # Lentz's method: c and d are ratios of consecutive numerators and denominators, so nothing overflows however large
+    # a and b are; either may pass through zero on the way, where `_away` moves it off by less than any rounding.
     c, d = 1.0, 1 / _away(1 - (a + b) * x / (a + 1))
     h = d
     for m in range(1, 10_000):

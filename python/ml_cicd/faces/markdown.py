@@ -1,0 +1,151 @@
+"""A report as GitHub Markdown, with all that comes from outside escaped: no HTML, no mention, no link."""
+
+import re
+from collections.abc import Sequence
+from decimal import Decimal
+from itertools import groupby
+from typing import assert_never
+
+from ml_cicd.faces import picture, words
+from ml_cicd.ground.finding import Finding, Verdict
+from ml_cicd.ground.operation import Receipt
+from ml_cicd.ground.report import Curve, Findings, Note, Report, Section, Table, Timeline
+
+LONGEST_CELL = 500
+SPECIAL = re.compile(r"([\\`*_{}\[\]()#+!|~$])")
+UNKNOWN_TO_MERMAID = re.compile(r"[^\w .,:()/%+*='-]+|%(?=%)")  # quotes would end a text, `%%{` begins a directive
+# A power of two steps: Mermaid adds the step up, and must arrive at the end exactly or the last point is lost.
+CURVE_POINTS = 2**5 + 1
+
+
+def to_markdown(report: Report) -> str:
+    """Return the summary of a run."""
+    parts = [f"## {words.icon(report.exit_code)} {report.command}: {escape(report.headline)}"]
+    if report.cure:
+        parts.append(f"**What to do:** {escape(report.cure)}")
+    for kind, sections in groupby(report.sections, type):
+        texts = filter(None, map(_section, sections))
+        parts.append(("\n" if kind is Note else "\n\n").join(texts))  # neighbouring notes are one list
+    return "\n\n".join(filter(None, parts)) + "\n"
+
+
+def escape(text: str) -> str:
+    """Make text harmless in a cell or a line: no markup, no HTML, no mention, no line break."""
+    flat = " ".join(text.split())
+    if len(flat) > LONGEST_CELL:
+        flat = flat[: LONGEST_CELL - 1] + "…"
+    marked = SPECIAL.sub(r"\\\1", flat.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;"))
+    return marked.replace("@", "@\u200b").replace("://", ":\u200b//")
+
+
+def _code(text: str) -> str:
+    """Make text harmless as a code span, where a backquote would end it."""
+    flat = " ".join(text.split())[:LONGEST_CELL].replace("`", "'")
+    return f"`{flat}`"
+
+
+def _section(section: Section) -> str:
+    match section:
+        case Findings():
+            return _findings(section.verdict)
+        case Table():
+            return _table(section)
+        case Curve():
+            return _curve(section)
+        case Timeline():
+            lines = [f"- {_code(at)} {escape(what)}" for at, what in section.moments]
+            return _titled(section.title, "\n".join(lines))
+        case Receipt():
+            return _receipt(section)
+        case Note():
+            return f"- {escape(section.text)}"
+        case _:
+            assert_never(section)
+
+
+def _titled(title: str, body: str) -> str:
+    return f"### {escape(title)}\n\n{body}"
+
+
+def _grid(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [" | ".join(header), " | ".join("---" for _ in header), *(" | ".join(row) for row in rows)]
+    return "\n".join(f"| {line} |" for line in lines)
+
+
+def _findings(verdict: Verdict) -> str:
+    if words.measures(verdict):
+        header = ["outcome", "rule", "demand", "estimate [bounds]", "rows", picture.LEGEND, "why"]
+        rows = [[_outcome(f), escape(f.rule), *_measured(f), escape(words.why(f))] for f in verdict.findings]
+    else:
+        header = ["outcome", *words.CHECK]
+        rows = [[_outcome(f), *map(escape, words.check(f))] for f in verdict.findings]
+    return "\n\n".join(filter(None, (_grid(header, rows), _bindings(verdict))))
+
+
+def _outcome(finding: Finding) -> str:
+    return f"{words.MARKS[finding.outcome]} {words.severity_mark(finding)}"
+
+
+def _measured(finding: Finding) -> list[str]:
+    drawn = picture.interval(finding)
+    texts = [escape(finding.demand), escape(words.estimate(finding)), words.rows(finding)]
+    return [*texts, f"`{drawn}`" if drawn else ""]
+
+
+def _bindings(verdict: Verdict) -> str:
+    bound = {"model": verdict.bindings.model, "policy": verdict.bindings.policy, "commit": verdict.bindings.commit}
+    lines = [f"- {name}: {_code(value)}" for name, value in bound.items() if value]
+    lines += [f"- {escape(name)}: {_code(value)}" for name, value in sorted(verdict.bindings.data.items())]
+    if not lines:
+        return ""
+    inner = "\n".join([*lines, f"- verdict: `{verdict.digest}`"])
+    return f"<details><summary>What this verdict is bound to</summary>\n\n{inner}\n\n</details>"
+
+
+def _table(table: Table) -> str:
+    return _titled(
+        table.title, _grid([*map(escape, table.header)], [[*map(escape, row)] for row in words.cells(table)])
+    )
+
+
+def _curve(curve: Curve) -> str:
+    """Draw the stretch that all series share; GitHub's Mermaid knows evenly spaced points only."""
+    drawn = {name: points for name, points in curve.series.items() if points}
+    start = max((points[0][0] for points in drawn.values()), default=0.0)
+    end = min((points[-1][0] for points in drawn.values()), default=0.0)
+    if not start < end:
+        rows = [[escape(name), words.number(x), words.number(y)] for name, points in drawn.items() for x, y in points]
+        return _titled(curve.title, _grid(["line", escape(curve.x), escape(curve.y)], rows))
+    lines = {name: picture.heights(points, start, end, CURVE_POINTS) for name, points in drawn.items()}
+    low, high = min(map(min, lines.values())), max(map(max, lines.values()))
+    chart = [
+        "```mermaid",
+        "xychart-beta",
+        f"  x-axis {_mermaid_text(curve.x)} {_plain(start)} --> {_plain(end)}",
+        f"  y-axis {_mermaid_text(curve.y)} {_plain(low)} --> {_plain(high if high > low else low + 1)}",
+        *(f"  line {_mermaid_text(name)} [{', '.join(map(_plain, ys))}]" for name, ys in lines.items()),
+        "```",
+    ]
+    legend = f"Lines in this order: {', '.join(map(escape, lines))}."
+    return _titled(curve.title, "\n".join(chart) + f"\n\n{legend}")
+
+
+def _mermaid_text(text: str) -> str:
+    known = " ".join(UNKNOWN_TO_MERMAID.sub(" ", text).split())
+    return f'"{known[:LONGEST_CELL] or "-"}"'
+
+
+def _plain(number: float) -> str:
+    """Return six digits without an exponent, which Mermaid does not read."""
+    return f"{Decimal(f'{number:.6g}'):f}"
+
+
+def _receipt(receipt: Receipt) -> str:
+    done = [f"- [x] {escape(done.what)}: {escape(done.result)}" for done in receipt.done]
+    done += [f"- [ ] {escape(what)}" for what in receipt.not_done]
+    if receipt.problem:
+        done.append(f"\n**Stopped:** {escape(receipt.problem)}")
+    done += [f"\n**To finish:** {_code(cure)}" for cure in receipt.cures]
+    planned = [f"- {escape(what)}" for what in receipt.planned]
+    parts = {"What was done": done, "What would be done": planned}
+    return "\n\n".join(_titled(title, "\n".join(lines)) for title, lines in parts.items() if lines)

@@ -1,0 +1,36 @@
+"""All metrics that can be measured here. A new family is one file and one line."""
+
+from ml_cicd.gate.metric import Direction, Metric, Recipe
+from ml_cicd.gate.metrics import classification, latency
+from ml_cicd.ground.errors import InputError
+from ml_cicd.ground.finding import Subject
+from ml_cicd.ground.parse import suggest
+
+CATALOGUE: dict[str, Metric] = {metric.name: metric for metric in (*classification.METRICS, *latency.METRICS)}
+
+
+def lookup(name: str, direction: Direction | None = None) -> Metric:
+    """Return the metric called `name`; one outside the catalogue must say its direction.
+
+    Raises:
+        InputError: unknown and without a direction, or a direction that contradicts the catalogue.
+    """
+    known = CATALOGUE.get(name)
+    if known is not None:
+        if direction not in {None, known.direction}:
+            raise InputError(f"Metric {name!r} is {known.direction}, not {direction}.", cure="Remove the direction.")
+        return known
+    if direction is None:
+        raise InputError(
+            f"Metric {name!r} is not in the catalogue, so its direction is not known.",
+            cure=f"{suggest(name, CATALOGUE)} For a metric of your own, write at_least or at_most.",
+        )
+    return Metric(name=name, direction=direction)
+
+
+def recipe_of(subject: Subject) -> Recipe:
+    """Return how a subject is measured; what nothing here can compute must be given by somebody."""
+    metric = CATALOGUE.get(subject.metric)
+    if metric is None or subject.slice:  # nothing counts slices yet, and the overall value must not pass for one
+        return Recipe()
+    return metric.recipe(subject.scope) or Recipe()

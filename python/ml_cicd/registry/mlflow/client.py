@@ -1,0 +1,178 @@
+"""One way to reach MLflow: explicit address, short patience, every failure mapped to one of ours."""
+
+import fcntl
+import json
+import logging
+import os
+import re
+import ssl
+import urllib.error
+import urllib.request
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from http.client import HTTPException
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from ml_cicd.ground.errors import Conflict, InputError, MlCicdError, NotFound, OutsideError, Refused, Unreachable
+
+SQLITE_FILE = re.compile(r"^sqlite:///[^?#]*[^?#/]$")
+PREFLIGHT_SECONDS = 5.0
+SETTINGS = {
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "15",
+    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+}
+CODES: dict[str, type[OutsideError]] = {
+    "RESOURCE_DOES_NOT_EXIST": NotFound,
+    "NOT_FOUND": NotFound,
+    "RESOURCE_ALREADY_EXISTS": Conflict,
+    "RESOURCE_CONFLICT": Conflict,
+    "UNAUTHENTICATED": Refused,
+    "PERMISSION_DENIED": Refused,
+    "INVALID_PARAMETER_VALUE": Refused,
+    "BAD_REQUEST": Refused,
+    "INTERNAL_ERROR": Unreachable,
+    "TEMPORARILY_UNAVAILABLE": Unreachable,
+}
+CURES = {
+    "UNAUTHENTICATED": "Set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD in the step's env.",
+    "PERMISSION_DENIED": "If it says 'Invalid Host header', start the server with --allowed-hosts; "
+    "else ask for the EDIT permission.",
+    "INTERNAL_ERROR": "Check that the server runs and is reachable from here.",
+    "TEMPORARILY_UNAVAILABLE": "Check that the server runs and is reachable from here.",
+    "BAD_REQUEST": "Check credentials, permissions and names.",
+    "INVALID_PARAMETER_VALUE": "Check credentials, permissions and names.",
+}
+
+
+def connect(uri: str) -> Any:  # noqa: ANN401  # MLflow's client is not typed
+    """Return an MLflow client for an explicit address, once it has answered.
+
+    Raises:
+        InputError: no address, or one of another kind than sqlite or http(s). Unreachable, Refused: as it answers.
+    """
+    scheme = urlsplit(uri).scheme
+    if scheme not in {"http", "https"} and not SQLITE_FILE.match(uri):
+        raise InputError(
+            f"The registry's address {redacted(uri)!r} is not sqlite:///FILE, http:// or https://.",
+            cure="Set registry-uri, or registry.uri in the configuration.",
+        )
+    settle()
+    if scheme != "sqlite":
+        _preflight(uri)
+    with mapped(uri), _first_use(uri), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from mlflow import MlflowClient  # noqa: PLC0415  # 0.8 s that only registry commands pay
+
+        for name in ("mlflow", "alembic"):
+            logging.getLogger(name).setLevel(logging.WARNING)
+        point_at(uri)
+        client = MlflowClient(tracking_uri=uri, registry_uri=uri)
+        client.search_registered_models(max_results=1)
+    return client
+
+
+def settle() -> None:
+    """Set MLflow's patience and manners, unless the user has; it reads them when it is imported."""
+    for name, value in SETTINGS.items():
+        os.environ.setdefault(name, value)
+
+
+def point_at(uri: str) -> None:
+    """Make an address MLflow's current one: its sqlite store looks logged models up there, whatever the client says."""
+    import mlflow  # noqa: PLC0415
+
+    mlflow.set_tracking_uri(uri)
+
+
+@contextmanager
+def mapped(uri: str) -> Iterator[None]:
+    """Turn MLflow's exceptions into ours."""
+    try:
+        yield
+    except MlCicdError:
+        raise
+    except ImportError as problem:
+        raise InputError(
+            f"The registry client is not installed: {problem}.", cure="Install ml-cicd with its `registry` extra."
+        ) from problem
+    except Exception as problem:
+        code = str(getattr(problem, "error_code", ""))
+        kind = CODES.get(code, OutsideError)
+        text = redacted(re.sub(r"\s+", " ", str(problem)))[:400]
+        raise kind(
+            f"The registry {redacted(uri)} failed: {text}", cure=CURES.get(code, "See the server's log.")
+        ) from problem
+
+
+def redacted(uri: str) -> str:
+    """Return an address without its password."""
+    return re.sub(r"//\S*@", "//***@", uri)
+
+
+def _preflight(uri: str) -> None:
+    """Ask one small question with a short patience: the client alone would hang for minutes."""
+    url = uri.rstrip("/") + "/api/2.0/mlflow/registered-models/search?max_results=1"
+    request = urllib.request.Request(_without_user(url))  # noqa: S310  # http(s) only, checked
+    try:
+        with urllib.request.urlopen(request, timeout=PREFLIGHT_SECONDS, context=_tls()) as answer:  # noqa: S310  # http(s) only, checked
+            json.loads(answer.read(2**20))
+    except urllib.error.HTTPError as problem:
+        if problem.code in {401, 403}:
+            return  # somebody is there; the client knows more ways to sign in, and does not repeat these
+        text = problem.read(300).decode(errors="replace")
+        kind = Refused if 400 <= problem.code < 500 else Unreachable
+        cure = "Check the address and the server's log."
+        raise kind(f"The registry {redacted(uri)} answers {problem.code}: {text}", cure=cure) from problem
+    except (OSError, HTTPException, ValueError) as problem:
+        raise Unreachable(
+            f"The registry {redacted(uri)} does not answer as MLflow does: {getattr(problem, 'reason', problem)}.",
+            cure="Check that the server runs and is reachable from here.",
+        ) from problem
+
+
+def _tls() -> ssl.SSLContext:
+    """Trust what MLflow's client trusts: its own variables, else the system's and certifi's authorities."""
+    bundle = os.environ.get("MLFLOW_TRACKING_SERVER_CERT_PATH") or os.environ.get("REQUESTS_CA_BUNDLE")
+    context = ssl.create_default_context(cafile=bundle or None)
+    if not bundle:
+        with suppress(ImportError):
+            context.load_verify_locations(cafile=import_module("certifi").where())
+    client = os.environ.get("MLFLOW_TRACKING_CLIENT_CERT_PATH")
+    if client:
+        context.load_cert_chain(client)
+    if os.environ.get("MLFLOW_TRACKING_INSECURE_TLS", "").lower() == "true":
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def _without_user(url: str) -> str:
+    return re.sub(r"//[^/@]*@", "//", url)
+
+
+@contextmanager
+def _first_use(uri: str) -> Iterator[None]:
+    """Let one process at a time open a sqlite file: several that create its tables at once break each other."""
+    if urlsplit(uri).scheme != "sqlite":
+        yield
+        return
+    path = sqlite_file(uri)
+    if not path.parent.is_dir():
+        raise InputError(
+            f"The registry's folder {path.parent} does not exist.", cure="Create it, or correct the address."
+        )
+    with Path(f"{path}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def sqlite_file(uri: str) -> Path:
+    """Return the file of a `sqlite:///FILE` address."""
+    return Path(uri.removeprefix("sqlite:///")).absolute()

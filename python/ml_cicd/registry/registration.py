@@ -1,0 +1,126 @@
+"""Whether a model may be registered, and what that takes: a passing gate report for exactly these bytes."""
+
+import re
+from dataclasses import dataclass
+
+from ml_cicd.ground.errors import InputError, IntegrityError, NotPassing
+from ml_cicd.ground.finding import Outcome
+from ml_cicd.registry.gate_report import GateClaim
+from ml_cicd.registry.operations import RegisterVersion, SetAlias
+from ml_cicd.registry.versions import (
+    CHAMPION,
+    TAG_COMMIT,
+    TAG_DIGEST,
+    TAG_GATE_DIGEST,
+    TAG_GATE_REPORT,
+    TAG_GATE_VERDICT,
+    TAG_KEY,
+    TAG_RUN,
+    NewVersion,
+    check_model_name,
+)
+
+LARGEST_TAG = 90_000  # MLflow takes 100,000 characters; a longer report is left out, its digest is not
+ALIAS = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
+RESERVED = re.compile(r"latest|v[0-9]+", re.IGNORECASE)
+MOST_SHOWN = 5
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Candidate:
+    """The model that asks to be registered. `violations` are what in its files could run code when loaded."""
+
+    name: str
+    alias: str
+    folder: str
+    digest: str
+    violations: tuple[str, ...]
+    commit: str
+    run_url: str
+
+
+def check_names(name: str, alias: str) -> None:
+    """Refuse names that would pass for something else.
+
+    Raises:
+        InputError: a ledger's name, an alias that only a promotion may set, or one that MLflow reserves.
+    """
+    check_model_name(name)
+    if alias.casefold() == CHAMPION or alias.casefold().startswith(f"{CHAMPION}-"):
+        raise InputError(
+            f"Alias {alias!r} says what serves; only a promotion sets it.",
+            cure="Register as challenger, then run canary.",
+        )
+    if not ALIAS.fullmatch(alias) or RESERVED.fullmatch(alias):
+        raise InputError(f"{alias!r} cannot be an alias.", cure="Use letters, digits, _ and -; not latest, not v1.")
+
+
+def plan(candidate: Candidate, gate: GateClaim) -> tuple[RegisterVersion, SetAlias]:
+    """Return what registers `candidate`, or refuse it.
+
+    Both operations are safe to repeat, so the plan is the same whether the version exists or not.
+
+    Raises:
+        InputError: a bad name, or a model that could run code when loaded.
+        NotPassing: the gate did not pass.
+        IntegrityError: the gate judged other bytes, or another commit.
+    """
+    check_names(candidate.name, candidate.alias)
+    _check_claim(candidate, gate)
+    if candidate.violations:
+        shown = "; ".join(candidate.violations[:MOST_SHOWN])
+        raise InputError(
+            f"Loading {candidate.folder} could run code: {shown}.",
+            cure="Save the model with mlflow.pytorch (pt2, its default), without code paths or pickles.",
+        )
+    new = NewVersion(
+        name=candidate.name,
+        folder=candidate.folder,
+        digest=candidate.digest,
+        key=registration_key(candidate, gate),
+        tags=_tags(candidate, gate),
+    )
+    # The alias last: who follows it finds a version that is complete, tags and verified bytes included.
+    return RegisterVersion(version=new), SetAlias(name=candidate.name, alias=candidate.alias, version=new)
+
+
+def registration_key(candidate: Candidate, gate: GateClaim) -> str:
+    """Name these bytes judged by this verdict: a version exists at most once per key."""
+    return f"{candidate.digest}:{gate.digest}"
+
+
+def _check_claim(candidate: Candidate, gate: GateClaim) -> None:
+    """Refuse a verdict that is not a pass, or that speaks of something else."""
+    if gate.outcome is not Outcome.PASS:
+        rules = f": {', '.join(gate.blocking)}" if gate.blocking else ""
+        raise NotPassing(
+            f"The gate's verdict is {gate.outcome.value}{rules}.", cure="Only a model that passes is registered."
+        )
+    if not gate.model:
+        raise IntegrityError(
+            "The gate report is bound to no model.",
+            cure="Run the gate with the input model, so that it names its digest.",
+        )
+    if gate.model != candidate.digest:
+        raise IntegrityError(
+            f"The gate judged {gate.model}, but {candidate.folder} is {candidate.digest}.",
+            cure="Run the gate on this model, or give the model that was judged.",
+        )
+    if gate.commit and candidate.commit and gate.commit != candidate.commit:
+        raise IntegrityError(
+            f"The gate judged commit {gate.commit[:12]}, but this is {candidate.commit[:12]}.",
+            cure="Run the gate again on this commit.",
+        )
+
+
+def _tags(candidate: Candidate, gate: GateClaim) -> dict[str, str]:
+    tags = {
+        TAG_DIGEST: candidate.digest,
+        TAG_KEY: registration_key(candidate, gate),
+        TAG_GATE_DIGEST: gate.digest,
+        TAG_GATE_VERDICT: gate.outcome.value,
+        TAG_GATE_REPORT: gate.text if len(gate.text) <= LARGEST_TAG else "",
+        TAG_COMMIT: gate.commit or candidate.commit,
+        TAG_RUN: candidate.run_url,
+    }
+    return {name: value for name, value in tags.items() if value}

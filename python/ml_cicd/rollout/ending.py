@@ -1,0 +1,139 @@
+"""How a canary's run ends, and what it reports: its end, a look on the way, or its plan."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import assert_never
+
+from ml_cicd.ground.errors import Exit, InputError, OutsideError
+from ml_cicd.ground.operation import Receipt
+from ml_cicd.ground.report import Note, Report, Section
+from ml_cicd.registry.versions import ModelVersion
+from ml_cicd.rollout.evidence import Decided
+from ml_cicd.rollout.machine import Operations
+from ml_cicd.rollout.session import Session, promote, refuse, release
+from ml_cicd.rollout.state import Decision, RouterView
+from ml_cicd.rollout.words import details, evidence_table, pictures, plan_table, served_words
+
+HEADLINES = {
+    Decision.PROMOTE: "Promoted",
+    Decision.ROLLBACK: "Rolled back",
+    Decision.INCONCLUSIVE: "Inconclusive",
+}
+CODES = {Decision.ROLLBACK: Exit.FAILED, Decision.INCONCLUSIVE: Exit.INCONCLUSIVE}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ending:
+    """Where a rollout stands when its run ends. `share` in percent, as people read it."""
+
+    decision: Decision
+    share: str
+    reason: str
+    receipt: Receipt | None = None
+    sections: tuple[Section, ...] = ()
+    details: Mapping[str, object] = field(default_factory=dict)
+
+
+def report(ending: Ending) -> Report:
+    """Lay it out; a receipt with a problem makes it partly applied."""
+    receipt = ending.receipt
+    partly = receipt is not None and bool(receipt.problem)
+    return Report(
+        command="canary",
+        exit_code=Exit.PARTLY if partly else CODES.get(ending.decision, Exit.DONE),
+        headline=f"{HEADLINES.get(ending.decision, 'Going on')} at {ending.share} %: {ending.reason}.",
+        cure=f"To finish: {receipt.cures[0]}" if receipt is not None and receipt.cures else "",
+        sections=(*ending.sections, *(() if receipt is None else (receipt,))),
+        details=ending.details,
+        outputs={
+            "decision": ending.decision.value,
+            "share": ending.share,
+            "rolled-back": str(ending.decision in {Decision.ROLLBACK, Decision.INCONCLUSIVE}).lower(),
+            "reason": ending.reason,
+        },
+    )
+
+
+def end(session: Session, decided: Decided) -> Report:
+    """Carry a decision out, and report it."""
+    reason = f"{decided.reason} ({served_words(session.plan, session.evidence, session.state)})"
+    ending = _shown(session, Decided(decision=decided.decision, reason=reason))
+    match decided.decision:
+        case Decision.PROMOTE:
+            return _promoted(session, ending)
+        case Decision.ROLLBACK:
+            return report(replace(ending, receipt=refuse(session, reason)))
+        case Decision.INCONCLUSIVE | Decision.HOLD | Decision.ADVANCE:
+            release(session, reason)
+            return report(replace(ending, decision=Decision.INCONCLUSIVE))
+        case _:
+            assert_never(decided.decision)
+
+
+def _shown(session: Session, decided: Decided) -> Ending:
+    plan, evidence, seen = session.plan, session.evidence, session.observations
+    return Ending(
+        decision=decided.decision,
+        share="100" if decided.decision is Decision.PROMOTE else "0",
+        reason=decided.reason,
+        sections=(evidence_table(plan, evidence), *pictures(plan, session.state, seen)),
+        details=details(plan, evidence, session.state, seen),
+    )
+
+
+def _promoted(session: Session, ending: Ending) -> Report:
+    receipt = promote(session, ending.reason)
+    if not receipt.problem or receipt.values(RouterView):
+        return report(replace(ending, receipt=receipt))
+    reason = (
+        f"version {session.state.candidate.version} is promoted in the ledger, but not by the router; "
+        f"{_taken_back(session)}"
+    )
+    half = replace(ending, decision=Decision.HOLD, share="0", reason=reason, receipt=receipt)
+    return replace(report(half), headline=f"Half-way: {reason}.")
+
+
+def _taken_back(session: Session) -> str:
+    try:
+        release(session, "stopped: the router did not take the promotion")
+    except OutsideError:
+        return "the candidate's share ends with its lease"
+    return "all traffic is at the champion"
+
+
+def going(session: Session, reason: str) -> Report:
+    """Report a rollout that goes on with the next tick."""
+    ending = _shown(session, Decided(decision=Decision.HOLD, reason=reason))
+    return report(replace(ending, share=f"{session.where.split.threshold / 100:g}"))
+
+
+def planned(session: Session, headline: str, operations: Operations) -> Report:
+    """Report what a rollout would be and do first, for a dry run."""
+    receipt = session.site.apply(operations, again="", dry_run=True)
+    table = (plan_table(session.plan),)
+    dry = report(Ending(decision=Decision.HOLD, share="0", reason=headline, sections=table, receipt=receipt))
+    return replace(dry, headline=headline)
+
+
+def already(session: Session, candidate: ModelVersion, operations: Operations, reason: str, *, dry_run: bool) -> Report:
+    """Do what needs no evidence: there is nobody to compare with, or the promotion is on record already."""
+    receipt = session.site.apply(operations, again=f"ml-cicd canary --candidate {candidate.number}", dry_run=dry_run)
+    if not dry_run:
+        return report(Ending(decision=Decision.PROMOTE, share="100", reason=reason, receipt=receipt))
+    words = f"Nothing to compare: {reason}."
+    dry = report(Ending(decision=Decision.HOLD, share="0", reason=words, receipt=receipt))
+    return replace(dry, headline=words)
+
+
+def not_again(asked: str, candidate: ModelVersion, why: str, *, waits: bool) -> Report:
+    """Say no to a version that an alias still names although it was turned down: a schedule would try it for ever.
+
+    Raises:
+        InputError: this is no tick, so somebody waits for the rollout.
+    """
+    what = f"{asked} is version {candidate.number}, which {why}"
+    cure = f"Register another version, or try it again by its number: --candidate {candidate.number}."
+    if waits:
+        raise InputError(f"{what[0].upper()}{what[1:]}.", cure=cure)
+    no = report(Ending(decision=Decision.HOLD, share="0", reason=what, sections=(Note(text=cure),)))
+    return replace(no, headline=f"Nothing to roll out: {what}.")

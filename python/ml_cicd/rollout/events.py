@@ -1,0 +1,151 @@
+"""What can happen to a rollout. `machine.py` says what each of them leads to."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from ml_cicd.registry.ledger import Ledger
+from ml_cicd.registry.versions import Release
+from ml_cicd.rollout.history import Author, Outcome
+from ml_cicd.rollout.state import Counters, Observation
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Lease:
+    """Until when (epoch seconds of the router) the idle slot's share holds, and the process that renews it."""
+
+    until: int
+    owner: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Claimed:
+    """A candidate is to be rolled out over a champion: nobody else may use the idle slot while it is deployed there."""
+
+    candidate: Release
+    champion: Release
+    at: float
+    deadline_seconds: float
+    plan_digest: str
+    lease: Lease
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Deployed:
+    """The idle slot says that it is the candidate. `at` is when the rollout begins."""
+
+    at: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Shared:
+    """A share begins, or begins anew: from here on counters are not compared with earlier ones."""
+
+    step: int
+    threshold: int
+    lease: Lease
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Based:
+    """The counters that the next look is compared with."""
+
+    counters: Mapping[str, Counters]
+    lease: Lease
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Looked:
+    """Both arms were looked at; None where there was nothing to compare with."""
+
+    seen: Observation | None
+    counters: Mapping[str, Counters]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Renewed:
+    """The look left everything as it is."""
+
+    lease: Lease
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Proven:
+    """The candidate is to be promoted; `ledger` is what the record says now."""
+
+    reason: str
+    ledger: Ledger
+    author: Author
+    verdict_digest: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Refused:
+    """The candidate is to lose its traffic for good."""
+
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ended:
+    """The rollout ends without a decision: cancelled, lost, or out of time."""
+
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FirstReleased:
+    """There is no champion: the candidate is to serve at once."""
+
+    candidate: Release
+    at: float
+    deadline_seconds: float
+    plan_digest: str
+    ledger: Ledger
+    author: Author
+    verdict_digest: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Finished:
+    """A promotion is on record, and its candidate waits in the idle slot: the router did not take it."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reverted:
+    """A version is to serve again. `swap`: it is in the idle slot; `left` is what the serving slot held.
+
+    `stays`: it is the champion already, and only a rollout is stopped.
+    """
+
+    to: Release
+    swap: bool
+    stays: bool
+    left: Release
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Settled:
+    """Traffic is where it belongs, and the ledger can be read: the record is to follow. `idle` is in the idle slot."""
+
+    ledger: Ledger
+    author: Author
+    outcome: Outcome
+    idle: Release
+
+
+Event: TypeAlias = (
+    Claimed
+    | Deployed
+    | Shared
+    | Based
+    | Looked
+    | Renewed
+    | Proven
+    | Refused
+    | Ended
+    | FirstReleased
+    | Finished
+    | Reverted
+    | Settled
+)

@@ -1,0 +1,233 @@
+"""A rollout as a fold over observations and a table of rules: the same observations give the same decision."""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import reduce
+from typing import Any
+
+from ml_cicd.rollout.plan import Plan
+from ml_cicd.rollout.settings import WhenInconclusive
+from ml_cicd.rollout.state import LAPSED, WHOLE, Decision, Observation
+from ml_cicd.stats.sequential import NEARLY, Counts, combine_log_e, sample_ratio_log_e
+
+LOOKS_PER_STEP = 3
+MISMATCH_LOG_E = math.log(1000)
+QUIET = Counts(nc=0, xc=0, nb=0, xb=0)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Evidence:
+    """All that was learnt from the observations so far.
+
+    Attributes:
+        guards: each guardrail's own evidence, by name.
+        served: each guardrail's counts so far, by name, the warm-up's included.
+        per_step: requests of (the candidate, both) by step.
+        looks: looks by step.
+    """
+
+    guards: Mapping[str, Any]
+    served: Mapping[str, Counts]
+    per_step: Mapping[int, tuple[int, int]]
+    looks: Mapping[int, int]
+    at_seconds: float = 0.0
+
+    @property
+    def requests(self) -> tuple[int, int]:
+        """Requests of candidate and champion so far."""
+        counts = next(iter(self.served.values()))
+        return counts.nc, counts.nb
+
+
+def no_evidence(plan: Plan) -> Evidence:
+    """Return the evidence before the first look."""
+    return Evidence(
+        guards={guard.name: guard.start() for guard in plan.guardrails},
+        served={guard.name: QUIET for guard in plan.guardrails},
+        per_step={},
+        looks={},
+    )
+
+
+def take_in(plan: Plan, evidence: Evidence, seen: Observation) -> Evidence:
+    """Add one observation; what falls into the warm-up is recorded and served, but proves nothing.
+
+    What was counted after the lease had ended (step `LAPSED`) can only show harm.
+    """
+    served = {name: plus(evidence.served[name], counts) for name, counts in seen.readings.items()}
+    seen_so_far = replace(evidence, served=served, at_seconds=seen.at_seconds)
+    if seen.at_seconds <= plan.warm_up_seconds:
+        return seen_so_far
+    lapsed = seen.step == LAPSED
+    guards = {
+        guard.name: guard.take_in(evidence.guards[guard.name], seen.readings[guard.name], only_harm=lapsed)
+        for guard in plan.guardrails
+    }
+    if lapsed:
+        return replace(seen_so_far, guards=guards)
+    counts = next(iter(seen.readings.values()))
+    candidate, total = evidence.per_step.get(seen.step, (0, 0))
+    return replace(
+        seen_so_far,
+        guards=guards,
+        per_step={**evidence.per_step, seen.step: (candidate + counts.nc, total + counts.nc + counts.nb)},
+        looks={**evidence.looks, seen.step: evidence.looks.get(seen.step, 0) + 1},
+    )
+
+
+def plus(one: Counts, other: Counts) -> Counts:
+    """Add what happened in two windows."""
+    return Counts(nc=one.nc + other.nc, xc=one.xc + other.xc, nb=one.nb + other.nb, xb=one.xb + other.xb)
+
+
+def replay(plan: Plan, observations: tuple[Observation, ...]) -> Evidence:
+    """Return the evidence of recorded observations."""
+    return reduce(lambda evidence, seen: take_in(plan, evidence, seen), observations, no_evidence(plan))
+
+
+def harm_log_e(plan: Plan, evidence: Evidence) -> float:
+    """Return the log evidence that the candidate is worse on any guardrail: the average of their e-values."""
+    return combine_log_e([guard.harm_log_e(evidence.guards[guard.name]) for guard in plan.guardrails])
+
+
+def is_harmful(plan: Plan, evidence: Evidence) -> bool:
+    """Whether the evidence of harm has reached the level at which a candidate is rolled back."""
+    return harm_log_e(plan, evidence) >= plan.harm_cap - NEARLY
+
+
+def mismatch_log_e(plan: Plan, evidence: Evidence) -> float:
+    """Return the log evidence that traffic is not split as written; steps multiply."""
+    return sum(
+        sample_ratio_log_e(candidate, total, plan.steps[step] / WHOLE)
+        for step, (candidate, total) in evidence.per_step.items()
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Look:
+    """One moment at which to decide. `elapsed_seconds` since the rollout began."""
+
+    plan: Plan
+    evidence: Evidence
+    step: int
+    elapsed_seconds: float
+
+    @property
+    def harmful(self) -> bool:
+        """Evidence that the candidate is worse."""
+        return is_harmful(self.plan, self.evidence)
+
+    @property
+    def harm_words(self) -> str:
+        """Why, by the guardrail with the most evidence."""
+        guards = self.evidence.guards
+        return max(self.plan.guardrails, key=lambda g: g.harm_log_e(guards[g.name])).harm_words
+
+    @property
+    def late(self) -> bool:
+        """The deadline has passed."""
+        return self.elapsed_seconds >= self.plan.deadline_seconds
+
+    @property
+    def mismatched(self) -> bool:
+        """Traffic is not split as written, so nothing may be concluded from it."""
+        return mismatch_log_e(self.plan, self.evidence) >= MISMATCH_LOG_E
+
+    @property
+    def settled(self) -> bool:
+        """Every guardrail's margin of this step is proven, after at least three looks."""
+        guards = self.evidence.guards
+        enough = self.evidence.looks.get(self.step, 0) >= LOOKS_PER_STEP
+        return enough and all(g.safety(guards[g.name], self.step) >= 1 for g in self.plan.guardrails)
+
+    @property
+    def ripe(self) -> bool:
+        """Last step, long enough, and enough requests."""
+        plan = self.plan
+        return (
+            self.at_last_step
+            and self.elapsed_seconds >= plan.minimum_duration_seconds
+            and self.evidence.requests[0] >= plan.minimum_requests
+        )
+
+    @property
+    def at_last_step(self) -> bool:
+        """Whether no step is left to advance to."""
+        return self.step == self.plan.last_step
+
+    @property
+    def may_promote_late(self) -> bool:
+        """Promotion at the deadline: only when asked for, and never without traffic or on a mismatch."""
+        wanted = self.plan.when_inconclusive is WhenInconclusive.PROMOTE
+        return wanted and not self.mismatched and self.evidence.requests[0] >= self.plan.minimum_requests
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Transition:
+    """One row of the table: the first whose condition holds decides. `words` say it more exactly than `reason`."""
+
+    when: Callable[[Look], bool]
+    decision: Decision
+    reason: str
+    words: Callable[[Look], str] | None = None
+
+
+TRANSITIONS: tuple[Transition, ...] = (
+    Transition(
+        when=lambda look: look.harmful,
+        decision=Decision.ROLLBACK,
+        reason="the candidate is worse than the champion on a guardrail",
+        words=lambda look: look.harm_words,
+    ),
+    Transition(
+        when=lambda look: look.settled and look.ripe and not look.mismatched,
+        decision=Decision.PROMOTE,
+        reason="not worse than the champion by more than the margin",
+    ),
+    Transition(
+        when=lambda look: look.late and look.may_promote_late,
+        decision=Decision.PROMOTE,
+        reason="deadline reached without a verdict; the configuration promotes",
+    ),
+    Transition(
+        when=lambda look: look.late and look.plan.when_inconclusive is WhenInconclusive.HOLD,
+        decision=Decision.INCONCLUSIVE,
+        reason="deadline reached without a verdict; all traffic is back at the champion",
+    ),
+    Transition(
+        when=lambda look: look.late,
+        decision=Decision.ROLLBACK,
+        reason="deadline reached without enough evidence to promote",
+    ),
+    Transition(
+        when=lambda look: look.mismatched,
+        decision=Decision.HOLD,
+        reason="the observed share is not the one written to the router",
+    ),
+    Transition(
+        when=lambda look: look.settled and not look.at_last_step,
+        decision=Decision.ADVANCE,
+        reason="not worse by more than this step's margin",
+    ),
+    Transition(when=lambda _: True, decision=Decision.HOLD, reason="evidence is still being collected"),
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Decided:
+    """What a look leads to, and why."""
+
+    decision: Decision
+    reason: str
+
+    @property
+    def ends(self) -> bool:
+        """Whether it ends the rollout."""
+        return self.decision not in {Decision.HOLD, Decision.ADVANCE}
+
+
+def decide(look: Look) -> Decided:
+    """Return what the first row of the table that holds says."""
+    row = next(row for row in TRANSITIONS if row.when(look))
+    return Decided(decision=row.decision, reason=row.words(look) if row.words else row.reason)

@@ -1,0 +1,80 @@
+"""What a canary watches: a guardrail reads what both arms did between two looks, and judges it twice.
+
+Harm and safety are different questions: evidence that the candidate is worse stops the rollout at any look, evidence
+that it is not worse by more than the margin is needed to go on. Guardrails are judged together in `evidence.py`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from ml_cicd.ground.errors import NotFound
+from ml_cicd.stats.sequential import Counts
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Window:
+    """What one arm did between two readings: requests, and by name what happened to some of them."""
+
+    requests: int
+    events: Mapping[str, int] = field(default_factory=dict)
+
+    def count(self, event: str) -> int:
+        """Return how many requests something happened to.
+
+        Raises:
+            NotFound: the metric source does not count it.
+        """
+        if event not in self.events:
+            known = ", ".join(sorted(self.events)) or "nothing"
+            raise NotFound(
+                f"The metric source does not count {event!r}, only {known}.",
+                cure="Choose a source that does, or remove the guardrail.",
+            )
+        return self.events[event]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Levels:
+    """What a guardrail is built for: the shares of the steps in 1/100 %, and the error rates that it may use up."""
+
+    steps: tuple[int, ...]
+    harm_alpha: float
+    safety_alpha: float
+
+
+class Guardrail(Protocol):
+    """One thing that must not get worse. Its evidence is a frozen value of its own, here `Any`."""
+
+    @property
+    def name(self) -> str:
+        """Name in configuration, log and report."""
+
+    @property
+    def margins(self) -> tuple[float, ...]:
+        """How much worse is acceptable at each step."""
+
+    @property
+    def harm_words(self) -> str:
+        """Why a candidate is rolled back by it."""
+
+    def start(self) -> Any:  # noqa: ANN401
+        """Return the evidence before the first look."""
+
+    def reading(self, candidate: Window, champion: Window) -> Counts:
+        """Return what it takes from one look."""
+
+    def take_in(self, evidence: Any, reading: Counts, *, only_harm: bool) -> Any:  # noqa: ANN401
+        """Add one reading; with `only_harm` it can prove nothing good."""
+
+    def harm_log_e(self, evidence: Any) -> float:  # noqa: ANN401
+        """Return the log evidence (of an e-process) against "not worse than the champion"."""
+
+    def safety(self, evidence: Any, step: int) -> float:  # noqa: ANN401
+        """Return how far the proof of this step's margin is: 1 is proven."""
+
+    def requests_needed(self, step: int, rate: float) -> int:
+        """Return about how many candidate requests a step needs when both arms fail at `rate`."""
+
+    def served_words(self, served: Counts, candidate: str, champion: str) -> str:
+        """Say what both versions did so far."""

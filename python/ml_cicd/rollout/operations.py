@@ -1,0 +1,80 @@
+"""Effects on traffic and slots."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from ml_cicd.ground.errors import Conflict, OutsideError
+from ml_cicd.ground.operation import Done
+from ml_cicd.registry.versions import Release
+from ml_cicd.rollout.ports import SlotHost, TrafficRouter
+from ml_cicd.rollout.state import Identity, Observation, RolloutState, RouterView, Split
+
+
+class Traffic(Protocol):
+    """What these operations reach."""
+
+    @property
+    def router(self) -> TrafficRouter:
+        """The router."""
+
+    @property
+    def slots(self) -> SlotHost:
+        """The slots."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SetSplit:
+    """Write the router's value and the rollout's state; fails when its seq is no longer `expect_seq`.
+
+    `seen` is what was observed since the last write of this rollout.
+    """
+
+    target: str
+    split: Split
+    state: RolloutState | None
+    expect_seq: int
+    seen: tuple[Observation, ...] = ()
+
+    def describe(self) -> str:
+        """Say it."""
+        split = self.split
+        return f"Route {self.target}: champion {split.serving}, {split.percent} to {split.idle}"
+
+    def perform(self, doors: Traffic) -> Done[RouterView]:
+        """Do it. Where the answer got lost, look whether the write took effect before calling it a failure."""
+        try:
+            view = doors.router.set_split(self.split, self.state, expect_seq=self.expect_seq, seen=self.seen)
+        except Conflict:
+            raise
+        except OutsideError:
+            view = doors.router.read()
+            if view.split != self.split:
+                raise
+        split = view.split
+        result = f"slot {split.serving} serves, {split.percent} to {split.idle} (seq {split.seq})"
+        return Done(what=self.describe(), result=result, changed=True, value=view)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DeploySlot:
+    """Make a slot serve a release: run the deploy hook, then check the slot's identity."""
+
+    slot: str
+    model: str
+    release: Release
+
+    def describe(self) -> str:
+        """Say it."""
+        return f"Deploy {self.model} version {self.release.version} into slot {self.slot}"
+
+    def perform(self, doors: Traffic) -> Done[Identity]:
+        """Do it, unless the slot is that release already."""
+        there = doors.slots.identify(self.slot)
+        if there.release == self.release:
+            return Done(what=self.describe(), result="was there already", changed=False, value=there)
+        now = doors.slots.deploy(self.slot, model=self.model, release=self.release)
+        return Done(what=self.describe(), result=f"slot says version {now.release.version}", changed=True, value=now)
+
+
+Say = Callable[[str], None]

@@ -1,0 +1,74 @@
+"""What a rollout is held to."""
+
+import math
+from dataclasses import dataclass
+
+from ml_cicd.ground.digest import canonical_digest
+from ml_cicd.rollout.guardrail import Guardrail, Levels
+from ml_cicd.rollout.settings import CanarySettings, WhenInconclusive
+
+PLAN_FORMAT = "ml-cicd/plan/v1"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Plan:
+    """What a rollout is held to. Steps in 1/100 %."""
+
+    steps: tuple[int, ...]
+    guardrails: tuple[Guardrail, ...]
+    harm_cap: float
+    warm_up_seconds: float
+    minimum_duration_seconds: float
+    minimum_requests: int
+    deadline_seconds: float
+    when_inconclusive: WhenInconclusive
+
+    @property
+    def last_step(self) -> int:
+        """Index of the step that promotes."""
+        return len(self.steps) - 1
+
+
+def make_plan(settings: CanarySettings, *, deadline_seconds: float) -> Plan:
+    """Return the plan.
+
+    Each guardrail's harm test stops at alpha / k, so that the average of k e-values reaches 1 / alpha when one of them
+    does: with one guardrail this is its own test. Every guardrail must prove its margin, so no correction is due there.
+    """
+    alpha, count = settings.false_rollback_rate, len(settings.guardrails)
+    levels = Levels(steps=settings.steps, harm_alpha=alpha / count, safety_alpha=settings.false_promotion_rate)
+    return Plan(
+        steps=settings.steps,
+        guardrails=tuple(guard.guardrail(levels) for guard in settings.guardrails.values()),
+        harm_cap=-math.log(alpha),
+        warm_up_seconds=settings.warm_up,
+        minimum_duration_seconds=settings.minimum_duration,
+        minimum_requests=settings.minimum_requests,
+        deadline_seconds=deadline_seconds,
+        when_inconclusive=settings.when_inconclusive,
+    )
+
+
+def plan_digest(settings: CanarySettings) -> str:
+    """Return the digest of the settings that decide, by name: to notice that they changed half-way.
+
+    A list and not the whole class: a setting that an upgrade adds must not stop a running rollout. How often one looks
+    and how long a lease is decide nothing, and a rollout keeps the deadline that it began with.
+    """
+    named = {
+        "format": PLAN_FORMAT,
+        "steps": list(settings.steps),
+        "guardrails": {name: guard.named() for name, guard in settings.guardrails.items()},
+        "false_rollback_rate": settings.false_rollback_rate,
+        "false_promotion_rate": settings.false_promotion_rate,
+        "warm_up": settings.warm_up,
+        "minimum_duration": settings.minimum_duration,
+        "minimum_requests": settings.minimum_requests,
+        "when_inconclusive": settings.when_inconclusive.value,
+    }
+    return canonical_digest(named)
+
+
+def forecast(plan: Plan, rate: float) -> tuple[int, ...]:
+    """Return about how many candidate requests each step needs when both arms fail at `rate`."""
+    return tuple(max(guard.requests_needed(step, rate) for guard in plan.guardrails) for step in range(len(plan.steps)))

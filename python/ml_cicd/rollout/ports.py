@@ -1,0 +1,52 @@
+"""The seams of this wing. Domain types only; `OutsideError` or one of its children is all that a door lets out."""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from ml_cicd.registry.versions import Release
+from ml_cicd.rollout.state import Counters, Identity, Observation, RolloutState, RouterView, Split
+
+
+class TrafficRouter(Protocol):
+    """One router of one target, which keeps the rollout's state beside its split."""
+
+    def read(self) -> RouterView:
+        """Read split, state and clock. Raises `CorruptState`, `Unreachable`."""
+
+    def set_split(
+        self, split: Split, state: RolloutState | None, *, expect_seq: int, seen: Sequence[Observation] = ()
+    ) -> RouterView:
+        """Change both at once, add what was `seen` since the last write, and read back.
+
+        Costs the same however many observations there are. Raises `Conflict` when the seq is not `expect_seq`.
+        """
+
+    def observations(self, state: RolloutState) -> tuple[Observation, ...]:
+        """Return the `state.looks` observations of a rollout, oldest first. Raises `CorruptState`."""
+
+
+class MetricSource(Protocol):
+    """What counts the requests of one target."""
+
+    def read(self) -> Mapping[str, Counters]:
+        """Return cumulative counters by slot, as a user or the proxy saw the requests."""
+
+
+class SlotHost(Protocol):
+    """The places that serve models."""
+
+    def identify(self, slot: str) -> Identity:
+        """Ask a slot who it is; never raises, an unreachable slot has a `problem`."""
+
+    def deploy(self, slot: str, *, model: str, release: Release) -> Identity:
+        """Run the deploy hook and wait until the slot says it is that release. Raises `OutsideError`."""
+
+
+class Clock(Protocol):
+    """Time."""
+
+    def now(self) -> float:
+        """Epoch seconds."""
+
+    def sleep(self, seconds: float) -> None:
+        """Wait; a cancelled run raises `KeyboardInterrupt` here, as everywhere."""

@@ -1,0 +1,160 @@
+"""A target behind HAProxy (ports.TrafficRouter): the whole traffic state is one value of one map.
+
+Beside the map file lie the rollout's state (state_files.py) and `<map>.lock`. A write goes looks, state file, map file,
+HAProxy's memory, read-back. A kill in between is safe: the state file keeps the state before it, which is the one in
+force for as long as the value in memory is the older one.
+"""
+
+import contextlib
+import fcntl
+import os
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from ml_cicd.ground.errors import Conflict, CorruptState, InputError, Refused, Unreachable
+from ml_cicd.rollout.routers import haproxy_socket
+from ml_cicd.rollout.routers.haproxy_value import EMPTY, decode, encode
+from ml_cicd.rollout.routers.state_files import StateFiles, replace_file
+from ml_cicd.rollout.state import Observation, RolloutState, RouterView, Split
+from ml_cicd.settings import setting, text
+
+KEY = "split"
+LOCK_SECONDS = 5.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Settings:
+    """An HAProxy: its runtime socket and the map file that it reads at start."""
+
+    socket: str = setting(text(), "Absolute path of the runtime socket.")
+    map: str = setting(text(), "Absolute path of the map file, as HAProxy's configuration names it.")
+
+
+class HaproxyRouter:
+    """One HAProxy with one split map."""
+
+    def __init__(self, settings: Settings, slots: tuple[str, ...]) -> None:
+        """Name socket, map and the target's slots; connects to nothing."""
+        if not Path(settings.socket).is_absolute() or not Path(settings.map).is_absolute():
+            raise InputError(
+                f"The router's socket {settings.socket!r} and map {settings.map!r} must be absolute paths.",
+                cure="HAProxy names its map by the path in its own configuration; write the same one.",
+            )
+        self._socket = settings.socket
+        self._map = Path(settings.map)
+        self._slots = slots
+        self._files = StateFiles(self._map)
+
+    def read(self) -> RouterView:
+        """Read the value that serves, the state beside it and the time.
+
+        The router's clock is this machine's wall clock: it judges leases by `date()`, and its socket is a local one.
+        """
+        split = self._split()
+        self._check_file(split)
+        state, _ = self._files.read(split.seq)
+        return RouterView(split=split, state=state, now=time.time())
+
+    def set_split(
+        self, split: Split, state: RolloutState | None, *, expect_seq: int, seen: Sequence[Observation] = ()
+    ) -> RouterView:
+        """Change value and state under a lock and read back (see the module for the order and why it is safe)."""
+        with self._locked():
+            current = self._split()
+            if current.seq != expect_seq or split.seq <= current.seq:
+                raise Conflict(
+                    f"The router's value has seq {current.seq}, not {expect_seq}: somebody else changed it.",
+                    cure="Run `ml-cicd status` to see what serves; this run has stopped and touched nothing.",
+                )
+            self._files.write(split.seq, state, seen, seq_before=current.seq)
+            replace_file(self._map, self._map_text(split))
+            haproxy_socket.set_map_value(self._socket, str(self._map), KEY, encode(split))
+            found = self._split()
+            if found != split:
+                raise Conflict(
+                    f"The router reads {encode(found)} right after {encode(split)} was written.",
+                    cure="Run `ml-cicd status`; another process may write to it.",
+                )
+        return RouterView(split=found, state=state, now=time.time())
+
+    def observations(self, state: RolloutState) -> tuple[Observation, ...]:
+        """Return the looks that belong to a state."""
+        return self._files.observations(state)
+
+    def _split(self) -> Split:
+        serving = haproxy_socket.map_value(self._socket, str(self._map), KEY)
+        if serving is None:
+            raise CorruptState(
+                f"The map {self._map} has no key {KEY!r}.",
+                cure=f"Put the line `{KEY} {EMPTY}` into it, with the serving slot first, and reload.",
+            )
+        split = decode(serving)
+        unknown = {split.serving, split.idle} - set(self._slots)
+        if unknown:
+            raise CorruptState(
+                f"The router's value {serving!r} names slot {unknown.pop()!r}, which the target does not have.",
+                cure=f"The target's slots are {', '.join(self._slots)}.",
+            )
+        return split
+
+    def _check_file(self, serving: Split) -> None:
+        """Refuse a map file that says something else than what serves: a reload would then move traffic by itself.
+
+        One write ahead is what a kill between file and memory leaves, and the next write mends it.
+        """
+        line = next((one for one in self._map_lines() if one.split(maxsplit=1)[:1] == [KEY]), "")
+        text = line.removeprefix(KEY).strip()
+        if text == encode(serving):
+            return
+        with contextlib.suppress(CorruptState):
+            if decode(text).seq == serving.seq + 1:
+                return
+        raise CorruptState(
+            f"{self._map} says {text[:80]!r} but HAProxy serves {encode(serving)!r}: one of them was edited by hand.",
+            cure=f"Decide which is right; to keep what serves, put `{KEY} {encode(serving)}` into the file.",
+        )
+
+    def _map_text(self, split: Split) -> str:
+        """Return the map file with its one key changed and everything else kept."""
+        kept = [old for old in self._map_lines() if old.split(maxsplit=1)[:1] != [KEY]]
+        return "\n".join([*kept, f"{KEY} {encode(split)}"]) + "\n"
+
+    def _map_lines(self) -> list[str]:
+        try:
+            return self._map.read_text(encoding="utf-8").splitlines()
+        except OSError as problem:
+            raise Refused(f"{self._map} cannot be read: {problem}.", cure="Check the path and its owner.") from problem
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        path = self._map.with_name(self._map.name + ".lock")
+        try:
+            handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o660)
+        except OSError as problem:
+            raise Refused(f"{path} cannot be opened: {problem}.", cure="The folder must be writable.") from problem
+        try:
+            _acquire(handle, path)
+            yield
+        finally:
+            os.close(handle)
+
+
+def _acquire(handle: int, path: Path) -> None:
+    end = time.monotonic() + LOCK_SECONDS
+    while True:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > end:
+                raise Unreachable(f"{path} is held by another run for more than 5 s.", cure="Try again.") from None
+            time.sleep(0.02)
+        else:
+            return
+
+
+def connect(settings: Settings, slots: tuple[str, ...]) -> HaproxyRouter:
+    """Return the router of these settings."""
+    return HaproxyRouter(settings, slots)

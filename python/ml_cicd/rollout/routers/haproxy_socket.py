@@ -1,0 +1,95 @@
+"""HAProxy's runtime socket: one command, one answer."""
+
+import csv
+import io
+import socket
+
+from ml_cicd.ground.errors import CorruptState, Defect, NotFound, Refused, Unreachable
+
+SECONDS = 5.0
+LONGEST = 16 * 2**20
+
+
+def ask(path: str, command: str) -> str:
+    """Send one command and return the answer.
+
+    Raises:
+        NotFound: no socket there. Refused: no permission. Unreachable: nobody answers within five seconds.
+    """
+    if "\n" in command or ";" in command:
+        raise Defect(f"{command!r} is not one command.")
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+            connection.settimeout(SECONDS)
+            connection.connect(path)
+            connection.sendall(command.encode() + b"\n")
+            return _read_all(connection)
+    except FileNotFoundError as problem:
+        raise NotFound(
+            f"There is no HAProxy socket at {path}.",
+            cure="Start HAProxy with `stats socket` on that path, or correct targets.<name>.router.socket.",
+        ) from problem
+    except PermissionError as problem:
+        raise Refused(
+            f"The HAProxy socket {path} may not be opened by this user.", cure="Join the group that owns it (mode 660)."
+        ) from problem
+    except OSError as problem:
+        raise Unreachable(
+            f"HAProxy does not answer on {path}: {problem or type(problem).__name__}.",
+            cure="Check that it runs; the lease takes traffic back to the champion by itself only while it runs.",
+        ) from problem
+
+
+def _read_all(connection: socket.socket) -> str:
+    parts: list[bytes] = []
+    size = 0
+    while block := connection.recv(65536):
+        parts.append(block)
+        size += len(block)
+        if size > LONGEST:
+            raise CorruptState("HAProxy's answer is longer than 16 MiB.", cure="Check the socket's path.")
+    return b"".join(parts).decode(errors="replace")
+
+
+def info(path: str) -> dict[str, str]:
+    """Return `show info` as a mapping."""
+    lines = ask(path, "show info").splitlines()
+    return dict(line.split(": ", 1) for line in lines if ": " in line)
+
+
+def backends(path: str) -> list[dict[str, str]]:
+    """Return one mapping per backend row of `show stat`."""
+    text = ask(path, "show stat -1 2 -1").removeprefix("# ")
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+def map_value(path: str, file: str, key: str) -> str | None:
+    """Return a map's value; None where HAProxy does not have the key.
+
+    Raises:
+        NotFound: HAProxy does not use this map.
+    """
+    answer = ask(path, f"show map {file}")
+    if "Unknown map" in answer:
+        raise NotFound(
+            f"HAProxy does not use the map {file}.",
+            cure="Its configuration must name the same absolute path as targets.<name>.router.map.",
+        )
+    for line in answer.splitlines():
+        parts = line.split(maxsplit=2)
+        if len(parts) == 3 and parts[1] == key:
+            return parts[2].strip()
+    return None
+
+
+def set_map_value(path: str, file: str, key: str, value: str) -> None:
+    """Change one key of a map in memory; the caller reads it back.
+
+    Raises:
+        Refused: HAProxy said no.
+    """
+    answer = ask(path, f"set map {file} {key} {value}").strip()
+    if answer:
+        raise Refused(
+            f"HAProxy refused to set {key} in {file}: {answer[:200]}", cure="Check the socket's level and path."
+        )

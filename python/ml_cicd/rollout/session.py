@@ -1,0 +1,295 @@
+"""One rollout as this process sees it: it reads, lets the machine step, has the operations applied. Nothing else."""
+
+from dataclasses import dataclass, replace
+
+from ml_cicd.ground.errors import Conflict, CorruptState, IntegrityError, OutsideError, Unreachable
+from ml_cicd.ground.operation import Receipt, join
+from ml_cicd.registry.versions import TAG_GATE_DIGEST, Release
+from ml_cicd.rollout.counting import difference
+from ml_cicd.rollout.events import (
+    Based,
+    Claimed,
+    Deployed,
+    Ended,
+    Event,
+    Lease,
+    Looked,
+    Proven,
+    Refused,
+    Renewed,
+    Settled,
+    Shared,
+)
+from ml_cicd.rollout.evidence import Decided, Evidence, Look, decide, is_harmful, no_evidence, replay, take_in
+from ml_cicd.rollout.history import Outcome
+from ml_cicd.rollout.machine import Operations, Where, step
+from ml_cicd.rollout.operations import SetSplit
+from ml_cicd.rollout.plan import Plan
+from ml_cicd.rollout.site import Site
+from ml_cicd.rollout.state import LAPSED, Decision, Observation, RolloutState, RouterView
+from ml_cicd.rollout.words import look_line, plan_line
+
+CLAIM_SECONDS = 420.0  # longer than a deploy hook and the slot's answer may take
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Session:
+    """A rollout in the hands of this process, which signs its writes as `owner`."""
+
+    site: Site
+    plan: Plan
+    where: Where
+    evidence: Evidence
+    lease_seconds: float
+    owner: str
+    observations: tuple[Observation, ...] = ()
+
+    @property
+    def state(self) -> RolloutState:
+        """Its state."""
+        return self.where.running
+
+    @property
+    def again(self) -> str:
+        """Command that goes on with it."""
+        return f"ml-cicd canary --target {self.site.place.target} --candidate {self.state.candidate.version}"
+
+
+def to_begin(session: Session, candidate: Release, champion: Release, plan_digest: str) -> tuple[Where, Operations]:
+    """Return what begins a rollout: the idle slot is claimed, then the candidate deployed there."""
+    event = Claimed(
+        candidate=candidate,
+        champion=champion,
+        at=session.site.router.read().now,
+        deadline_seconds=session.plan.deadline_seconds,
+        plan_digest=plan_digest,
+        lease=_lease(session, CLAIM_SECONDS),
+    )
+    return step(session.where, event)
+
+
+def to_renew(session: Session) -> Operations:
+    """Return what keeps the share that is written for another lease."""
+    return step(session.where, Renewed(lease=_lease(session)))[1]
+
+
+def begin(session: Session, candidate: Release, champion: Release, plan_digest: str) -> Session:
+    """Claim the idle slot, so that nobody routes traffic there meanwhile, deploy the candidate, give the first share.
+
+    Raises:
+        Conflict: somebody else wrote to the router first. OutsideError: the hook failed.
+    """
+    session = _performed(session, *to_begin(session, candidate, champion, plan_digest))
+    session.site.say(plan_line(session.plan, session.state))
+    return rebase(_step(session, Deployed(at=session.site.router.read().now)))
+
+
+def take_up(session: Session, view: RouterView) -> Session:
+    """Go on with a rollout that this process did not begin: a fresh lease, and counters read anew where none are good.
+
+    Where the lease had ended, what came until then is counted first: a candidate that shows harm gets nothing more.
+
+    Raises:
+        IntegrityError: meanwhile a slot came to serve something else.
+    """
+    check_arms(session)
+    if view.share == 0:
+        session = _count(session, view)
+        if is_harmful(session.plan, session.evidence):
+            return session
+    return rebase(session) if session.state.counters is None or view.share == 0 else session
+
+
+def rebase(session: Session, *, advance: int = 0) -> Session:
+    """Start counting anew under the share now in force: what straddles a change of share is never compared.
+
+    Two writes: the first forgets the counters, so that a kill before the second leaves no base that is older than the
+    share; the second keeps those that were read once the share was in force.
+    """
+    at = session.state.step + advance
+    shared = _step(session, Shared(step=at, threshold=session.plan.steps[at], lease=_lease(session)))
+    counters = dict(session.site.source.read())
+    return _step(shared, Based(counters=counters, lease=_lease(shared)))
+
+
+def look(session: Session) -> tuple[Session, Decided]:
+    """Read both arms' counters, add what they served to the evidence, and decide."""
+    view = session.site.router.read()
+    if view.split.seq != session.where.split.seq:
+        session = _adopt(session, view)
+    check_arms(session)
+    session = _count(session, view)
+    elapsed = view.now - session.state.started_at
+    moment = Look(plan=session.plan, evidence=session.evidence, step=session.state.step, elapsed_seconds=elapsed)
+    session.site.say(look_line(moment, session.where.split))
+    return session, decide(moment)
+
+
+def _adopt(session: Session, view: RouterView) -> Session:
+    """Take up what an earlier write of this process left, of which it heard nothing.
+
+    Raises:
+        Conflict: somebody else wrote it.
+    """
+    if view.state is None or not view.state.open or view.state.owner != session.owner:
+        raise Conflict(
+            "Another run writes to this router; this one has stopped and changed nothing.",
+            cure="Run `ml-cicd status` to see what serves.",
+        )
+    return resumed(session, view, view.state)
+
+
+def resumed(session: Session, view: RouterView, state: RolloutState) -> Session:
+    """Return the session as the router keeps it, with the evidence of all its observations."""
+    seen = session.site.router.observations(state)
+    where = Where(place=session.site.place, split=view.split, state=state)
+    return replace(session, where=where, observations=seen, evidence=replay(session.plan, seen))
+
+
+def _count(session: Session, view: RouterView) -> Session:
+    """Add what both arms served since the last look to the evidence; the first reading only sets the counters."""
+    state, split = session.state, session.where.split
+    windows, base = difference(state.counters, session.site.source.read(), (split.idle, split.serving))
+    if windows is None:
+        return _step(session, Looked(seen=None, counters=dict(base)))
+    candidate, champion = windows
+    seen = Observation(
+        at_seconds=view.now - state.started_at,
+        step=state.step if view.share > 0 else LAPSED,
+        readings={guard.name: guard.reading(candidate, champion) for guard in session.plan.guardrails},
+    )
+    session = _step(session, Looked(seen=seen, counters=dict(base)))
+    evidence = take_in(session.plan, session.evidence, seen)
+    return replace(session, evidence=evidence, observations=(*session.observations, seen))
+
+
+def check_arms(session: Session, *, must_answer: bool = False) -> None:
+    """Check that both slots still serve the versions that are compared.
+
+    Raises:
+        IntegrityError: a slot says that it serves something else. Unreachable: it says nothing, and `must_answer`.
+    """
+    state, split = session.state, session.where.split
+    for slot, release in ((split.idle, state.candidate), (split.serving, state.champion)):
+        found = session.site.slots.identify(slot)
+        if found.problem and must_answer:
+            raise Unreachable(
+                f"Slot {slot} should serve version {release.version}: {found.problem}", cure="Look at its log."
+            )
+        if not found.problem and found.release != release:
+            now = found.release
+            raise IntegrityError(
+                f"Slot {slot} now serves version {now.version} with {now.digest[:19]}, not version {release.version}.",
+                cure="Somebody deployed into it while the canary ran. Find out who, then run the canary again.",
+            )
+
+
+def go_on(session: Session, decided: Decided) -> Session:
+    """Renew the lease, or raise the share by one step."""
+    if decided.decision is Decision.ADVANCE:
+        share = session.plan.steps[session.state.step + 1] / 100
+        session.site.say(f"Advancing to {share:g} %: {decided.reason}.")
+        return rebase(session, advance=1)
+    return _step(session, Renewed(lease=_lease(session)))
+
+
+def run_to_end(session: Session, interval_seconds: float) -> tuple[Session, Decided]:
+    """Look until a decision ends the rollout. Ends by the deadline at the latest: the table decides then.
+
+    When router or metrics fail, traffic is held for as long as the lease allows; then all of it goes back.
+    """
+    clock = session.site.clock
+    failing_since: float | None = None
+    while True:
+        clock.sleep(interval_seconds)
+        try:
+            session, decided = look(session)
+            if decided.ends:
+                return session, decided
+            session = go_on(session, decided)
+            failing_since = None
+        except (Conflict, CorruptState):
+            raise
+        except OutsideError as problem:
+            failing_since = failing_since if failing_since is not None else clock.now()
+            session.site.say(f"Holding: {problem}")
+            # Half a lease: the other half is what it takes to give traffic back before the router does it unasked.
+            if clock.now() - failing_since >= session.lease_seconds / 2:
+                raise Unreachable(
+                    f"Router or metrics failed for {session.lease_seconds / 2:g} s: {problem.what}", cure=problem.cure
+                ) from problem
+
+
+def release(session: Session, reason: str) -> bool:
+    """Take all traffic back from a rollout that cannot go on; its slot keeps the candidate.
+
+    False where there was none to take: the rollout has ended, or another process runs it.
+    """
+    view = session.site.router.read()
+    owners = {session.owner, session.where.state.owner if session.where.state else session.owner}
+    if view.state is None or not view.state.open or view.state.owner not in owners:
+        return False
+    # Not what this process remembers, but what the router has: a write whose answer got lost may be in force.
+    found = replace(session, where=Where(place=session.site.place, split=view.split, state=view.state))
+    _step(found, Ended(reason=reason))
+    return view.split.threshold > 0
+
+
+def promote(session: Session, reason: str) -> Receipt:
+    """Ledger, then router (the slots swap roles in one write), then alias. What is promoted is what was observed."""
+    check_arms(session, must_answer=True)
+    site, candidate = session.site, session.state.candidate
+    ledger = site.history()
+    version = site.snapshot().version(candidate.version)
+    verdict_digest = version.tags.get(TAG_GATE_DIGEST, "") if version else ""
+    event = Proven(reason=reason, ledger=ledger, author=site.author(), verdict_digest=verdict_digest)
+    _, operations = step(session.where, event)
+    return site.apply(operations, again=session.again)
+
+
+def refuse(session: Session, reason: str) -> Receipt:
+    """Traffic first; then the ledger; then the idle slot gets its standby version again."""
+    site, state = session.site, session.state
+    where, move = step(session.where, Refused(reason=reason))
+    traffic = site.apply(move, again=session.again)
+    champion = state.champion.version
+    outcome = Outcome(champion=champion, before=champion, stopped=True, reason=reason)
+
+    def build() -> Operations:
+        return settle(site, where, outcome)
+
+    wanted = (f"Record in the ledger that version {state.candidate.version} was rolled back",)
+    again = f"ml-cicd rollback --target {site.place.target} --to champion"
+    return join(traffic, site.afterwards(build, wanted=wanted, again=again))
+
+
+def settle(site: Site, where: Where, outcome: Outcome) -> Operations:
+    """Return what the record lacks, now that traffic is where it belongs."""
+    ledger = site.history()
+    idle = site.slots.identify(where.split.idle).release
+    _, operations = step(where, Settled(ledger=ledger, author=site.author(), outcome=outcome, idle=idle))
+    return operations
+
+
+def _lease(session: Session, seconds: float | None = None) -> Lease:
+    """Return a lease by the router's clock, which is the one that judges it."""
+    length = session.lease_seconds if seconds is None else seconds
+    return Lease(until=int(session.site.router.read().now + length) + 1, owner=session.owner)
+
+
+def _step(session: Session, event: Event) -> Session:
+    """Let something happen. Each operation on its own: a failure is then raised as what it is, not put on a receipt."""
+    return _performed(session, *step(session.where, event))
+
+
+def _performed(session: Session, where: Where, operations: Operations) -> Session:
+    for operation in operations:
+        session.site.apply((operation,), again="", quiet=isinstance(operation, SetSplit))
+    return replace(session, where=where)
+
+
+def new_session(site: Site, plan: Plan, view: RouterView, *, lease_seconds: float, owner: str) -> Session:
+    """Return what a process starts from; `owner` is a name that no other process has."""
+    where = Where(place=site.place, split=view.split, state=view.state)
+    evidence = no_evidence(plan)
+    return Session(site=site, plan=plan, where=where, evidence=evidence, lease_seconds=lease_seconds, owner=owner)

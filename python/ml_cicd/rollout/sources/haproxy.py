@@ -1,0 +1,68 @@
+"""HAProxy's own counters (ports.MetricSource)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from ml_cicd.ground.errors import CorruptState, NotFound
+from ml_cicd.rollout.routers import haproxy_socket
+from ml_cicd.rollout.state import Counters
+from ml_cicd.settings import setting, text
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Settings:
+    """Where HAProxy is asked."""
+
+    socket: str = setting(text(), "Absolute path of the runtime socket.")
+
+
+class HasSocket(Protocol):
+    """These settings, or those of the router."""
+
+    @property
+    def socket(self) -> str:
+        """Path of the runtime socket."""
+
+
+class HaproxySource:
+    """The counters of each slot's backend.
+
+    They are the backend's own, so that they hold what users saw and no retry: requests are its sessions (stot);
+    `errors` are answers 5xx, HAProxy's own 502, 503 and 504 among them (hrsp_5xx), and answers that broke off
+    (srv_abrt); tried on 2.6. The epoch is HAProxy's process, so a reload starts anew.
+    """
+
+    def __init__(self, settings: HasSocket, slots: tuple[str, ...]) -> None:
+        """Name the socket and the backends; connects to nothing."""
+        self._socket = settings.socket
+        self._slots = slots
+
+    def read(self) -> Mapping[str, Counters]:
+        """Return cumulative counters by slot."""
+        facts = haproxy_socket.info(self._socket)
+        epoch = f"{facts.get('Pid', '')}:{facts.get('Start_time_sec', '')}"
+        found: dict[str, Counters] = {}
+        for row in haproxy_socket.backends(self._socket):
+            slot = row.get("pxname", "")
+            if slot in self._slots:
+                errors = _count(row, "hrsp_5xx") + _count(row, "srv_abrt")
+                found[slot] = Counters(requests=_count(row, "stot"), epoch=epoch, events={"errors": errors})
+        missing = [slot for slot in self._slots if slot not in found]
+        if missing:
+            raise NotFound(
+                f"HAProxy has no backend called {missing[0]!r}.", cure="Each slot needs a backend of the same name."
+            )
+        return found
+
+
+def connect(settings: HasSocket, slots: tuple[str, ...]) -> HaproxySource:
+    """Return the source of these settings."""
+    return HaproxySource(settings, slots)
+
+
+def _count(row: Mapping[str, str], name: str) -> int:
+    text = row.get(name) or "0"
+    if not text.isdigit():
+        raise CorruptState(f"HAProxy's counter {name} reads {text[:40]!r}.", cure="Check HAProxy's version.")
+    return int(text)

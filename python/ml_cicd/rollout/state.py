@@ -1,0 +1,194 @@
+"""Traffic and rollouts as frozen data: the split, the arms' counters, and the state that a rollout leaves behind."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+from ml_cicd.ground.errors import Defect, InputError
+from ml_cicd.registry.versions import Release
+from ml_cicd.stats.sequential import Counts
+
+WHOLE = 10_000
+LAPSED = -1
+NO_SALT = "none"
+SLOT_NAME = re.compile(r"^[A-Za-z][A-Za-z0-9_-]{0,31}$")
+SALT = re.compile(r"^[A-Za-z0-9]{1,32}$")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Split:
+    """The whole traffic state: the slot that serves, the idle one, and the idle one's share while the lease lasts.
+
+    Attributes:
+        threshold: the idle slot's share in 1/100 %.
+        lease: epoch second of the router's clock after which the router gives everything to the serving slot.
+        salt: what a user's place in the split depends on; another one for each rollout.
+        seq: the fencing number: a writer that reads a higher one stops.
+    """
+
+    serving: str
+    idle: str
+    threshold: int = 0
+    lease: int = 0
+    salt: str = NO_SALT
+    seq: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse a value that a router would misread."""
+        for slot in (self.serving, self.idle):
+            if not SLOT_NAME.match(slot):
+                raise InputError(f"{slot!r} is not a slot name.", cure="Use letters, digits, _ and -, at most 32.")
+        if self.serving == self.idle:
+            raise InputError(f"Both arms would be slot {self.serving!r}.", cure="Name two different slots.")
+        if not (0 <= self.threshold <= WHOLE and self.lease >= 0 and self.seq >= 0 and SALT.match(self.salt)):
+            raise Defect(f"{self} is not a split.")
+
+    def calm(self) -> "Split":
+        """Return the next value, in which the serving slot has all traffic."""
+        return replace(self, threshold=0, lease=0, salt=NO_SALT, seq=self.seq + 1)
+
+    def swapped(self) -> "Split":
+        """Return the next value, in which the idle slot serves, alone; the other one stays warm."""
+        return replace(self.calm(), serving=self.idle, idle=self.serving)
+
+    def shared(self, threshold: int, *, until: int, salt: str) -> "Split":
+        """Return the next value, in which the idle slot has a share until an epoch second."""
+        return replace(self, threshold=threshold, lease=until, salt=salt, seq=self.seq + 1)
+
+    @property
+    def percent(self) -> str:
+        """The idle slot's share for people, exact."""
+        return f"{self.threshold // 100}.{self.threshold % 100:02d}".rstrip("0").rstrip(".") + " %"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Identity:
+    """Who a slot says it is, or why it cannot be told (`problem`)."""
+
+    slot: str
+    release: Release = Release()  # noqa: RUF009  # frozen
+    problem: str = ""
+
+    def says(self) -> str:
+        """Say it."""
+        return self.problem or f"slot {self.slot} serves version {self.release.version}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Counters:
+    """Cumulative counters of one slot: requests, and by name those of them that something happened to, e.g. `errors`.
+
+    `epoch` changes when they start again from zero.
+    """
+
+    requests: int
+    epoch: str
+    events: Mapping[str, int] = field(default_factory=dict)
+
+
+class Phase(StrEnum):
+    """Where a rollout stands.
+
+    Deploying is a claim on the idle slot for as long as the lease says: nobody else may route traffic there. Promoted
+    and rolled back are a rollout's own ends; held is an end without a decision; reverted is what the `rollback` command
+    leaves. Only `machine.py` sets one.
+    """
+
+    DEPLOYING = "deploying"
+    RUNNING = "running"
+    PROMOTED = "promoted"
+    ROLLED_BACK = "rolled_back"
+    HELD = "held"
+    REVERTED = "reverted"
+
+
+class Decision(StrEnum):
+    """What a look at the evidence leads to."""
+
+    ADVANCE = "advance"
+    HOLD = "hold"
+    PROMOTE = "promote"
+    ROLLBACK = "rollback"
+    INCONCLUSIVE = "inconclusive"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Observation:
+    """One recorded look: seconds since the rollout began, the step it belongs to (index), each guardrail's reading.
+
+    A look whose lease ended before it is of step `LAPSED`: the champion had all traffic for a while, so it can show
+    harm, but proves nothing else.
+    """
+
+    at_seconds: float
+    step: int
+    readings: Mapping[str, Counts]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RolloutState:
+    """What a rollout leaves with the router, so that any later run can go on, judge again or end it. It stays small:
+    observations lie beside it.
+
+    Attributes:
+        candidate: what is rolled out.
+        champion: what served when the rollout began.
+        standby: what the idle slot holds when no rollout runs; nothing where there is none.
+        started_at: epoch second of the router's clock.
+        deadline_seconds: longest duration.
+        owner: the process that wrote it last.
+        rejected: the candidate has lost its traffic, which the ledger must know.
+        looks: how many observations belong to it; they replay to the same decision.
+        counters: the last ones read by slot; None where the next reading must only set them (after a change of share).
+    """
+
+    run_id: str
+    model: str
+    candidate: Release
+    champion: Release
+    standby: Release
+    phase: Phase
+    step: int
+    started_at: float
+    deadline_seconds: float
+    reason: str
+    plan_digest: str
+    owner: str = ""
+    rejected: bool = False
+    looks: int = 0
+    counters: Mapping[str, Counters] | None = None
+
+    @property
+    def open(self) -> bool:
+        """Whether the rollout has not ended."""
+        return self.phase in {Phase.DEPLOYING, Phase.RUNNING}
+
+    @property
+    def serving(self) -> Release:
+        """What serves by this state."""
+        return self.candidate if self.phase is Phase.PROMOTED else self.champion
+
+    @property
+    def idle(self) -> Release:
+        """What the idle slot should hold while no rollout runs."""
+        return self.champion if self.phase is Phase.PROMOTED else self.standby
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RouterView:
+    """What the router says now. `now` is its clock in epoch seconds; `state` None where no rollout ever ran."""
+
+    split: Split
+    state: RolloutState | None
+    now: float
+
+    @property
+    def share(self) -> int:
+        """The idle slot's share in force, in 1/100 %: nothing once the lease has passed."""
+        return self.split.threshold if self.split.lease > self.now else 0
+
+    @property
+    def claimed(self) -> bool:
+        """Whether some run is deploying into the idle slot at this moment."""
+        return self.state is not None and self.state.phase is Phase.DEPLOYING and self.split.lease > self.now

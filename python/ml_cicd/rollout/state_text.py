@@ -1,0 +1,182 @@
+"""Rollouts as text, the same for every router that keeps files or annotations: a small state, and a line for each look.
+
+    state   {"schema": "ml-cicd/rollout/v2", "seq": N, "state": {...} or null, "before": {...} or null, ...}
+    looks   {"at": seconds, "step": index, "readings": {"errors": [nc, xc, nb, xb]}}
+
+A version 1 kept the observations inside the state, so that every look wrote all of them again.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ml_cicd.ground.errors import CorruptState, InputError
+from ml_cicd.ground.parse import as_integer, as_list, as_mapping, as_number, as_text, optional, required, suggest
+from ml_cicd.registry.versions import NOTHING, Release
+from ml_cicd.rollout.state import Counters, Observation, Phase, RolloutState
+from ml_cicd.stats.sequential import Counts
+
+SCHEMA = "ml-cicd/rollout/v2"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Kept:
+    """What lies beside a router: the state that belongs to `seq`, and the one that it took the place of.
+
+    `size` and `size_before` are the bytes of looks that belong to each.
+    """
+
+    seq: int
+    state: RolloutState | None
+    before: RolloutState | None
+    size: int = 0
+    size_before: int = 0
+
+
+def dump_kept(kept: Kept) -> str:
+    """Return it as JSON text."""
+    data = {
+        "schema": SCHEMA,
+        "seq": kept.seq,
+        "state": _state_data(kept.state),
+        "before": _state_data(kept.before),
+        "size": kept.size,
+        "size_before": kept.size_before,
+    }
+    return json.dumps(data, allow_nan=False) + "\n"
+
+
+def load_kept(text: str, where: str, *, cure: str) -> Kept:
+    """Return what `dump_kept` wrote.
+
+    Raises:
+        CorruptState: it is not that, or of another version of ml-cicd.
+    """
+    try:
+        data = as_mapping(json.loads(text), where)
+        if data.get("schema") != SCHEMA:
+            raise InputError(f"schema is {data.get('schema')!r}, not {SCHEMA!r}: another version wrote it.", cure=cure)
+        states = {name: None if data[name] is None else _state(data[name], where) for name in ("state", "before")}
+        return Kept(
+            seq=required(data, "seq", as_integer, where),
+            state=states["state"],
+            before=states["before"],
+            size=required(data, "size", as_integer, where),
+            size_before=required(data, "size_before", as_integer, where),
+        )
+    except (ValueError, KeyError, InputError, RecursionError) as problem:
+        says = problem.what if isinstance(problem, InputError) else problem
+        raise CorruptState(f"{where} is not a rollout's state: {says}", cure=cure) from problem
+
+
+def dump_look(seen: Observation) -> str:
+    """Return one observation as a line."""
+    readings = {name: [c.nc, c.xc, c.nb, c.xb] for name, c in seen.readings.items()}
+    return json.dumps({"at": seen.at_seconds, "step": seen.step, "readings": readings}, allow_nan=False) + "\n"
+
+
+def load_looks(text: str, count: int, where: str, *, cure: str) -> tuple[Observation, ...]:
+    """Return the first `count` observations; a line that was cut off, or that nobody counted yet, is none of them.
+
+    Raises:
+        CorruptState: there are fewer, or one is not what `dump_look` writes.
+    """
+    lines = text.split("\n")[:-1]  # what follows the last line break was never finished
+    if len(lines) < count:
+        raise CorruptState(f"{where} has {len(lines)} looks, but {count} were recorded.", cure=cure)
+    try:
+        return tuple(_look(json.loads(line), f"{where}, line {n}") for n, line in enumerate(lines[:count], start=1))
+    except (ValueError, InputError, RecursionError) as problem:
+        says = problem.what if isinstance(problem, InputError) else problem
+        raise CorruptState(f"{where} is not a rollout's record of looks: {says}", cure=cure) from problem
+
+
+def _state_data(state: RolloutState | None) -> Mapping[str, object] | None:
+    if state is None:
+        return None
+    releases = {name: getattr(state, name) for name in ("candidate", "champion", "standby")}
+    counters = state.counters
+    return {
+        "run_id": state.run_id,
+        "model": state.model,
+        **{name: {"version": r.version, "digest": r.digest} for name, r in releases.items()},
+        "phase": state.phase.value,
+        "step": state.step,
+        "started_at": state.started_at,
+        "deadline_seconds": state.deadline_seconds,
+        "reason": state.reason,
+        "plan_digest": state.plan_digest,
+        "owner": state.owner,
+        "rejected": state.rejected,
+        "looks": state.looks,
+        "counters": None if counters is None else {slot: _counters_data(c) for slot, c in counters.items()},
+    }
+
+
+def _counters_data(counters: Counters) -> Mapping[str, object]:
+    return {"requests": counters.requests, "epoch": counters.epoch, "events": dict(counters.events)}
+
+
+def _state(data: object, where: str) -> RolloutState:
+    found = as_mapping(data, where)
+    counters = optional(found, "counters", as_mapping, where)
+    phase = required(found, "phase", as_text, where)
+    if phase not in set(Phase):
+        raise InputError(f"{where}: phase {phase!r} is unknown.", cure=suggest(phase, list(Phase)))
+    return RolloutState(
+        run_id=required(found, "run_id", _text, where),
+        model=required(found, "model", _text, where),
+        candidate=required(found, "candidate", _release, where),
+        champion=required(found, "champion", _release, where),
+        standby=required(found, "standby", _release, where),
+        phase=Phase(phase),
+        step=required(found, "step", as_integer, where),
+        started_at=required(found, "started_at", as_number, where),
+        deadline_seconds=required(found, "deadline_seconds", as_number, where),
+        reason=required(found, "reason", _text, where),
+        plan_digest=required(found, "plan_digest", _text, where),
+        owner=required(found, "owner", _text, where),
+        rejected=bool(found.get("rejected", False)),
+        looks=required(found, "looks", as_integer, where),
+        counters=None if counters is None else {slot: _counters(c, f"{where}.{slot}") for slot, c in counters.items()},
+    )
+
+
+def _release(value: object, path: str) -> Release:
+    found = as_mapping(value, path)
+    release = Release(version=required(found, "version", _text, path), digest=required(found, "digest", _text, path))
+    return release or NOTHING
+
+
+def _text(value: object, path: str) -> str:
+    if not isinstance(value, str):
+        raise InputError(f"{path} is not text.", cure="Restore it.")
+    return value
+
+
+def _counters(data: object, where: str) -> Counters:
+    found = as_mapping(data, where)
+    events = required(found, "events", as_mapping, where)
+    return Counters(
+        requests=required(found, "requests", as_integer, where),
+        epoch=required(found, "epoch", _text, where),
+        events={name: as_integer(count, f"{where}.{name}") for name, count in events.items()},
+    )
+
+
+def _look(data: object, where: str) -> Observation:
+    found = as_mapping(data, where)
+    readings = required(found, "readings", as_mapping, where)
+    return Observation(
+        at_seconds=required(found, "at", as_number, where),
+        step=required(found, "step", as_integer, where),
+        readings={name: _reading(row, f"{where}.{name}") for name, row in readings.items()},
+    )
+
+
+def _reading(row: object, where: str) -> Counts:
+    numbers = as_list(row, where)
+    if len(numbers) != 4:
+        raise InputError(f"{where}: a reading has {len(numbers)} numbers.", cure="Restore it.")
+    nc, xc, nb, xb = (as_integer(number, where) for number in numbers)
+    return Counts(nc=nc, xc=xc, nb=nb, xb=xb)

@@ -1,0 +1,75 @@
+"""How traffic gets to where a rollback goes: safest first, a running canary loses its traffic before all else."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ml_cicd.ground.errors import Conflict
+from ml_cicd.registry.versions import NOTHING, Release
+from ml_cicd.rollout.aim import Aim
+from ml_cicd.rollout.events import Ended, Reverted
+from ml_cicd.rollout.machine import Operations, Where, step
+from ml_cicd.rollout.operations import DeploySlot, SetSplit
+from ml_cicd.rollout.state import Identity, RolloutState, RouterView
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WayBack:
+    """What brings traffic to the aim: `deploys` says that a slot must be filled first, which takes minutes."""
+
+    operations: Operations
+    slot: str
+    deploys: bool
+
+    @property
+    def writes(self) -> int:
+        """How many writes the router is to take; none where the aim serves alone already."""
+        return sum(isinstance(operation, SetSplit) for operation in self.operations)
+
+
+def way_back(aim: Aim, where: Where, view: RouterView, identities: Mapping[str, Identity]) -> WayBack:
+    """Return the operations that make the aim serve.
+
+    Raises:
+        Conflict: that needs the idle slot, into which a canary is deploying at this moment.
+    """
+    split, release = where.split, aim.release
+    stops = split.threshold > 0 or (where.state is not None and where.state.open)
+    serves, stays = _serves(release, identities.get(split.serving)), _stays(release, where.state)
+    left = identities[split.serving].release if split.serving in identities else NOTHING
+    if serves or stays:
+        write: Operations = ()
+        if stops:
+            _, write = step(where, Reverted(to=release, swap=False, stays=stays, left=left))
+        fill = not serves and bool(release.digest)
+        deploy = (_deploy(where, release, split.serving),) if fill else ()
+        return WayBack(operations=(*write, *deploy), slot=split.serving, deploys=fill)
+    if view.claimed and view.state is not None:
+        raise Conflict(
+            f"A canary is deploying version {view.state.candidate.version} into slot {split.idle}, which this needs.",
+            cure=f"Cancel its run, which frees the slot at once, and run this again; if that run is dead, its claim "
+            f"ends in {int(split.lease - view.now)} s.",
+        )
+    first: Operations = ()
+    deploys = not _serves(release, identities.get(split.idle))
+    if deploys:
+        # The hook takes minutes: a canary that still has traffic must not keep it for as long.
+        if stops:
+            where, first = step(where, Ended(reason="stopped for a rollback"))
+        first = (*first, _deploy(where, release, split.idle))
+    _, swap = step(where, Reverted(to=release, swap=True, stays=False, left=left))
+    return WayBack(operations=(*first, *swap), slot=split.idle, deploys=deploys)
+
+
+def _serves(release: Release, identity: Identity | None) -> bool:
+    if identity is None or identity.problem or identity.release.version != release.version:
+        return False
+    return not release.digest or identity.release.digest == release.digest
+
+
+def _stays(release: Release, state: RolloutState | None) -> bool:
+    """Whether the state says that the aim is the champion already, whatever its slot answers at this moment."""
+    return state is not None and release.version == state.serving.version
+
+
+def _deploy(where: Where, release: Release, slot: str) -> DeploySlot:
+    return DeploySlot(slot=slot, model=where.place.model, release=release)

@@ -1,0 +1,143 @@
+"""How a rollout reads: lines while it runs, and the tables, curves and timelines of its report."""
+
+from collections.abc import Mapping
+
+from ml_cicd.ground.report import Curve, Section, Table, Timeline
+from ml_cicd.rollout.evidence import QUIET, Evidence, Look, harm_log_e, plus
+from ml_cicd.rollout.plan import Plan, forecast
+from ml_cicd.rollout.site import utc
+from ml_cicd.rollout.state import LAPSED, Observation, RolloutState, Split
+from ml_cicd.stats.sequential import Counts
+
+TYPICAL_RATE = 0.01
+MOST_POINTS = 40
+
+
+def plan_line(plan: Plan, state: RolloutState) -> str:
+    """Say what a rollout that begins will need."""
+    needs = ", ".join(f"{s / 100:g} %: {n:,}" for s, n in zip(plan.steps, forecast(plan, TYPICAL_RATE), strict=True))
+    return (
+        f"Version {state.candidate.version} over {state.champion.version}. "
+        f"Candidate requests needed at 1 % errors: {needs}."
+    )
+
+
+def look_line(look: Look, split: Split) -> str:
+    """Say what one look has seen."""
+    served = next(iter(look.evidence.served.values()))
+    return (
+        f"{look.elapsed_seconds:5.0f} s  {split.percent:>5}  candidate {served.nc:,} requests, {served.xc:,} failed; "
+        f"champion {served.nb:,}, {served.xb:,}; {evidence_words(look.plan, look.evidence, look.step)}"
+    )
+
+
+def evidence_words(plan: Plan, evidence: Evidence, step: int) -> str:
+    """Say how far the tests are, as percentages of what they need: the one of harm, and the slowest one of safety."""
+    harm = max(0.0, harm_log_e(plan, evidence)) / plan.harm_cap
+    safe = min(max(0.0, guard.safety(evidence.guards[guard.name], step)) for guard in plan.guardrails)
+    return f"evidence of harm {min(harm, 1):.0%}, of safety {min(safe, 1):.0%}"
+
+
+def served_words(plan: Plan, evidence: Evidence, state: RolloutState) -> str:
+    """Say what both arms did, guardrail by guardrail."""
+    candidate, champion = state.candidate.version, state.champion.version
+    return "; ".join(g.served_words(evidence.served[g.name], candidate, champion) for g in plan.guardrails)
+
+
+def evidence_table(plan: Plan, evidence: Evidence) -> Table:
+    """Return what each step has shown so far."""
+    rows = tuple(
+        (
+            share / 100,
+            *(guard.margins[index] for guard in plan.guardrails),
+            *evidence.per_step.get(index, (0, 0)),
+            evidence.looks.get(index, 0),
+        )
+        for index, share in enumerate(plan.steps)
+    )
+    return Table(
+        title="Evidence by step (without the warm-up)",
+        header=("share", *_margins(plan), "candidate requests", "all requests", "looks"),
+        rows=rows,
+        units={"share": "%"},
+    )
+
+
+def plan_table(plan: Plan) -> Table:
+    """Return what each step will need."""
+    rows = tuple(
+        (share / 100, *(guard.margins[index] for guard in plan.guardrails), needed)
+        for index, (share, needed) in enumerate(zip(plan.steps, forecast(plan, TYPICAL_RATE), strict=True))
+    )
+    header = ("share", *_margins(plan), "candidate requests needed at 1 % errors")
+    return Table(title="Plan", header=header, rows=rows, units={"share": "%"})
+
+
+def _margins(plan: Plan) -> tuple[str, ...]:
+    if len(plan.guardrails) == 1:
+        return ("margin",)
+    return tuple(f"margin of {guard.name}" for guard in plan.guardrails)
+
+
+def pictures(plan: Plan, state: RolloutState, observations: tuple[Observation, ...]) -> tuple[Section, ...]:
+    """Return when each step began, and how often both arms failed as time went by; nothing before the first look."""
+    if not observations:
+        return ()
+    moments = [(utc(state.started_at), f"version {state.candidate.version} begins over {state.champion.version}")]
+    step = None
+    for seen in observations:
+        if seen.step not in {step, LAPSED}:
+            step = seen.step
+            moments.append((utc(state.started_at + seen.at_seconds), f"first look at {plan.steps[step] / 100:g} %"))
+    moments.append((utc(state.started_at + observations[-1].at_seconds), "last look"))
+    return (Timeline(title="Rollout", moments=tuple(moments)), *_curves(plan, state, observations))
+
+
+def _curves(plan: Plan, state: RolloutState, observations: tuple[Observation, ...]) -> tuple[Curve, ...]:
+    found = []
+    for guard in plan.guardrails:
+        names = (f"version {state.candidate.version}", f"version {state.champion.version}")
+        points = _rates(tuple((seen.at_seconds, seen.readings[guard.name]) for seen in observations))
+        series = {name: line for name, line in zip(names, points, strict=True) if len(line) > 1}
+        if series:
+            title = f"{guard.name[:1].upper()}{guard.name[1:]} so far"
+            found.append(Curve(title=title, x="seconds", y="% of requests", series=series))
+    return tuple(found)
+
+
+def _rates(readings: tuple[tuple[float, Counts], ...]) -> tuple[tuple[tuple[float, float], ...], ...]:
+    """Return both arms' shares so far in percent, at `MOST_POINTS` moments at most."""
+    every = -(-len(readings) // MOST_POINTS)
+    total = QUIET
+    candidate: list[tuple[float, float]] = []
+    champion: list[tuple[float, float]] = []
+    for index, (at, counts) in enumerate(readings):
+        total = plus(total, counts)
+        if index % every and index != len(readings) - 1:
+            continue
+        if total.nc:
+            candidate.append((at, 100 * total.xc / total.nc))
+        if total.nb:
+            champion.append((at, 100 * total.xb / total.nb))
+    return tuple(candidate), tuple(champion)
+
+
+def details(plan: Plan, evidence: Evidence, state: RolloutState, seen: tuple[Observation, ...]) -> Mapping[str, object]:
+    """Return what a later replay of the decision needs: a row for each look, seconds and step first."""
+    first = plan.guardrails[0].name
+    return {
+        "run_id": state.run_id,
+        "candidate": state.candidate.version,
+        "champion": state.champion.version,
+        "plan_digest": state.plan_digest,
+        "bad_requests": evidence.served[first].xc,
+        "candidate_requests": evidence.requests[0],
+        "guardrails": [guard.name for guard in plan.guardrails],
+        "observations": [
+            [o.at_seconds, o.step, *(_row(o.readings[guard.name]) for guard in plan.guardrails)] for o in seen
+        ],
+    }
+
+
+def _row(counts: Counts) -> list[int]:
+    return [counts.nc, counts.xc, counts.nb, counts.xb]

@@ -1,0 +1,118 @@
+"""The command line: options come from each command's declared inputs, the environment fills what is not given."""
+
+import argparse
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ml_cicd.commands.table import COMMANDS, load
+from ml_cicd.ground.errors import Exit, InputError
+from ml_cicd.ground.inputs import Command, Option, options_of
+from ml_cicd.version import __version__
+
+EXIT_MEANING: dict[Exit, str] = {
+    Exit.DONE: "pass or done",
+    Exit.BUG: "bug in ml-cicd",
+    Exit.INPUT: "inputs, configuration or policy invalid",
+    Exit.EVIDENCE: "evidence unusable",
+    Exit.OUTSIDE: "an outside system failed",
+    Exit.FAILED: "gate failed, canary rolled back",
+    Exit.INCONCLUSIVE: "inconclusive",
+    Exit.PARTLY: "partly applied: the report lists what is done, what is not, and the commands to finish",
+    Exit.INTERRUPTED: "interrupted",
+}
+USAGE = "usage: ml-cicd COMMAND [options]\n       ml-cicd COMMAND --help"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Request:
+    """What was asked for: a command, its inputs as texts by kebab-case name, and how to answer."""
+
+    name: str
+    command: Command[Any, Any]
+    texts: Mapping[str, str]
+    as_json: bool = False
+    as_action: bool = False
+
+    @property
+    def report_dir(self) -> str:
+        """Where the report goes: known before the inputs are checked, because a refusal is reported too."""
+        text = self.texts.get("report-dir", "")
+        return text if text.strip() else ""
+
+
+def read_arguments(argv: Sequence[str], environ: Mapping[str, str]) -> Request | int:
+    """Read the arguments; an integer is an exit code: help was shown, or the arguments are wrong."""
+    if not argv or argv[0] in {"-h", "--help", "help"}:
+        print(overview())
+        return int(Exit.DONE if argv else Exit.INPUT)
+    if argv[0] == "--version":
+        print(f"ml-cicd {__version__}")
+        return int(Exit.DONE)
+    try:
+        if argv[0] == "action":
+            return action_request(argv[1:], environ)
+        return _command_request(argv[0], argv[1:], environ)
+    except InputError as problem:
+        print(f"ml-cicd: {problem}\n{USAGE}", file=sys.stderr)
+        return int(problem.exit_code)
+    except SystemExit as stop:  # argparse has printed help or a message
+        return int(stop.code or 0)
+
+
+def action_request(argv: Sequence[str], environ: Mapping[str, str]) -> Request:
+    """Read an action's inputs, which come through the environment alone."""
+    if len(argv) != 1:
+        raise InputError("`ml-cicd action` takes the name of one command.", cure=f"One of: {', '.join(COMMANDS)}.")
+    command = load(argv[0])
+    texts = from_environment(options_of(command.inputs), environ)
+    return Request(name=argv[0], command=command, texts=texts, as_action=True)
+
+
+def from_environment(options: Sequence[Option], environ: Mapping[str, str]) -> dict[str, str]:
+    """Return what `ML_CICD_<NAME>` variables say, by kebab-case name."""
+    return {o.kebab: environ[o.variable] for o in options if environ.get(o.variable)}
+
+
+def overview() -> str:
+    """Return the help of the whole tool."""
+    commands = "\n".join(f"  {name:13} {entry.title}" for name, entry in COMMANDS.items())
+    codes = "\n".join(f"  {code:3}  {meaning}" for code, meaning in EXIT_MEANING.items())
+    return (
+        f"ml-cicd {__version__}: a model from a code change to production and back\n\n{USAGE}\n\n"
+        f"commands:\n{commands}\n\nexit codes:\n{codes}\n\n"
+        "Every option can also be given as ML_CICD_<NAME> in the environment."
+    )
+
+
+def _command_request(name: str, argv: Sequence[str], environ: Mapping[str, str]) -> Request:
+    command = load(name)
+    options = options_of(command.inputs)
+    parser = argparse.ArgumentParser(prog=f"ml-cicd {name}", description=COMMANDS[name].title, allow_abbrev=False)
+    for declared in options:
+        _add(parser, declared, files=declared.name == command.files)
+    parser.add_argument("--json", action="store_true", help="Print the report as JSON instead of the table.")
+    # Files may stand between options, which only this method of argparse reads.
+    found = vars(parser.parse_intermixed_args(argv) if command.files else parser.parse_args(argv))
+    if command.files:
+        found[command.files] = "\n".join(found[command.files]) or None
+    texts = from_environment(options, environ)
+    texts |= {o.kebab: found[o.name] for o in options if found[o.name] is not None}
+    return Request(name=name, command=command, texts=texts, as_json=found["json"])
+
+
+def _add(parser: argparse.ArgumentParser, declared: Option, *, files: bool) -> None:
+    words = [declared.description]
+    if declared.choices:
+        words.append(f"One of: {', '.join(declared.choices)}.")
+    if declared.default_text:
+        words.append(f"(default: {declared.default_text})")
+    text = " ".join(words).replace("%", "%%")
+    flag = f"--{declared.kebab}"
+    if files:
+        parser.add_argument(declared.name, nargs="*", metavar="FILE", help=text)
+    elif isinstance(declared.default, bool):
+        parser.add_argument(flag, dest=declared.name, nargs="?", const="true", metavar="true|false", help=text)
+    else:
+        parser.add_argument(flag, dest=declared.name, metavar="TEXT", help=text)

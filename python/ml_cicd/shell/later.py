@@ -1,0 +1,52 @@
+"""Packages that a command is started without, installed once it asks for them: traffic must not wait for them.
+
+An action sets ML_CICD_LATER (the name of a lock) and ML_CICD_PYTHON (the interpreter that installs). The packages come
+into an environment of their own, by hash, and its folder is put behind this process's path.
+"""
+
+import importlib
+import site
+import subprocess
+from collections.abc import Callable, Mapping
+from importlib.util import find_spec
+from pathlib import Path
+
+from ml_cicd.ground.errors import OutsideError
+
+BOOTSTRAP = Path(__file__).resolve().parents[2] / "bootstrap.py"
+LOCK, PYTHON = "ML_CICD_LATER", "ML_CICD_PYTHON"
+INSTALL_SECONDS = 600
+PURELIB = "import sysconfig; print(sysconfig.get_path('purelib'))"
+
+
+def fetch_later(module: str, environ: Mapping[str, str], say: Callable[[str], None]) -> None:
+    """Make `module` importable if the action left it for later; nothing to do where it is there, or nothing was left.
+
+    Raises:
+        OutsideError: the packages could not be installed.
+    """
+    lock, python = environ.get(LOCK, ""), environ.get(PYTHON, "")
+    if not lock or not python or find_spec(module) is not None:
+        return
+    say(f"Installing the {lock} packages, which this needs from here on ...")
+    own = {name: value for name, value in environ.items() if name != "GITHUB_OUTPUT"}
+    interpreter = _last_word([python, "-I", str(BOOTSTRAP), lock], own)
+    site.addsitedir(_last_word([interpreter, "-I", "-c", PURELIB], own))
+    importlib.invalidate_caches()
+
+
+def _last_word(command: list[str], environ: Mapping[str, str]) -> str:
+    """Run a command and return the last line of what it says, without the tool's name before it."""
+    try:
+        answer = subprocess.run(
+            command, env=environ, capture_output=True, text=True, timeout=INSTALL_SECONDS, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired) as problem:
+        raise OutsideError(f"{command[0]} could not install packages: {problem}.", cure="Run it again.") from problem
+    lines = answer.stdout.strip().splitlines()
+    if answer.returncode != 0 or not lines:
+        said = (lines or answer.stderr.strip().splitlines() or ["nothing"])[-1].rpartition("::")[2]
+        raise OutsideError(
+            f"The packages could not be installed: {said}", cure="Check the package index; run it again."
+        )
+    return lines[-1].removeprefix("ml-cicd: ")

@@ -1,0 +1,91 @@
+"""The machine itself: time, small files, and who runs this."""
+
+import getpass
+import subprocess
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from ml_cicd.ground.errors import InputError
+from ml_cicd.world import Who
+
+GIT_SECONDS = 5
+
+
+class SystemClock:
+    """Real time (rollout.ports.Clock)."""
+
+    def now(self) -> float:
+        """Epoch seconds."""
+        return time.time()
+
+    def sleep(self, seconds: float) -> None:
+        """Wait; a cancelled run raises `KeyboardInterrupt` here, as everywhere."""
+        time.sleep(max(0.0, seconds))
+
+
+class SystemFiles:
+    """Small files (world.Files)."""
+
+    def exists(self, path: str) -> bool:
+        """Whether anything is there."""
+        return Path(path).exists()
+
+    def read_text(self, path: str, *, limit: int) -> str:
+        """Read a UTF-8 file of at most `limit` bytes."""
+        file = Path(path)
+        if not file.is_file():
+            raise InputError(f"{path} is not a file.", cure="Check the path; it starts from the working directory.")
+        if file.stat().st_size > limit:
+            raise InputError(
+                f"{path} has {file.stat().st_size} bytes, more than {limit}.", cure="Is it the right file?"
+            )
+        try:
+            return file.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as problem:
+            raise InputError(f"{path} cannot be read: {problem}.", cure="It must be UTF-8 text.") from problem
+
+    def write_new(self, path: str, text: str) -> None:
+        """Create a file and its folders; an existing file is left alone."""
+        file = Path(path)
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            with file.open("x", encoding="utf-8") as stream:
+                stream.write(text)
+        except FileExistsError as problem:
+            raise InputError(f"{path} exists.", cure="Move it away first; nothing is overwritten.") from problem
+        except OSError as problem:
+            raise InputError(
+                f"{path} cannot be written: {problem}.", cure="Check the folder's permissions."
+            ) from problem
+
+
+def who(environ: Mapping[str, str]) -> Who:
+    """Return who runs this, from the workflow's variables or else from the machine."""
+    return Who(actor=_actor(environ), run_url=_run_url(environ))
+
+
+def _actor(environ: Mapping[str, str]) -> str:
+    """Login that started the workflow, else the local user."""
+    try:
+        return environ.get("GITHUB_ACTOR") or getpass.getuser()
+    except (OSError, KeyError):  # a container may run as a number without a name
+        return "unknown"
+
+
+def _run_url(environ: Mapping[str, str]) -> str:
+    """Address of this workflow run; empty outside a workflow."""
+    parts = [environ.get(name, "") for name in ("GITHUB_SERVER_URL", "GITHUB_REPOSITORY", "GITHUB_RUN_ID")]
+    return f"{parts[0]}/{parts[1]}/actions/runs/{parts[2]}" if all(parts) else ""
+
+
+def commit(environ: Mapping[str, str]) -> str:
+    """Commit that is judged: the workflow's, else the checkout's; empty where there is none."""
+    if environ.get("GITHUB_SHA"):
+        return environ["GITHUB_SHA"]
+    command = ["git", "rev-parse", "--verify", "--quiet", "HEAD"]
+    try:
+        answer = subprocess.run(command, capture_output=True, text=True, timeout=GIT_SECONDS, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return answer.stdout.strip() if answer.returncode == 0 else ""

@@ -1,0 +1,247 @@
+"""The only file that names doors. Each is imported when it is first needed: a rollback loads no registry client before
+traffic is safe.
+"""
+
+import os
+import secrets
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from functools import cached_property
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from ml_cicd.config import Config, no_config, read_config
+from ml_cicd.gate.doors import engine_of
+from ml_cicd.gate.evidence import Evidence, EvidenceRequest, evaluate
+from ml_cicd.gate.ports import Engine
+from ml_cicd.ground.errors import InputError
+from ml_cicd.ground.finding import Finding, Subject
+from ml_cicd.registry.doors import FORMATS
+from ml_cicd.registry.ports import DeploymentLedger, ModelRegistry, Records
+from ml_cicd.registry.versions import CHAMPION
+from ml_cicd.rollout.doors import ROUTERS, SOURCES
+from ml_cicd.rollout.ports import Clock, MetricSource, SlotHost, TrafficRouter
+from ml_cicd.rollout.settings import TargetSettings
+from ml_cicd.rollout.site import Place, Site
+from ml_cicd.shell import machine
+from ml_cicd.shell.later import fetch_later
+from ml_cicd.world import Files, Who
+
+LARGEST_FILE = 2**20
+
+
+def open_door(table: Mapping[str, str], name: str) -> ModuleType:
+    """Import a door by the name that its wing's table gives it."""
+    return import_module(table[name])
+
+
+def door_settings(table: Mapping[str, str], name: str) -> type:
+    """Return the class that declares a door's block of the configuration."""
+    settings: type = open_door(table, name).Settings
+    return settings
+
+
+@dataclass(frozen=True, kw_only=True)
+class MlflowRecords:
+    """Registry and ledger of one address, connected when they are first asked for (registry.ports.Records)."""
+
+    uri: str
+    environ: Mapping[str, str]
+    say: Callable[[str], None]
+
+    @cached_property
+    def registry(self) -> ModelRegistry:
+        """Connect."""
+        fetch_later("mlflow", self.environ, self.say)
+        from ml_cicd.registry.mlflow.versions import MlflowRegistry  # noqa: PLC0415  # needs mlflow
+
+        return MlflowRegistry(self.uri)
+
+    @cached_property
+    def ledger(self) -> DeploymentLedger:
+        """Connect."""
+        fetch_later("mlflow", self.environ, self.say)
+        from ml_cicd.registry.mlflow.ledger import MlflowLedger  # noqa: PLC0415  # needs mlflow
+
+        return MlflowLedger(self.uri)
+
+
+class ModelFiles:
+    """Model files, looked at without loading them (world.Models)."""
+
+    def payload_digest(self, path: str) -> str:
+        """Digest of a model's file or folder."""
+        from ml_cicd.registry.formats.payload import payload_digest  # noqa: PLC0415
+
+        return payload_digest(Path(path))
+
+    def violations(self, path: str) -> tuple[str, ...]:
+        """What in it could run code when it is loaded, by the first format that recognises it."""
+        from ml_cicd.registry.formats.scan import violations  # noqa: PLC0415
+
+        return violations(Path(path), tuple(open_door(FORMATS, name) for name in FORMATS))
+
+
+class TorchModels:
+    """A `torch.nn.Module` in memory: measured over a loader, saved, and read back as it will serve."""
+
+    def measure(self, model: object, loader: Iterable[Any], wanted: frozenset[Subject], confidence: float) -> Evidence:
+        """Return the evidence of a pass over the loader."""
+        from ml_cicd.gate.engines.torch_loader import measure_loader  # noqa: PLC0415  # needs torch
+
+        return measure_loader(model, loader, wanted, confidence)
+
+    def save(self, model: object, path: str, loader: Iterable[Any] | None, example: object) -> None:
+        """Export it as MLflow does; the example is the one given, the loader's, or what the model tells."""
+        from ml_cicd.registry.formats.torch_export import example_for, save_model  # noqa: PLC0415  # needs torch
+
+        save_model(model, path, example_for(model, loader, example))
+
+    def load(self, path: str) -> object:
+        """Return the program that `save` wrote."""
+        from ml_cicd.registry.formats.torch_export import load_program  # noqa: PLC0415  # needs torch
+
+        return load_program(path)
+
+
+class RealWorld:
+    """The outside as it is (world.World)."""
+
+    def __init__(self, environ: Mapping[str, str], say: Callable[[str], None]) -> None:
+        """Take the environment and the way to print progress; connect to nothing yet."""
+        self._environ = environ
+        self._records: dict[str, MlflowRecords] = {}
+        self._folder = Path.cwd()
+        self.say = say
+
+    @cached_property
+    def who(self) -> Who:
+        """Who runs this."""
+        return machine.who(self._environ)
+
+    @cached_property
+    def commit(self) -> str:
+        """Commit that is judged."""
+        return machine.commit(self._environ)
+
+    @cached_property
+    def clock(self) -> Clock:
+        """Time."""
+        return machine.SystemClock()
+
+    @cached_property
+    def files(self) -> Files:
+        """Files."""
+        return machine.SystemFiles()
+
+    @cached_property
+    def models(self) -> ModelFiles:
+        """Model files."""
+        return ModelFiles()
+
+    def new_name(self) -> str:
+        """Return a name that no other process has."""
+        return secrets.token_hex(8)
+
+    def config(self, path: str, *, required: bool) -> Config:
+        """Read the configuration; an absent file is an empty one unless it is `required`.
+
+        Raises:
+            InputError: absent though required, too large, not UTF-8, or not a configuration.
+        """
+        file = Path(path)
+        self._folder = file.resolve().parent
+        if not file.is_file():
+            if required or file.exists():
+                raise InputError(f"There is no configuration file {path}.", cure="Write one with `ml-cicd init`.")
+            return no_config(path)
+        if file.stat().st_size > LARGEST_FILE:
+            raise InputError(f"{path} is larger than 1 MiB.", cure="Is it the right file?")
+        try:
+            content = file.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as problem:
+            raise InputError(f"{path} cannot be read: {problem}.", cure="It must be UTF-8 text.") from problem
+        return read_config(content, path, self._environ, door_settings)
+
+    def measure(self, request: EvidenceRequest) -> Evidence:
+        """Turn tables or a metrics file into evidence."""
+        return evaluate(request, connect=_engine, read_metrics=_metrics_file)
+
+    def validate(self, paths: Sequence[str]) -> tuple[Finding, ...]:
+        """Hold documents against the published schemas."""
+        from ml_cicd.shell.validation import validate  # noqa: PLC0415  # needs jsonschema
+
+        return validate(paths, files=self.files, environ=self._environ, doors=door_settings)
+
+    def records(self, uri: str) -> Records:
+        """Return registry and ledger of an address, the same ones each time."""
+        if uri not in self._records:
+            self._records[uri] = MlflowRecords(uri=uri, environ=self._environ, say=self.say)
+        return self._records[uri]
+
+    def site(self, config: Config, *, target: str, registry_uri: str) -> Site:
+        """Return a target with all that it takes to look at it and to change it; connects to nothing."""
+        name, settings = config.target(target)
+        uri = config.registry_uri(registry_uri)
+        place = Place(
+            target=name,
+            model=config.model_name(""),
+            slots=tuple(settings.slots),
+            has_hook=bool(settings.hooks.deploy),
+            alias=CHAMPION if len(config.targets) == 1 else f"{CHAMPION}-{name}",
+        )
+        return Site(
+            place=place,
+            router=_router(settings),
+            source=_source(settings),
+            slots=self._slots(name, settings),
+            clock=self.clock,
+            actor=self.who.actor,
+            run_url=self.who.run_url,
+            say=self.say,
+            records=lambda: self.records(uri),
+        )
+
+    def _slots(self, target: str, settings: TargetSettings) -> SlotHost:
+        from ml_cicd.rollout.slots.http import HttpSlots  # noqa: PLC0415
+
+        urls = {slot: place.url for slot, place in settings.slots.items()}
+        return HttpSlots(target, urls, settings.hooks.deploy, folder=self._folder, environ=self._environ)
+
+
+def _engine(path: str) -> AbstractContextManager[Engine]:
+    """Return the engine that opens tables of this kind; its packages are loaded now and not before."""
+    engine: AbstractContextManager[Engine] = import_module(engine_of(path)).connect()
+    return engine
+
+
+def _metrics_file(path: str) -> bytes:
+    from ml_cicd.gate.engines.metrics_file import read_metrics  # noqa: PLC0415
+
+    return read_metrics(path)
+
+
+def _router(settings: TargetSettings) -> TrafficRouter:
+    router: TrafficRouter = open_door(ROUTERS, settings.router.kind).connect(
+        settings.router.settings, tuple(settings.slots)
+    )
+    return router
+
+
+def _source(settings: TargetSettings) -> MetricSource:
+    """Return what counts the requests: what the target names, else its router."""
+    chosen = settings.metrics or settings.router
+    if chosen.kind not in SOURCES:
+        raise InputError(
+            f"The router {chosen.kind!r} does not count requests.", cure=f"Set metrics: kind: {', '.join(SOURCES)}."
+        )
+    source: MetricSource = open_door(SOURCES, chosen.kind).connect(chosen.settings, tuple(settings.slots))
+    return source
+
+
+def real_world(say: Callable[[str], None]) -> RealWorld:
+    """Wire the world to this process."""
+    return RealWorld(os.environ, say)

@@ -1,0 +1,89 @@
+"""What a command may ask of the outside: wired by `shell/wiring`, or by a test in memory."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from ml_cicd.config import Config
+from ml_cicd.gate.evidence import Evidence, EvidenceRequest
+from ml_cicd.ground.finding import Finding
+from ml_cicd.registry.ports import Records
+from ml_cicd.rollout.ports import Clock
+from ml_cicd.rollout.site import Site
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Who:
+    """Who runs this, and where its log is (empty outside a workflow)."""
+
+    actor: str
+    run_url: str
+
+
+class Files(Protocol):
+    """The few files that commands read and write themselves."""
+
+    def exists(self, path: str) -> bool:
+        """Whether anything is there."""
+
+    def read_text(self, path: str, *, limit: int) -> str:
+        """Read a UTF-8 file of at most `limit` bytes. Raises `InputError`."""
+
+    def write_new(self, path: str, text: str) -> None:
+        """Create a file and its folders; raises `InputError` where one exists."""
+
+
+class Models(Protocol):
+    """Model files, looked at without loading them."""
+
+    def payload_digest(self, path: str) -> str:
+        """Digest of a model's file or folder. Raises `InputError` when absent, `EvidenceError` on links."""
+
+    def violations(self, path: str) -> tuple[str, ...]:
+        """What in it could run code when it is loaded; empty for a plain model."""
+
+
+class World(Protocol):
+    """The outside, each part made on first use."""
+
+    @property
+    def who(self) -> Who:
+        """Who runs this."""
+
+    @property
+    def commit(self) -> str:
+        """Commit that is judged; empty where there is none. Asked for apart: to find it out may take a process."""
+
+    @property
+    def say(self) -> Callable[[str], None]:
+        """Print one line of progress at once."""
+
+    @property
+    def clock(self) -> Clock:
+        """Time."""
+
+    @property
+    def files(self) -> Files:
+        """Files."""
+
+    @property
+    def models(self) -> Models:
+        """Model files."""
+
+    def new_name(self) -> str:
+        """Return a name that no other process has."""
+
+    def config(self, path: str, *, required: bool) -> Config:
+        """Read the configuration; an absent file is an empty one unless it is `required`."""
+
+    def measure(self, request: EvidenceRequest) -> Evidence:
+        """Turn tables or a metrics file into evidence. Raises `EvidenceError` where they cannot be used at all."""
+
+    def records(self, uri: str) -> Records:
+        """Return registry and ledger of an address."""
+
+    def site(self, config: Config, *, target: str, registry_uri: str) -> Site:
+        """Return a target with all that it takes to look at it and to change it; connects to nothing."""
+
+    def validate(self, paths: Sequence[str]) -> tuple[Finding, ...]:
+        """Hold documents against the published schemas; the findings of a path have it as their rule."""

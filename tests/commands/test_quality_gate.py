@@ -1,0 +1,193 @@
+"""The command `quality-gate`: inputs against configuration, and what it says of a verdict."""
+
+import json
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+from ml_cicd.commands.quality_gate import COMMAND, ON_ERROR, OUTPUTS, Inputs
+from ml_cicd.config import Config
+from ml_cicd.gate.evidence import Evidence, EvidenceRequest
+from ml_cicd.gate.samples import Paired, Proportion, Sample
+from ml_cicd.gate.settings import ChampionSettings, EvidenceSettings, GateSettings, WhenNoChampion
+from ml_cicd.ground.errors import Exit, InputError
+from ml_cicd.ground.finding import Outcome, Scope, Subject
+from ml_cicd.ground.inputs import read_inputs
+from ml_cicd.ground.report import Report
+from tests.fakes.world import CONFIG, FakeWorld
+
+ACCURACY = Subject(metric="accuracy")
+CHANGE = Subject(metric="accuracy", scope=Scope.CHANGE)
+GOOD = Proportion(successes=1990, n=2000)
+
+
+class SomeFiles:
+    """Files that are there (world.Files)."""
+
+    def __init__(self, *paths: str) -> None:
+        """Take their paths."""
+        self.paths = paths
+
+    def exists(self, path: str) -> bool:
+        """Whether it is there."""
+        return path in self.paths
+
+    def read_text(self, path: str, *, limit: int) -> str:
+        """Nobody reads here."""
+        raise AssertionError(path, limit)
+
+    def write_new(self, path: str, text: str) -> None:
+        """Nobody writes here."""
+        raise AssertionError(path, text)
+
+
+class OneModel:
+    """A model that is always the same (world.Models)."""
+
+    def payload_digest(self, path: str) -> str:
+        """Its digest."""
+        return f"sha256:of-{path}"
+
+    def violations(self, path: str) -> tuple[str, ...]:
+        """Nobody looks here."""
+        raise AssertionError(path)
+
+
+@dataclass
+class Judging(FakeWorld):
+    """A world in which these samples are measured."""
+
+    files: SomeFiles = field(default_factory=SomeFiles)
+    models: OneModel = field(default_factory=OneModel)
+    samples: dict[Subject, Sample] = field(default_factory=lambda: {ACCURACY: GOOD})
+    asked: list[EvidenceRequest] = field(default_factory=list)
+
+    def measure(self, request: EvidenceRequest) -> Evidence:
+        """Give the samples, and keep what was asked."""
+        self.asked.append(request)
+        data = {"predictions": "sha256:p"}
+        return Evidence(samples=self.samples, absent={}, digests=data, has_champion=bool(request.champion))
+
+
+def run(world: Judging, **inputs: str) -> Report:
+    """Run the command."""
+    return COMMAND.run(read_inputs(Inputs, {name.replace("_", "-"): text for name, text in inputs.items()}), world)
+
+
+def configured(*, champion: str = "", gate: GateSettings | None = None) -> Config:
+    """Return a configuration with evidence."""
+    settings = EvidenceSettings(
+        predictions="p.csv", champion=ChampionSettings(predictions=champion) if champion else None
+    )
+    return replace(CONFIG, evidence=settings, gate=gate or GateSettings(thresholds={"accuracy": 0.95}))
+
+
+COMPARING = GateSettings(
+    thresholds={"accuracy": 0.95},
+    versus_champion={"accuracy": {"margin": 0.01}},
+    when_no_champion=WhenNoChampion.FIRST_RELEASE,
+)
+
+
+def test_a_pass() -> None:
+    """Exit 0, every declared output, and a verdict bound to model, data, policy and commit."""
+    world = Judging(settings=configured())
+    report = run(world, model="model")
+    assert (report.exit_code, report.headline, report.cure) == (Exit.DONE, "The candidate passes.", "")
+    assert report.outputs == {"verdict": "pass", "passed": "true", "blocking": "[]", "model-digest": "sha256:of-model"}
+    assert set(report.outputs) == set(OUTPUTS)
+    assert report.verdict is not None
+    assert report.verdict.bindings.data == {"predictions": "sha256:p"}
+    assert report.verdict.bindings.model == "sha256:of-model"
+    assert report.verdict.bindings.policy.startswith("sha256:")
+
+
+@pytest.mark.parametrize(
+    ("sample", "exit_code", "verdict"),
+    [
+        (Proportion(successes=1000, n=2000), Exit.FAILED, "fail"),
+        (Proportion(successes=1905, n=2000), Exit.INCONCLUSIVE, "inconclusive"),
+        (None, Exit.EVIDENCE, "error"),
+    ],
+)
+def test_what_is_no_pass(sample: Sample | None, exit_code: Exit, verdict: str) -> None:
+    """Each outcome has its exit code, the rules that block, and what to do."""
+    world = Judging(settings=configured(), samples={} if sample is None else {ACCURACY: sample})
+    report = run(world)
+    assert (report.exit_code, report.outputs["verdict"], report.outputs["passed"]) == (exit_code, verdict, "false")
+    assert json.loads(report.outputs["blocking"]) == ["accuracy"]
+    assert report.headline.endswith(": accuracy.")
+    assert report.cure
+
+
+def test_what_could_not_be_decided_reads_like_no_pass() -> None:
+    """The outputs of a run that broke."""
+    assert ON_ERROR == {"verdict": "error", "passed": "false", "blocking": "[]"}
+
+
+def test_inputs_replace_the_configuration() -> None:
+    """Files, thresholds and both settings; the columns stay configured."""
+    world = Judging(settings=configured(), samples={Subject(metric="recall"): Proportion(successes=50, n=100)})
+    report = run(world, metrics="m.json", thresholds="{recall: {at_least: 0.5}}", when_inconclusive="warn", model="")
+    (request,) = world.asked
+    assert (request.predictions, request.metrics) == ("", "m.json")
+    assert request.wanted == {Subject(metric="recall")}
+    assert (report.exit_code, report.verdict and report.verdict.findings[0].outcome) == (
+        Exit.DONE,
+        Outcome.INCONCLUSIVE,
+    )
+
+
+@pytest.mark.parametrize(("there", "champion", "notes"), [(("c.csv",), "c.csv", 0), ((), "", 1)])
+def test_a_first_release_has_no_champion_yet(there: tuple[str, ...], champion: str, notes: int) -> None:
+    """A configured champion that is not there is passed over where that is allowed, and a note says so."""
+    world = Judging(
+        settings=configured(champion="c.csv", gate=COMPARING),
+        files=SomeFiles(*there),
+        samples={ACCURACY: GOOD} | ({CHANGE: Paired(only_candidate=1, only_champion=1, n=2000)} if champion else {}),
+    )
+    report = run(world)
+    assert world.asked[0].champion == champion
+    assert report.exit_code is Exit.DONE
+    assert len(report.notes) == notes
+    assert all("c.csv is not there" in note for note in report.notes)
+
+
+def test_a_champion_must_be_there_otherwise() -> None:
+    """Where a missing champion fails the gate its path is asked for, so that its absence is an error."""
+    gate = replace(COMPARING, when_no_champion=WhenNoChampion.FAIL)
+    world = Judging(settings=configured(champion="c.csv", gate=gate))
+    run(world)
+    assert world.asked[0].champion == "c.csv"
+
+
+@pytest.mark.parametrize(
+    ("inputs", "says"),
+    [
+        ({"predictions": "p.csv", "metrics": "m.json"}, "Both predictions and metrics"),
+        ({"champion": "c.csv"}, "no rule compares"),
+        ({"thresholds": "{}"}, "is empty"),
+        ({"thresholds": "[accuracy]"}, "expected a mapping"),
+        ({"thresholds": "acuracy: 0.9"}, "acuracy"),
+        ({"when_inconclusive": "maybe"}, "maybe"),
+    ],
+)
+def test_inputs_that_cannot_be_meant(inputs: dict[str, str], says: str) -> None:
+    """Each is refused before anything is measured."""
+    world = Judging(settings=configured())
+    with pytest.raises(InputError, match=says):
+        run(world, **inputs)
+    assert world.asked == []
+
+
+@pytest.mark.parametrize(
+    ("config", "says"),
+    [
+        (replace(CONFIG, evidence=EvidenceSettings()), "no evidence"),
+        (replace(CONFIG, gate=None), "no threshold"),
+    ],
+)
+def test_without_evidence_or_demand_nothing_passes(config: Config, says: str) -> None:
+    """An empty configuration judges nothing."""
+    with pytest.raises(InputError, match=says):
+        run(Judging(settings=config))

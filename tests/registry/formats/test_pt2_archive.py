@@ -1,0 +1,118 @@
+"""The static look into an exported program: what mlflow saves is plain, what could run code is named."""
+
+import io
+import os
+import pickle
+import warnings
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from ml_cicd.registry.formats.mlflow_pt2 import violations
+from ml_cicd.registry.formats.pt2_archive import archive_violations
+from ml_cicd.registry.formats.torch_export import save_model
+from tests.fakes.model_folder import model_folder, write_program
+
+
+class Net(torch.nn.Module):  # type: ignore[misc]  # half-typed
+    """Layers with weights, buffers and constants."""
+
+    def __init__(self) -> None:
+        """Build it."""
+        super().__init__()
+        self.layers = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.BatchNorm1d(8), torch.nn.Linear(8, 2))
+        self.register_buffer("scale", torch.tensor([2.0]))
+
+    def forward(self, x: Any) -> Any:
+        """Apply it."""
+        return self.layers(x * self.scale) + torch.tensor([0.5, 0.25])
+
+
+class Evil:
+    """Runs a command when it is unpickled."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Say how to be made again."""
+        return os.system, ("touch pwned",)
+
+
+def saved(value: object) -> bytes:
+    """Return what torch.save writes."""
+    buffer = io.BytesIO()
+    torch.save(value, buffer)
+    return buffer.getvalue()
+
+
+def test_a_real_model_is_plain(tmp_path: Path) -> None:
+    """A module with weights, buffers and constants, saved as users save it, has no violation."""
+    save_model(Net().eval(), str(tmp_path / "model"), torch.randn(3, 4).numpy())
+    assert violations(tmp_path / "model") == ()
+
+
+def test_several_inputs_are_plain(tmp_path: Path) -> None:
+    """Sample inputs of other types and shapes are tensors in containers too."""
+
+    class Two(torch.nn.Module):  # type: ignore[misc]  # half-typed
+        def forward(self, x: Any, y: Any, *, flag: Any) -> Any:
+            return {"a": x + y["b"].sum(), "c": flag}
+
+    inputs = (torch.randn(2, 3), {"b": torch.ones(2, dtype=torch.int64)})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        program = torch.export.export(Two(), inputs, {"flag": torch.tensor([True])})
+        torch.export.save(program, tmp_path / "model.pt2")
+    assert archive_violations(tmp_path / "model.pt2") == ()
+
+
+@pytest.mark.parametrize(
+    ("records", "says"),
+    [
+        ({"data/sample_inputs/model.pt": saved(Evil())}, "calls posix system"),
+        ({"data/sample_inputs/model.pt": pickle.dumps(Evil())}, "is not what torch.save writes"),
+        ({"data/sample_inputs/model.pt": saved(Path())}, "calls pathlib"),
+        ({"data/constants/custom_obj_0": pickle.dumps(Evil())}, "'data/constants/custom_obj_0' is not one"),
+        ({"data/weights/w_config.json": b'{"config": {"a": {"use_pickle": true}}}'}, "weights are pickled"),
+        ({"data/weights/w_config.json": b"{"}, "is not JSON"),
+        ({"data/aotinductor/model/x.so": b"ELF"}, "'data/aotinductor/model/x.so' is not one"),
+        ({"extra/x.py": b"print()"}, "'extra/x.py' is not one"),
+        ({"data/weights/weight_0\n": b""}, "is not one of a plain program"),
+    ],
+)
+def test_what_could_run_code_is_named(tmp_path: Path, records: dict[str, bytes], says: str) -> None:
+    """Each record that a loader would unpickle, open or import."""
+    write_program(tmp_path / "model.pt2", records)
+    assert any(says in problem for problem in archive_violations(tmp_path / "model.pt2"))
+    assert not Path("pwned").exists()
+
+
+def test_opcodes_that_hide_a_name_are_refused(tmp_path: Path) -> None:
+    """A newer pickle protocol takes the name off the stack, where it cannot be read."""
+    buffer = io.BytesIO()
+    torch.save({"a": Evil()}, buffer, pickle_protocol=4)
+    write_program(tmp_path / "model.pt2", {"data/sample_inputs/model.pt": buffer.getvalue()})
+    assert any("STACK_GLOBAL" in problem for problem in archive_violations(tmp_path / "model.pt2"))
+
+
+def test_two_readers_see_the_same_archive(tmp_path: Path) -> None:
+    """A name that stands twice, or a compressed record, is refused."""
+    with warnings.catch_warnings(), zipfile.ZipFile(tmp_path / "model.pt2", "w") as archive:
+        warnings.simplefilter("ignore")
+        archive.writestr("model/archive_format", "pt2")
+        archive.writestr("model/archive_format", "pt2")
+        archive.writestr("model/models/model.json", "{}", compress_type=zipfile.ZIP_DEFLATED)
+    problems = archive_violations(tmp_path / "model.pt2")
+    assert any("there twice" in problem for problem in problems)
+    assert any("compressed" in problem for problem in problems)
+
+
+@pytest.mark.parametrize("data", [b"", b"hello", b"PK\x03\x04 half an archive"])
+def test_a_file_that_is_no_archive(tmp_path: Path, data: bytes) -> None:
+    """A name alone makes no model."""
+    folder = model_folder(tmp_path / "model")
+    (folder / "data" / "model.pt2").write_bytes(data)
+    assert any("is not a pt2 archive" in problem for problem in violations(folder))
+    (folder / "data" / "model.pt2").unlink()
+    assert violations(folder) == ("data/model.pt2: absent",)

@@ -1,0 +1,110 @@
+"""Who may be registered."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from ml_cicd.ground.digest import canonical_digest
+from ml_cicd.ground.errors import InputError, IntegrityError, MlCicdError, NotPassing
+from ml_cicd.ground.finding import Outcome
+from ml_cicd.registry.gate_report import claim_of, read_gate_report
+from ml_cicd.registry.operations import RegisterVersion, SetAlias
+from ml_cicd.registry.registration import LARGEST_TAG, Candidate, check_names, plan
+from ml_cicd.registry.versions import CHALLENGER
+from tests.registry.gate_reports import FINDING, VERDICT, report
+from tests.registry.odd_names import ODD_NAMES
+
+CANDIDATE = Candidate(
+    name="digits",
+    alias="challenger",
+    folder="model",
+    digest="sha256:m",
+    violations=(),
+    commit="abc",
+    run_url="http://run",
+)
+
+
+def test_plan_registers_then_points_the_alias() -> None:
+    """A passing verdict for these bytes gives one version with all its tags, then the alias."""
+    register, alias = plan(CANDIDATE, claim_of(VERDICT))
+    assert isinstance(register, RegisterVersion)
+    assert alias == SetAlias(name="digits", alias="challenger", version=register.version)
+    assert register.version.key == f"sha256:m:{VERDICT.digest}"
+    assert register.version.tags["mlcicd.git_sha"] == "abc"
+    assert register.version.tags["mlcicd.gate_digest"] == VERDICT.digest
+    assert canonical_digest(json.loads(register.version.tags["mlcicd.gate_report"])) == VERDICT.digest
+    assert all(register.version.tags.values())
+
+
+def test_a_report_too_large_for_a_tag_is_left_out() -> None:
+    """The registry keeps the report's digest where it cannot keep the report."""
+    gate = replace(claim_of(VERDICT), text="x" * (LARGEST_TAG + 1))
+    register, _ = plan(CANDIDATE, gate)
+    assert "mlcicd.gate_report" not in register.version.tags
+    assert register.version.tags["mlcicd.gate_digest"] == gate.digest
+
+
+@pytest.mark.parametrize("outcome", [Outcome.FAIL, Outcome.INCONCLUSIVE, Outcome.MISSING, Outcome.ERROR])
+def test_anything_but_a_pass_is_refused(outcome: Outcome) -> None:
+    """Only a pass registers; the refusal names the rules."""
+    verdict = replace(VERDICT, outcome=outcome, findings=(replace(FINDING, outcome=outcome),))
+    with pytest.raises(NotPassing, match="accuracy"):
+        plan(CANDIDATE, read_gate_report(report(verdict), "r"))
+
+
+def test_other_bytes_are_refused() -> None:
+    """A verdict speaks only of the bytes it names."""
+    with pytest.raises(IntegrityError, match="sha256:other"):
+        plan(replace(CANDIDATE, digest="sha256:other"), claim_of(VERDICT))
+
+
+def test_an_unbound_verdict_is_refused() -> None:
+    """A gate run without the model says nothing of any model."""
+    verdict = replace(VERDICT, bindings=replace(VERDICT.bindings, model=""))
+    with pytest.raises(IntegrityError, match="bound to no model"):
+        plan(CANDIDATE, read_gate_report(report(verdict), "r"))
+
+
+def test_another_commit_is_refused() -> None:
+    """The verdict speaks of a commit; unknown ones on either side are not compared."""
+    with pytest.raises(IntegrityError, match="judged commit abc, but this is def"):
+        plan(replace(CANDIDATE, commit="def"), claim_of(VERDICT))
+    assert plan(replace(CANDIDATE, commit=""), claim_of(VERDICT))
+
+
+def test_a_model_that_could_run_code_is_refused() -> None:
+    """A passing gate does not make a pickle safe to load."""
+    with pytest.raises(InputError, match="could run code: its loader is 'evil'"):
+        plan(replace(CANDIDATE, violations=("its loader is 'evil'",)), claim_of(VERDICT))
+
+
+@pytest.mark.parametrize(
+    ("name", "alias"),
+    [
+        ("digits--deployments", "a"),
+        ("digits", "champion"),
+        ("digits", "latest"),
+        ("digits", "v3"),
+        ("digits", "a b"),
+        ("digits", "Champion"),
+        ("digits", "champion\n"),
+        ("digits--Deployments", "a"),
+        ("digits\n", "a"),
+        ("a/b", "a"),
+        ("", "a"),
+    ],
+)
+def test_names_that_mean_something_else_are_refused(name: str, alias: str) -> None:
+    """Ledgers, the champion's alias and MLflow's own words are not for registration."""
+    with pytest.raises(MlCicdError):
+        check_names(name, alias)
+
+
+@pytest.mark.parametrize("name", ODD_NAMES)
+def test_odd_names_are_no_candidates(name: str) -> None:
+    """What the one rule refuses is never planned, whatever the verdict."""
+    check_names("digits", CHALLENGER)
+    with pytest.raises(InputError):
+        plan(replace(CANDIDATE, name=name), claim_of(VERDICT))

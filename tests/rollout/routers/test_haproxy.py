@@ -1,0 +1,213 @@
+"""What only a real HAProxy can show."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from http.client import IncompleteRead
+from pathlib import Path
+
+import pytest
+
+from ml_cicd.ground.errors import CorruptState, InputError, NotFound, OutsideError, Unreachable
+from ml_cicd.rollout.routers import haproxy_socket
+from ml_cicd.rollout.routers.haproxy import HaproxyRouter, Settings
+from ml_cicd.rollout.routers.haproxy_socket import backends, set_map_value
+from ml_cicd.rollout.routers.haproxy_value import encode
+from ml_cicd.rollout.sources.haproxy import HaproxySource
+from ml_cicd.rollout.state import Phase
+from tests.contracts.haproxy_process import SLOTS, Proxy, running_haproxy, start_haproxy
+from tests.contracts.test_router_contract import STATE
+
+
+@pytest.fixture
+def proxy() -> Iterator[Proxy]:
+    """A running HAProxy."""
+    with running_haproxy() as found:
+        yield found
+
+
+def give(proxy: Proxy, threshold: int, *, lease: float) -> None:
+    """Write a share with a lease of some seconds."""
+    router = proxy.router()
+    view = router.read()
+    split = replace(view.split, threshold=threshold, lease=int(view.now + lease), seq=view.split.seq + 1)
+    router.set_split(split, STATE, expect_seq=view.split.seq)
+
+
+def test_the_split_is_what_was_written(proxy: Proxy) -> None:
+    """Half the requests go to the candidate, within five standard deviations."""
+    give(proxy, 5000, lease=60)
+    served = proxy.served_by(400)
+    assert 150 < served["green"] < 250
+
+
+def test_a_user_stays_where_he_is(proxy: Proxy) -> None:
+    """Requests with the same x-user header all reach the same slot."""
+    give(proxy, 5000, lease=60)
+    for user in ("ada", "grace", "alan", "edsger"):
+        assert len(proxy.served_by(5, user=user)) == 1
+
+
+def test_the_router_takes_traffic_back_when_nobody_renews(proxy: Proxy) -> None:
+    """Dead-man switch: after the lease everything is the champion's, with no process of ours alive."""
+    give(proxy, 10_000, lease=5)
+    assert proxy.served_by(20)["green"] == 20
+    end = time.monotonic() + 20
+    while proxy.router().read().share and time.monotonic() < end:
+        time.sleep(0.2)
+    time.sleep(1.1)
+    assert proxy.served_by(40) == {"blue": 40}
+
+
+def test_failures_are_counted_however_they_happen(proxy: Proxy) -> None:
+    """An answer 500 and a dead server are failed requests of their slot, and retries are not requests."""
+    source = proxy.source()
+    proxy.slots["blue"].fail_every = 2
+    proxy.served_by(10)
+    counted = source.read()["blue"]
+    assert (counted.requests, counted.events["errors"]) == (10, 5)
+    proxy.slots["blue"].shutdown()
+    proxy.slots["blue"].server_close()
+    proxy.served_by(1)
+    after = source.read()["blue"]
+    assert (after.requests, after.events["errors"]) == (11, 6)
+    assert source.read()["green"].requests == 0
+
+
+def test_what_no_server_took_is_counted() -> None:
+    """A health check marks a dead slot down, and HAProxy answers 503 by itself: failed requests of that slot."""
+    with running_haproxy(checks=True) as proxy:
+        proxy.slots["blue"].shutdown()
+        proxy.slots["blue"].server_close()
+        end = time.monotonic() + 20
+        while not any(row["status"] == "DOWN" for row in backends(proxy.settings.socket)) and time.monotonic() < end:
+            time.sleep(0.05)
+        proxy.served_by(7)
+        counted = proxy.source().read()["blue"]
+        assert (counted.requests, counted.events["errors"]) == (7, 7)
+
+
+def test_an_answer_that_breaks_off_is_counted(proxy: Proxy) -> None:
+    """Status 200 and half a body is a failed request, once."""
+    proxy.slots["blue"].cut = True
+    for _ in range(3):
+        with pytest.raises(IncompleteRead):
+            proxy.served_by(1)
+    counted = proxy.source().read()["blue"]
+    assert (counted.requests, counted.events["errors"]) == (3, 3)
+
+
+def test_a_write_that_haproxy_did_not_take_has_not_happened(proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> None:
+    """State and map file are written, HAProxy's memory is not: the state before is in force, and a second try works."""
+    give(proxy, 5000, lease=60)
+    router = proxy.router()
+    view = router.read()
+    calm = replace(view.split, threshold=0, lease=0, seq=view.split.seq + 1)
+    ended = replace(STATE, phase=Phase.ROLLED_BACK)
+    with monkeypatch.context() as patch:
+        patch.setattr(haproxy_socket, "set_map_value", silent)
+        with pytest.raises(Unreachable):
+            router.set_split(calm, ended, expect_seq=view.split.seq)
+    again = router.read()
+    assert (again.split, again.state, again.share) == (view.split, STATE, 5000)
+    router.set_split(calm, ended, expect_seq=view.split.seq)
+    assert (router.read().split, router.read().state) == (calm, ended)
+
+
+def silent(*_: object) -> None:
+    """Fail as a socket that answers nothing."""
+    raise Unreachable("HAProxy does not answer.", cure="Wait.")
+
+
+def test_a_restart_begins_a_new_epoch_and_keeps_the_split(proxy: Proxy) -> None:
+    """After a restart counters are zero under another epoch, and the map file brings the same split back."""
+    give(proxy, 2500, lease=60)
+    before = proxy.source().read()["blue"].epoch
+    split = proxy.router().read().split
+    proxy.stop()
+    proxy.process = start_haproxy(proxy.folder)
+    assert proxy.source().read()["blue"].epoch != before
+    assert proxy.router().read().split == split
+
+
+@pytest.mark.parametrize(
+    "value", ["green", "blue:green:1:2:3", "blue:green:x:0:none:1", "blue:red:0:0:none:0", "a:a:0:0:none:0"]
+)
+def test_a_value_edited_by_hand_is_refused(proxy: Proxy, value: str) -> None:
+    """What ml-cicd did not write is never guessed at."""
+    set_map_value(str(proxy.folder / "h.sock"), str(proxy.folder / "split.map"), "split", value)
+    with pytest.raises(CorruptState):
+        proxy.router().read()
+
+
+def test_a_map_file_edited_by_hand_is_refused(proxy: Proxy) -> None:
+    """A file that says something else than what serves would move traffic at the next reload."""
+    (proxy.folder / "split.map").write_text("split green:blue:0:0:none:0\n", "utf-8")
+    with pytest.raises(CorruptState, match="edited by hand"):
+        proxy.router().read()
+
+
+def test_a_missing_or_foreign_state_is_refused(proxy: Proxy) -> None:
+    """The state beside the map is not guessed either."""
+    give(proxy, 100, lease=60)
+    state = proxy.folder / "split.map.state.json"
+    good = state.read_text("utf-8")
+    for text in ("{", "[]", good.replace('"seq": 1', '"seq": 9'), good.replace("rollout/v2", "rollout/v1")):
+        state.write_text(text, "utf-8")
+        with pytest.raises(CorruptState):
+            proxy.router().read()
+    state.unlink()
+    with pytest.raises(CorruptState, match="missing"):
+        proxy.router().read()
+
+
+def test_a_kill_between_state_and_value_is_mended_by_the_next_write(proxy: Proxy) -> None:
+    """State and file one write ahead of what serves: readable, and the next write goes through."""
+    give(proxy, 100, lease=60)
+    split = proxy.router().read().split
+    ahead = replace(split, threshold=500, seq=2)
+    state = proxy.folder / "split.map.state.json"
+    state.write_text(state.read_text("utf-8").replace('"seq": 1', '"seq": 2'), "utf-8")
+    (proxy.folder / "split.map").write_text(f"split {encode(ahead)}\n", "utf-8")
+    assert proxy.router().read().split == split
+    give(proxy, 700, lease=60)
+    assert proxy.router().read().split.threshold == 700
+
+
+def test_a_dead_router_is_an_error_with_a_cure(proxy: Proxy) -> None:
+    """No socket, nobody behind it, another map: each says what to do."""
+    proxy.stop()
+    with pytest.raises(OutsideError) as found:
+        proxy.router().read()
+    assert found.value.cure
+    nowhere = Settings(socket="/nowhere/h.sock", map="/nowhere/split.map")
+    with pytest.raises(NotFound, match="no HAProxy socket"):
+        HaproxyRouter(nowhere, SLOTS).read()
+
+
+def test_a_map_that_haproxy_does_not_use(proxy: Proxy) -> None:
+    """Another path than the one in HAProxy's configuration is named as the reason."""
+    other = replace(proxy.settings, map=str(proxy.folder / "other.map"))
+    with pytest.raises(NotFound, match="does not use the map"):
+        HaproxyRouter(other, SLOTS).read()
+
+
+def test_a_slot_without_backend(proxy: Proxy) -> None:
+    """A slot that HAProxy has no backend for is an error, not zero traffic."""
+    with pytest.raises(NotFound, match="red"):
+        HaproxySource(proxy.settings, ("blue", "red")).read()
+
+
+def test_relative_paths_are_refused() -> None:
+    """HAProxy knows its map by one path; ours must be the same."""
+    with pytest.raises(InputError):
+        HaproxyRouter(Settings(socket="h.sock", map="split.map"), SLOTS)
+
+
+def test_the_map_files_other_lines_stay(proxy: Proxy) -> None:
+    """Only our key changes in the map file."""
+    file = proxy.folder / "split.map"
+    file.write_text("# by the platform team\nsplit blue:green:0:0:none:0\nother value\n", "utf-8")
+    give(proxy, 100, lease=60)
+    lines = Path(file).read_text("utf-8").splitlines()
+    assert lines[:2] == ["# by the platform team", "other value"]

@@ -1,0 +1,112 @@
+"""A rollout's state and looks as text: what is written is what is read, and what is not ours is recognised."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ml_cicd.ground.errors import CorruptState
+from ml_cicd.registry.versions import NOTHING, Release
+from ml_cicd.rollout.state import Counters, Observation, Phase, RolloutState
+from ml_cicd.rollout.state_text import Kept, dump_kept, dump_look, load_kept, load_looks
+from ml_cicd.stats.sequential import Counts
+
+WORDS = st.text(max_size=30)
+RELEASES = st.just(NOTHING) | st.builds(Release, version=st.text(min_size=1, max_size=9), digest=WORDS)
+NUMBERS = st.integers(0, 2**60)
+SECONDS = st.floats(0, 1e12)
+COUNTERS = st.builds(
+    Counters,
+    requests=NUMBERS,
+    epoch=WORDS,
+    events=st.dictionaries(st.text(min_size=1, max_size=9), NUMBERS, max_size=3),
+)
+STATES = st.builds(
+    RolloutState,
+    run_id=WORDS,
+    model=WORDS,
+    candidate=RELEASES,
+    champion=RELEASES,
+    standby=RELEASES,
+    phase=st.sampled_from(Phase),
+    step=st.integers(0, 20),
+    started_at=SECONDS,
+    deadline_seconds=SECONDS,
+    reason=WORDS,
+    plan_digest=WORDS,
+    owner=WORDS,
+    rejected=st.booleans(),
+    looks=NUMBERS,
+    counters=st.none() | st.dictionaries(st.text(min_size=1, max_size=9), COUNTERS, max_size=2),
+)
+COUNTS = st.tuples(NUMBERS, NUMBERS, NUMBERS, NUMBERS).map(
+    lambda n: Counts(nc=max(n[0], n[1]), xc=min(n[0], n[1]), nb=max(n[2], n[3]), xb=min(n[2], n[3]))
+)
+LOOKS = st.builds(
+    Observation,
+    at_seconds=SECONDS,
+    step=st.integers(-1, 20),
+    readings=st.dictionaries(st.text(min_size=1, max_size=9), COUNTS, min_size=1, max_size=3),
+)
+STATE = RolloutState(
+    run_id="m-2-1",
+    model="m",
+    candidate=Release(version="2", digest="d"),
+    champion=Release(version="1", digest="e"),
+    standby=NOTHING,
+    phase=Phase.RUNNING,
+    step=0,
+    started_at=1.0,
+    deadline_seconds=2.0,
+    reason="",
+    plan_digest="p",
+)
+
+
+@given(NUMBERS, st.none() | STATES, st.none() | STATES, NUMBERS, NUMBERS)
+def test_a_state_is_read_as_it_was_written(
+    seq: int, state: RolloutState | None, before: RolloutState | None, size: int, size_before: int
+) -> None:
+    """load(dump(x)) = x, for every state."""
+    kept = Kept(seq=seq, state=state, before=before, size=size, size_before=size_before)
+    assert load_kept(dump_kept(kept), "s", cure="Mend it.") == kept
+
+
+@given(st.lists(LOOKS, max_size=4), st.data())
+def test_looks_are_read_as_they_were_written(looks: list[Observation], data: st.DataObject) -> None:
+    """load(dump(x)) = x for as many looks as count, whatever a killed writer left behind them."""
+    text = "".join(map(dump_look, looks))
+    rest = data.draw(st.sampled_from(["", '{"at": 1', "{}\n", "\x00"]))
+    assert load_looks(text + rest, len(looks), "l", cure="Mend it.") == tuple(looks)
+
+
+def test_a_torn_last_line_that_counts_is_recognised() -> None:
+    """The state counts a look whose line was cut off: that is no evidence, and says so."""
+    line = dump_look(Observation(at_seconds=1.0, step=0, readings={"errors": Counts(nc=1, xc=0, nb=1, xb=0)}))
+    for cut in range(len(line)):
+        with pytest.raises(CorruptState) as problem:
+            load_looks(line + line[:cut], 2, "l", cure="Mend it.")
+        assert problem.value.cure == "Mend it."
+
+
+@pytest.mark.parametrize("schema", ["ml-cicd/rollout/v1", "ml-cicd/rollout/v3", None, 2])
+def test_another_versions_state_is_recognised(schema: object) -> None:
+    """An older or newer ml-cicd wrote it: the message names both, and nothing is guessed."""
+    data = {**json.loads(dump_kept(Kept(seq=1, state=STATE, before=None))), "schema": schema}
+    with pytest.raises(CorruptState, match="another version wrote it"):
+        load_kept(json.dumps(data), "s", cure="Mend it.")
+
+
+def test_an_older_version_does_not_take_ours_for_its_own() -> None:
+    """The first version looked for this very name, so it refuses what it would misread."""
+    assert json.loads(dump_kept(Kept(seq=1, state=STATE, before=None)))["schema"] != "ml-cicd/rollout/v1"
+
+
+@pytest.mark.parametrize("change", ["phase", "looks", "candidate", "counters", "started_at", "size"])
+def test_a_state_that_somebody_edited_is_refused(change: str) -> None:
+    """Each part has its type."""
+    data = json.loads(dump_kept(Kept(seq=1, state=STATE, before=None)))
+    (data if change == "size" else data["state"])[change] = ["odd"]
+    with pytest.raises(CorruptState):
+        load_kept(json.dumps(data), "s", cure="Mend it.")

@@ -1,0 +1,125 @@
+"""The report on disk: never the last run's, never half of one, whatever it holds."""
+
+import json
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from ml_cicd.ground.errors import Refused
+from ml_cicd.ground.report import Report
+from ml_cicd.shell.publish import forget
+from ml_cicd.shell.runner import Process, main
+from tests.shell.probe import Inputs, done
+
+TOOL = [sys.executable, "-I", "-m", "ml_cicd"]
+GATE = [*TOOL, "quality-gate", "--metrics=m.json"]
+PASSING = '{"accuracy": {"value": 0.98, "n": 2000}}'
+
+
+def run(folder: Path, *arguments: str, **environ: str) -> subprocess.CompletedProcess[bytes]:
+    """Run the gate on a metrics file."""
+    environment = {"PATH": os.environ["PATH"], "HOME": str(folder), **environ}
+    return subprocess.run(
+        [*GATE, *arguments], cwd=folder, env=environment, check=False, capture_output=True, timeout=120
+    )
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with a passing metrics file."""
+    (tmp_path / "m.json").write_text(PASSING)
+    return tmp_path
+
+
+def test_a_report_of_an_earlier_run_does_not_stay(probe: Path) -> None:
+    """While a command is at work there is no report, so that a killed one leaves nothing that passes."""
+    place = probe / ".ml-cicd/probe"
+    assert main(["probe"], Process(environ={}, make_world=lambda _say: lambda _inputs: done())) == 0
+    assert (place / "report.json").exists()
+    seen: list[bool] = []
+
+    def at_work(_inputs: Inputs) -> Report:
+        """Look for the old report, and fail."""
+        seen.append((place / "report.json").exists() or (place / "summary.md").exists())
+        raise Refused("Stopped here.", cure="Go on.")
+
+    assert main(["probe"], Process(environ={}, make_world=lambda _say: at_work)) == 4
+    assert seen == [False]
+    assert json.loads((place / "report.json").read_text("utf-8"))["outputs"]["verdict"] == "error"
+
+
+def test_another_commands_report_stays(folder: Path) -> None:
+    """Gate and register may share a folder: what register reads is there until it has read it."""
+    assert run(folder, "--thresholds=accuracy: 0.95", "--report-dir=reports").returncode == 0
+    forget("register", str(folder / "reports"))
+    assert (folder / "reports/report.json").exists()
+    forget("quality-gate", str(folder / "reports"))
+    assert list((folder / "reports").iterdir()) == []
+
+
+@pytest.mark.parametrize("text", [r'{"\ud800": "x"}', r'{"accuracy": "\ud800"}'])
+def test_half_a_character_is_reported(folder: Path, text: str) -> None:
+    """A lone surrogate from outside is an error like any other, with its report."""
+    (folder / "m.json").write_text(text)
+    answer = run(folder, "--thresholds=accuracy: 0.95")
+    assert answer.returncode == 3, answer.stderr
+    assert json.loads((folder / ".ml-cicd/quality-gate/report.json").read_text("utf-8"))["exit_code"] == 3
+
+
+def test_a_name_that_is_no_text(folder: Path) -> None:
+    """A path of bytes that are not UTF-8 is refused, not a crash."""
+    answer = subprocess.run(
+        [*TOOL, "quality-gate", b"--predictions=\xff.csv", "--thresholds=accuracy: 0.95"],
+        cwd=folder,
+        check=False,
+        capture_output=True,
+        timeout=120,
+    )
+    assert answer.returncode == 3, answer.stderr
+    assert (folder / ".ml-cicd/quality-gate/report.json").is_file()
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_a_terminal_that_knows_few_characters(folder: Path, encoding: str) -> None:
+    """The verdict's exit code does not depend on the terminal."""
+    answer = run(folder, "--thresholds=accuracy: 0.95", PYTHONIOENCODING=encoding, LC_ALL="C")
+    assert answer.returncode == 0, answer.stderr
+
+
+def test_a_reader_that_goes_away(folder: Path) -> None:
+    """`ml-cicd ... | true` keeps its exit code and says nothing of pipes."""
+    read, write = os.pipe()
+    os.close(read)
+    answer = subprocess.run(
+        [*GATE, "--thresholds=accuracy: 0.95"],
+        cwd=folder,
+        check=False,
+        stdout=write,
+        stderr=subprocess.PIPE,
+        timeout=60,
+    )
+    os.close(write)
+    assert (answer.returncode, answer.stderr) == (0, b"")
+
+
+def test_runs_side_by_side_write_whole_reports(folder: Path) -> None:
+    """Eight gates in one folder: each ends with its own code, and the report is one of theirs."""
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: run(folder, "--thresholds=accuracy: 0.95").returncode, range(8)))
+    assert answers == [0] * 8
+    place = folder / ".ml-cicd/quality-gate"
+    assert json.loads((place / "report.json").read_text("utf-8"))["verdict"]["outcome"] == "pass"
+    assert {path.name for path in place.iterdir()} == {"report.json", "summary.md"}
+
+
+def test_a_link_is_replaced_not_followed(folder: Path) -> None:
+    """A report that was made a link by somebody does not write elsewhere."""
+    (folder / ".ml-cicd/quality-gate").mkdir(parents=True)
+    (folder / "victim").write_text("mine")
+    (folder / ".ml-cicd/quality-gate/report.json").symlink_to(folder / "victim")
+    assert run(folder, "--thresholds=accuracy: 0.95").returncode == 0
+    assert (folder / "victim").read_text() == "mine"

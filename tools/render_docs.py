@@ -1,0 +1,75 @@
+"""Render what the pages take from the code: the diagram of a rollout's phases, and the worked extensions.
+
+    python tools/render_docs.py [--check]
+
+With --check nothing is written; stale pages are named and the exit code is 1.
+"""
+
+import re
+import sys
+from pathlib import Path
+
+from ml_cicd.registry.operations import AppendLedger, SetAlias
+from ml_cicd.rollout.machine import EVERY, OVER, ROWS, Row
+from ml_cicd.rollout.operations import DeploySlot, SetSplit
+from ml_cicd.rollout.state import Phase
+
+ROOT = Path(__file__).resolve().parent.parent
+ARCHITECTURE, CONTRIBUTING = ROOT / "docs" / "architecture.md", ROOT / "CONTRIBUTING.md"
+PHASES = re.compile(r"(<!-- phases: begin -->\n).*?(<!-- phases: end -->)", re.DOTALL)
+QUOTED = re.compile(r"(<!-- quoted: (?P<path>\S+) -->\n).*?(<!-- quoted: end -->)", re.DOTALL)
+EFFECTS = {SetSplit: "router", AppendLedger: "ledger", SetAlias: "alias", DeploySlot: "slot"}
+GROUPS = {EVERY: "any", (*OVER, Phase.DEPLOYING): "any_but_running"}
+
+
+def diagram() -> str:
+    """Return the state diagram: an arrow for each phase and event, with what the event may have an effect on."""
+    lines = [
+        f"  {begin} --> {row.to.value}: {label(row)}"
+        for row in ROWS
+        if row.to is not None  # else the event leaves every phase as it is
+        for begin in starts(row)
+    ]
+    return "\n".join(["stateDiagram-v2", "  [*] --> any_but_running", *lines])
+
+
+def starts(row: Row) -> list[str]:
+    """Return the names that the row's arrows begin at."""
+    if row.phases in GROUPS:
+        return [GROUPS[row.phases]]
+    return ["[*]" if phase is None else phase.value for phase in row.phases]
+
+
+def label(row: Row) -> str:
+    """Return e.g. `proven (ledger, router, alias)`."""
+    words = re.sub(r"(?<!^)(?=[A-Z])", " ", row.event.__name__).lower()
+    effects = ", ".join(EFFECTS[effect] for effect in row.effects)
+    return f"{words} ({effects})" if effects else words
+
+
+def quotation(match: re.Match[str]) -> str:
+    """Return a file as a block of code between its markers."""
+    text = (ROOT / match["path"]).read_text(encoding="utf-8")
+    return f"{match[1]}```python\n{text}```\n{match[3]}"
+
+
+def rendered() -> dict[Path, str]:
+    """Return every page with fresh parts."""
+    drawn = PHASES.sub(lambda m: f"{m[1]}```mermaid\n{diagram()}\n```\n{m[2]}", ARCHITECTURE.read_text("utf-8"))
+    return {ARCHITECTURE: drawn, CONTRIBUTING: QUOTED.sub(quotation, CONTRIBUTING.read_text("utf-8"))}
+
+
+def main(arguments: list[str]) -> int:
+    """Write the pages, or say which are stale."""
+    stale = {path: text for path, text in rendered().items() if path.read_text("utf-8") != text}
+    if arguments == ["--check"]:
+        for path in stale:
+            print(f"{path.relative_to(ROOT)} is stale: run `make render`.", file=sys.stderr)
+        return 1 if stale else 0
+    for path, text in stale.items():
+        path.write_text(text, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
