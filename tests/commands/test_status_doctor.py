@@ -63,7 +63,8 @@ def test_status_notices_a_slot_that_is_not_the_champion(world: FakeWorld) -> Non
     world.fake_slots.holds["blue"] = release_of("7")
     report = status.run(status.Inputs(), world)
     assert report.exit_code is Exit.OUTSIDE
-    assert report.notes == ("Slot blue serves 7 but the ledger says 1.",)
+    assert report.notes == ("Slot blue serves 7 but router and ledger say 1.",)
+    assert report.notes[0] in report.headline
 
 
 def test_doctor_finds_nothing_wrong(world: FakeWorld) -> None:

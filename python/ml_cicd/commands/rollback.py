@@ -15,7 +15,7 @@ from ml_cicd.rollout.machine import Operations, Where
 from ml_cicd.rollout.session import settle
 from ml_cicd.rollout.site import Observed, Site, observe
 from ml_cicd.rollout.state import RouterView
-from ml_cicd.rollout.way_back import WayBack, way_back
+from ml_cicd.rollout.way_back import WayBack, again_command, way_back
 from ml_cicd.world import World
 
 OUTPUTS: Mapping[str, str] = {
@@ -26,6 +26,7 @@ OUTPUTS: Mapping[str, str] = {
 }
 ON_ERROR: Mapping[str, str] = {"rolled-back": "false", "verified": "false"}
 ATTEMPTS = 3
+NO_REASON = "asked for"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,7 +37,7 @@ class Inputs(CommonInputs):
     to: str = option(
         "previous, last-good, a version number; or champion, which only stops a running canary.", default=PREVIOUS
     )
-    reason: str = option("Why, for the ledger.", default="asked for")
+    reason: str = option("Why, for the ledger.", default=NO_REASON)
     registry_uri: str = option("Registry; empty for the configuration's.")
 
 
@@ -62,8 +63,9 @@ def _attempt(inputs: Inputs, world: World) -> Report:
     aim = _aim(inputs.to, site, view)
     version = aim.release.version
     where = Where(place=site.place, split=view.split, state=view.state)
-    way = way_back(aim, where, view, identities)
-    again = f"ml-cicd rollback --target {site.place.target} --to {version}"
+    given = "" if inputs.reason == NO_REASON else inputs.reason
+    way = way_back(aim, where, view, identities, reason=given)
+    again = again_command(site.place.target, version, given)
     if way.deploys:
         site.say(f"No slot serves version {version}: it is deployed first, which can take minutes.")
     traffic = site.apply(way.operations, again=again, dry_run=inputs.dry_run)

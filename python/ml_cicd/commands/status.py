@@ -4,20 +4,25 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from ml_cicd.ground.errors import Exit, InputError, OutsideError
+from ml_cicd.ground.errors import Exit, InputError, MlCicdError
 from ml_cicd.ground.inputs import Command, CommonInputs, option
 from ml_cicd.ground.report import Note, Report, Table
 from ml_cicd.registry.ledger import Ledger, LedgerEntry
+from ml_cicd.rollout.plan import make_plan, plan_digest
+from ml_cicd.rollout.present import Traffic, disagreements, on_record, to_finish, traffic_now
+from ml_cicd.rollout.present_words import record_rows, traffic_rows
 from ml_cicd.rollout.site import Site
-from ml_cicd.rollout.state import RolloutState
 from ml_cicd.world import World
 
 OUTPUTS: Mapping[str, str] = {
-    "champion": "Version that serves (or served at the time asked for) by the ledger; empty for none.",
+    "champion": "Version that serves (or served at the time asked for) by the ledger, or by its slot where the ledger "
+    "does not answer; empty for none.",
     "share": "The candidate's share in percent now.",
 }
 ON_ERROR: Mapping[str, str] = {}
 SHOWN = 50
+NOTHING_YET = "nothing was promoted yet."
+RUNBOOK_WORDS = "docs/runbook.md says what to type."
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,26 +35,19 @@ class Inputs(CommonInputs):
 
 
 def run(inputs: Inputs, world: World) -> Report:
-    """Read ledger, router and slots; a router that does not answer does not hide the history."""
+    """Ask router and slots first, then the registry, once; what does not answer hides nothing of what does."""
     moment = parse_time(inputs.at) if inputs.at else None
     config = world.config(inputs.config, required=True)
     site = world.site(config, target=inputs.target, registry_uri=inputs.registry_uri)
-    ledger = site.history()
     if moment is not None:
-        return _past(site, ledger, moment, inputs.at)
-    share, rows, notes = _present(site, ledger)
-    tables = (Table(title="Now", header=("what", "is"), rows=rows), history(ledger))
-    champion = ledger.champion or ""
-    what = f"version {champion} serves." if champion else "nothing was promoted yet."
-    headline = f"{site.place.model}: {what}"
-    return Report(
-        command="status",
-        exit_code=Exit.OUTSIDE if notes else Exit.DONE,
-        headline=headline,
-        cure="Run `ml-cicd doctor`." if notes else "",
-        sections=(*tables, *(Note(text=note) for note in notes)),
-        outputs={"champion": champion, "share": share},
-    )
+        return _past(site, site.history(), moment, inputs.at)
+    traffic = traffic_now(site)
+    plan = make_plan(config.canary, deadline_seconds=config.canary.deadline)
+    state = None if traffic.view is None else traffic.view.state
+    rows = traffic_rows(traffic, plan, same_plan=state is not None and state.plan_digest == plan_digest(config.canary))
+    for what, says in rows:
+        site.say(f"{what}: {says}")  # at once: the registry may take its time
+    return _present(site, traffic, rows)
 
 
 def parse_time(text: str) -> datetime:
@@ -90,30 +88,36 @@ def _past(site: Site, ledger: Ledger, moment: datetime, text: str) -> Report:
     )
 
 
-def _present(site: Site, ledger: Ledger) -> tuple[str, tuple[tuple[str, str], ...], tuple[str, ...]]:
-    rows: list[tuple[str, str]] = [("champion by the ledger", ledger.champion or "none")]
-    notes: list[str] = []
-    share = ""
+def _present(site: Site, traffic: Traffic, rows: tuple[tuple[str, str], ...]) -> Report:
+    record, problem = None, None
     try:
-        view = site.router.read()
-    except OutsideError as problem:
-        return "", tuple(rows), (str(problem),)
-    share = f"{view.share / 100:g}"
-    rows.append(("router", f"slot {view.split.serving} serves, {share} % to slot {view.split.idle}"))
-    if view.state is not None:
-        rows.append(("last rollout", _words(view.state)))
-    for slot, identity in site.identities().items():
-        found = identity.release
-        rows.append((f"slot {slot}", identity.problem or f"version {found.version} ({found.digest[:19]})"))
-        wrong = slot == view.split.serving and found.version != ledger.champion
-        if wrong and ledger.champion:
-            notes.append(f"Slot {slot} serves {found.version or 'nothing'} but the ledger says {ledger.champion}.")
-    return share, tuple(rows), tuple(notes)
+        record = on_record(site)
+    except MlCicdError as silent:
+        problem = silent
+    place, view = site.place, traffic.view
+    apart = disagreements(place, traffic, record)
+    unknown = tuple(f"{what}: {why}" for what, why in (("Router", traffic.problem), ("Registry", problem)) if why)
+    now = Table(title="Now", header=("what", "is"), rows=(*rows, *record_rows(place, record, problem)))
+    known = () if record is None else (history(record.ledger),)
+    by_ledger = "" if record is None else record.ledger.champion or ""
+    finish = to_finish(place, traffic, record)
+    broken = bool(apart or unknown)
+    return Report(
+        command="status",
+        exit_code=Exit.OUTSIDE if broken else Exit.DONE,
+        headline=_headline(place.model, traffic.serving or by_ledger, (*unknown, *apart)),
+        cure=f"To finish: {finish}" if finish else f"Run `ml-cicd doctor`; {RUNBOOK_WORDS}" if broken else "",
+        sections=(now, *known, *(Note(text=note) for note in (*unknown, *apart))),
+        outputs={
+            "champion": traffic.serving if record is None else by_ledger,
+            "share": "" if view is None else f"{view.share / 100:g}",
+        },
+    )
 
 
-def _words(state: RolloutState) -> str:
-    what = f"{state.run_id} {state.phase.value.replace('_', ' ')}"
-    return f"{what}: {state.reason}" if state.reason else what
+def _headline(model: str, serving: str, notes: tuple[str, ...]) -> str:
+    what = f"version {serving} serves." if serving else "nobody can tell what serves." if notes else NOTHING_YET
+    return " ".join((f"{model}: {what}", *notes))
 
 
 COMMAND = Command(inputs=Inputs, outputs=OUTPUTS, on_error=ON_ERROR, run=run)

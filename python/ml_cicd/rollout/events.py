@@ -1,21 +1,30 @@
 """What can happen to a rollout. `machine.py` says what each of them leads to."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from ml_cicd.registry.ledger import Ledger
 from ml_cicd.registry.versions import Release
 from ml_cicd.rollout.history import Author, Outcome
-from ml_cicd.rollout.state import Counters, Observation
+from ml_cicd.rollout.state import Counters, Observation, RolloutState
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Lease:
-    """Until when (epoch seconds of the router) the idle slot's share holds, and the process that renews it."""
+    """Until when (epoch seconds of the router) the idle slot's share holds, and the process that renews it.
+
+    `actor` and `run_url` say to people whose process that is.
+    """
 
     until: int
     owner: str
+    actor: str = ""
+    run_url: str = ""
+
+    def signed(self, state: RolloutState) -> RolloutState:
+        """Return the state as the process that holds this lease writes it."""
+        return replace(state, owner=self.owner, actor=self.actor, run_url=self.run_url)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -115,13 +124,14 @@ class Finished:
 class Reverted:
     """A version is to serve again. `swap`: it is in the idle slot; `left` is what the serving slot held.
 
-    `stays`: it is the champion already, and only a rollout is stopped.
+    `stays`: it is the champion already, and only a rollout is stopped. `reason` is what somebody gave, if anything.
     """
 
     to: Release
     swap: bool
     stays: bool
     left: Release
+    reason: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -95,7 +95,7 @@ def _fresh(where: Where, event: Claimed | FirstReleased, phase: Phase, champion:
 
 
 def _claimed(where: Where, event: Claimed) -> tuple[Where, Operations]:
-    state = replace(_fresh(where, event, Phase.DEPLOYING, event.champion), owner=event.lease.owner)
+    state = event.lease.signed(_fresh(where, event, Phase.DEPLOYING, event.champion))
     # A salt of its own: the users who met the last candidate are not the ones who meet this one first.
     salt = hashlib.sha256(state.run_id.encode()).hexdigest()[:8]
     after, claim = _write(where, where.split.shared(0, until=event.lease.until, salt=salt), state)
@@ -109,7 +109,7 @@ def _deployed(where: Where, event: Deployed) -> tuple[Where, Operations]:
 
 def _shares(where: Where, state: RolloutState, threshold: int, lease: Lease) -> tuple[Where, Operations]:
     split = where.split.shared(threshold, until=lease.until, salt=where.split.salt)
-    after, write = _write(where, split, replace(state, owner=lease.owner))
+    after, write = _write(where, split, lease.signed(state))
     return after, (write,)
 
 
@@ -188,13 +188,13 @@ def _reverted(where: Where, event: Reverted) -> tuple[Where, Operations]:
     state = where.state
     if state is not None:
         digest = event.to.digest or known_digest(event.to.version, state)
-        stopped = f"stopped version {state.candidate.version}"
+        moved = f"stopped version {state.candidate.version}" if event.stays else f"rolled back to {event.to.version}"
         state = replace(
             state,
             phase=Phase.REVERTED,
             champion=Release(version=event.to.version, digest=digest),
             standby=state.standby if event.stays else event.left,
-            reason=stopped if event.stays else f"rolled back to {event.to.version}",
+            reason=event.reason or moved,  # as given: the command that finishes the record names it again
             rejected=event.stays,
             counters=None,
         )

@@ -274,7 +274,8 @@ def settle(site: Site, where: Where, outcome: Outcome) -> Operations:
 def _lease(session: Session, seconds: float | None = None) -> Lease:
     """Return a lease by the router's clock, which is the one that judges it."""
     length = session.lease_seconds if seconds is None else seconds
-    return Lease(until=int(session.site.router.read().now + length) + 1, owner=session.owner)
+    until, site = int(session.site.router.read().now + length) + 1, session.site
+    return Lease(until=until, owner=session.owner, actor=site.actor, run_url=site.run_url)
 
 
 def _step(session: Session, event: Event) -> Session:

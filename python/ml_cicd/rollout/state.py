@@ -138,6 +138,8 @@ class RolloutState:
         started_at: epoch second of the router's clock.
         deadline_seconds: longest duration.
         owner: the process that wrote it last.
+        actor: who runs that process; empty where nobody wrote it down.
+        run_url: where its log is; empty outside a workflow.
         rejected: the candidate has lost its traffic, which the ledger must know.
         looks: how many observations belong to it; they replay to the same decision.
         counters: the last ones read by slot; None where the next reading must only set them (after a change of share).
@@ -155,6 +157,8 @@ class RolloutState:
     reason: str
     plan_digest: str
     owner: str = ""
+    actor: str = ""
+    run_url: str = ""
     rejected: bool = False
     looks: int = 0
     counters: Mapping[str, Counters] | None = None

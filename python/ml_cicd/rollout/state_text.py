@@ -107,6 +107,8 @@ def _state_data(state: RolloutState | None) -> Mapping[str, object] | None:
         "reason": state.reason,
         "plan_digest": state.plan_digest,
         "owner": state.owner,
+        "actor": state.actor,
+        "run_url": state.run_url,
         "rejected": state.rejected,
         "looks": state.looks,
         "counters": None if counters is None else {slot: _counters_data(c) for slot, c in counters.items()},
@@ -136,6 +138,8 @@ def _state(data: object, where: str) -> RolloutState:
         reason=required(found, "reason", _text, where),
         plan_digest=required(found, "plan_digest", _text, where),
         owner=required(found, "owner", _text, where),
+        actor=optional(found, "actor", _text, where) or "",  # an earlier version did not write who it was
+        run_url=optional(found, "run_url", _text, where) or "",
         rejected=bool(found.get("rejected", False)),
         looks=required(found, "looks", as_integer, where),
         counters=None if counters is None else {slot: _counters(c, f"{where}.{slot}") for slot, c in counters.items()},

@@ -1,5 +1,6 @@
 """How traffic gets to where a rollback goes: safest first, a running canary loses its traffic before all else."""
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -26,8 +27,10 @@ class WayBack:
         return sum(isinstance(operation, SetSplit) for operation in self.operations)
 
 
-def way_back(aim: Aim, where: Where, view: RouterView, identities: Mapping[str, Identity]) -> WayBack:
-    """Return the operations that make the aim serve.
+def way_back(
+    aim: Aim, where: Where, view: RouterView, identities: Mapping[str, Identity], *, reason: str = ""
+) -> WayBack:
+    """Return the operations that make the aim serve; `reason` is what somebody gave for it.
 
     Raises:
         Conflict: that needs the idle slot, into which a canary is deploying at this moment.
@@ -39,7 +42,7 @@ def way_back(aim: Aim, where: Where, view: RouterView, identities: Mapping[str, 
     if serves or stays:
         write: Operations = ()
         if stops:
-            _, write = step(where, Reverted(to=release, swap=False, stays=stays, left=left))
+            _, write = step(where, Reverted(to=release, swap=False, stays=stays, left=left, reason=reason))
         fill = not serves and bool(release.digest)
         deploy = (_deploy(where, release, split.serving),) if fill else ()
         return WayBack(operations=(*write, *deploy), slot=split.serving, deploys=fill)
@@ -56,8 +59,14 @@ def way_back(aim: Aim, where: Where, view: RouterView, identities: Mapping[str, 
         if stops:
             where, first = step(where, Ended(reason="stopped for a rollback"))
         first = (*first, _deploy(where, release, split.idle))
-    _, swap = step(where, Reverted(to=release, swap=True, stays=False, left=left))
+    _, swap = step(where, Reverted(to=release, swap=True, stays=False, left=left, reason=reason))
     return WayBack(operations=(*first, *swap), slot=split.idle, deploys=deploys)
+
+
+def again_command(target: str, to: str, reason: str = "") -> str:
+    """Return the command that finishes a rollback, with the reason that it was first given."""
+    why = f" --reason {shlex.quote(reason)}" if reason else ""
+    return f"ml-cicd rollback --target {target} --to {to}{why}"
 
 
 def _serves(release: Release, identity: Identity | None) -> bool:

@@ -1,0 +1,147 @@
+"""What is true now: by router and slots, which need no registry, and by the record; and where they disagree."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from ml_cicd.ground.errors import MlCicdError
+from ml_cicd.registry.ledger import Ledger
+from ml_cicd.registry.versions import NOTHING, Release
+from ml_cicd.rollout.bounded import within
+from ml_cicd.rollout.history import rejected
+from ml_cicd.rollout.site import Place, Site
+from ml_cicd.rollout.state import Identity, Observation, Phase, RouterView
+from ml_cicd.rollout.way_back import again_command
+
+ROUTER_SECONDS = 6.0  # longer than the router's own patience, so that its own words are heard where it has some
+SLOTS_SECONDS = 5.0
+RECORD_SECONDS = 9.0  # the three together stay below the 20 s that a person at night is made to wait
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Traffic:
+    """What router and slots say. `view` is None where the router does not answer: `problem` says why.
+
+    `seen` are the looks of an open rollout; none where they cannot be read.
+    """
+
+    view: RouterView | None
+    slots: Mapping[str, Identity]
+    seen: tuple[Observation, ...] = ()
+    problem: MlCicdError | None = None
+
+    @property
+    def serving(self) -> str:
+        """Version in the slot that serves; empty where nobody can tell."""
+        if self.view is None or self.view.split.serving not in self.slots:
+            return ""
+        return self.slots[self.view.split.serving].release.version
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OnRecord:
+    """What the registry says: the target's ledger, and the version that its alias names; empty for none."""
+
+    ledger: Ledger
+    alias: str
+
+
+def traffic_now(site: Site) -> Traffic:
+    """Ask router and slots, and nobody else; whatever fails is said and not raised."""
+    view, problem = None, None
+    seen: tuple[Observation, ...] = ()
+    try:
+        view = within(ROUTER_SECONDS, "The router", site.router.read)
+        if view.state is not None and view.state.open:
+            seen = site.router.observations(view.state)
+    except MlCicdError as found:
+        problem = found
+    try:
+        slots = within(SLOTS_SECONDS, "A slot", site.identities)
+    except MlCicdError as hangs:
+        slots = {slot: Identity(slot=slot, problem=hangs.what) for slot in site.place.slots}
+    return Traffic(view=view, slots=slots, seen=seen, problem=problem)
+
+
+def on_record(site: Site) -> OnRecord:
+    """Ask the registry, once.
+
+    Raises:
+        MlCicdError: it does not answer, or not in time.
+    """
+
+    def ask() -> OnRecord:
+        ledger = site.history()
+        return OnRecord(ledger=ledger, alias=site.snapshot().aliases.get(site.place.alias, ""))
+
+    return within(RECORD_SECONDS, "The registry", ask)
+
+
+def disagreements(place: Place, traffic: Traffic, record: OnRecord | None) -> tuple[str, ...]:
+    """Return where router, slots, ledger and alias say different things, one sentence each; each cause once."""
+    champion = None if record is None else record.ledger.champion
+    found = [*_silent(traffic, champion), *_by_the_state(traffic, champion)]
+    if record is None:
+        return tuple(found)
+    serving, view = traffic.serving, traffic.view
+    slot, state = ("", None) if view is None else (view.split.serving, view.state)
+    told = state is not None and state.serving.version == champion  # then the state has said it already
+    if champion and serving and serving != champion and not told:
+        found.append(f"Slot {slot} serves {serving} but the ledger says {champion}.")
+    elif not champion and serving:
+        found.append(f"Slot {slot} serves {serving}, of which the ledger has no record.")
+    if champion and record.alias != champion:
+        found.append(f"The alias {place.alias} names {record.alias or 'nothing'} but the ledger says {champion}.")
+    return tuple(found)
+
+
+def _arms(traffic: Traffic) -> list[tuple[Identity, Release]]:
+    """Return the slots that should answer, each with what the router's state says that it holds."""
+    view = traffic.view
+    if view is None:
+        return []
+    state, arms = view.state, [(view.split.serving, NOTHING if view.state is None else view.state.serving)]
+    if state is not None and state.phase is Phase.RUNNING:
+        arms.append((view.split.idle, state.candidate))
+    return [(traffic.slots[slot], release) for slot, release in arms if slot in traffic.slots]
+
+
+def _silent(traffic: Traffic, champion: str | None) -> Iterator[str]:
+    """Say which slot should serve and does not answer; where nothing was ever released nothing needs to."""
+    for found, wanted in _arms(traffic):
+        version = wanted.version or champion
+        if found.problem and version:
+            yield f"Slot {found.slot} should hold version {version} and cannot tell: {found.problem.rstrip('.')}."
+
+
+def _by_the_state(traffic: Traffic, champion: str | None) -> Iterator[str]:
+    for found, wanted in _arms(traffic):
+        says = found.release
+        if found.problem or not wanted or says == wanted or (says.version == wanted.version and not wanted.digest):
+            continue
+        what = "other bytes of it" if says.version == wanted.version else says.version
+        who = "router and ledger say" if wanted.version == champion else "the router says"
+        yield f"Slot {found.slot} serves {what} but {who} {wanted.version}."
+
+
+def to_finish(place: Place, traffic: Traffic, record: OnRecord | None) -> str:
+    """Return the command that finishes what is open; empty where nothing is, or where only a person can tell."""
+    view = traffic.view
+    if view is None or view.state is None:
+        return ""
+    state, canary = view.state, f"ml-cicd canary --target {place.target} --candidate {view.state.candidate.version}"
+    lapsed = view.split.lease <= view.now
+    if state.open:
+        return canary if lapsed and state.phase is Phase.RUNNING else ""
+    if record is None:
+        return ""
+    ledger = record.ledger
+    if state.phase is Phase.HELD and ledger.champion == state.candidate.version:
+        return canary  # the ledger has the promotion, and the router did not take it
+    entered = ledger.entries[-1].candidate if ledger.entries else ""
+    unwritten = rejected(state) not in {"", entered}
+    given = state.reason if state.phase is Phase.REVERTED else ""  # a canary's own reason is written by itself
+    if ledger.champion != state.serving.version and traffic.serving == state.serving.version:
+        return again_command(place.target, state.serving.version, given)
+    if unwritten or (ledger.champion and record.alias != ledger.champion and traffic.serving == ledger.champion):
+        return again_command(place.target, "champion", given)
+    return ""
