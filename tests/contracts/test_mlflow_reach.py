@@ -17,6 +17,7 @@ from mlflow.protos.databricks_pb2 import INTERNAL_ERROR, INVALID_PARAMETER_VALUE
 
 from ml_cicd.ground.errors import CorruptState, Exit, InputError, IntegrityError, MlCicdError, Refused, Unreachable
 from ml_cicd.registry.mlflow import client as mlflow_client
+from ml_cicd.registry.mlflow.abilities import check_abilities
 from ml_cicd.registry.mlflow.versions import MlflowRegistry
 from tests.contracts.mlflow_process import free_port
 from tests.contracts.registry_places import open_place
@@ -241,3 +242,34 @@ def test_foreign_ledger_entries_are_corrupt(tmp_path: Path, sqlite: str, tag: st
         for attempt in read:
             with pytest.raises(CorruptState, match=f"Entry 2 of {name}--deployments"):
                 attempt()
+
+
+class OldServer:
+    """What an MLflow client meets at a server older than 3.0: it knows models, and no logged ones."""
+
+    def search_logged_models(self, **_: object) -> None:
+        """Answer as MLflow's client does on a page of Flask's."""
+        raise MlflowException("API request to endpoint x failed with error code 404 != 200. Response body: '<!doctype'")
+
+
+class DeniedServer:
+    """A server that does not let everybody look at every experiment."""
+
+    def search_logged_models(self, **_: object) -> None:
+        """Refuse."""
+        raise MlflowException("no", error_code=PERMISSION_DENIED)
+
+
+def test_a_server_without_logged_models_is_named_before_anything_is_created(tmp_path: Path) -> None:
+    """The question comes first; a server that merely refuses to answer it is not called old."""
+    with pytest.raises(Refused, match="older than 3"):
+        check_abilities(OldServer(), "http://old")
+    check_abilities(DeniedServer(), "http://new")
+    registry = MlflowRegistry(f"sqlite:///{tmp_path}/r.db")
+    assert [found.outcome.value for found in registry.examine()] == ["pass"]
+    real, registry._client = registry._client, OldServer()
+    assert [found.blocks for found in registry.examine()] == [True]
+    with pytest.raises(Refused, match="nothing was created"):
+        registry.register(wanted("m", model_folder(tmp_path / "m")))
+    registry._client = real
+    assert registry.snapshot("m").versions == ()

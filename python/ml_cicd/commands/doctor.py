@@ -1,19 +1,25 @@
 """Check what a rollout will need, each with its cure, before it is needed at night."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 from ml_cicd.config import Config
-from ml_cicd.ground.errors import Exit, MlCicdError, OutsideError
-from ml_cicd.ground.finding import Finding, Outcome, Verdict, worst
+from ml_cicd.ground.errors import Exit, MlCicdError
+from ml_cicd.ground.finding import Finding, Outcome, Verdict, broken, worst
 from ml_cicd.ground.inputs import Command, CommonInputs, option
 from ml_cicd.ground.report import Findings, Report
-from ml_cicd.rollout.site import Site
+from ml_cicd.registry.ledger import Ledger
+from ml_cicd.registry.ports import ModelRegistry, Records
+from ml_cicd.registry.versions import RegistrySnapshot
+from ml_cicd.rollout.health import Budget, examined, named, target_findings
+from ml_cicd.rollout.plan import make_plan
+from ml_cicd.rollout.present import RECORD_SECONDS, OnRecord
 from ml_cicd.world import World
 
 OUTPUTS: Mapping[str, str] = {"healthy": "true when every check passed."}
 ON_ERROR: Mapping[str, str] = {"healthy": "false"}
+ALL_SECONDS = 18.0  # below the 20 s that a person at night is made to wait
+HOOK = "deploy hook"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -25,23 +31,40 @@ class Inputs(CommonInputs):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Known:
+    """What the registry said."""
+
+    snapshot: RegistrySnapshot
+    ledger: Ledger
+    registry: ModelRegistry
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Checked:
-    """One check's finding, and the exit code of what it met."""
+    """One check's finding, the exit code of what it met, and what the registry said where it was asked."""
 
     finding: Finding
     exit_code: Exit = Exit.DONE
+    known: Known | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Asked:
+    """What the registry said, and how long all that follows may take."""
+
+    known: Known | None
+    budget: Budget
 
 
 def run(inputs: Inputs, world: World) -> Report:
     """Run every check, whatever the others say."""
     config = world.config(inputs.config, required=True)
-    checks = [
-        passed("configuration", f"{inputs.config} is valid"),
-        attempt("registry", lambda: _registry(inputs, world, config)),
-        attempt("ledger", lambda: _ledger(inputs, world, config)),
-    ]
+    budget = Budget(clock=world.clock, until=world.clock.now() + ALL_SECONDS)
+    checks = [passed("configuration", f"{inputs.config} is valid")]
+    checks += _registry(world.records(config.registry_uri(inputs.registry_uri)), config, budget)
+    known = next((check.known for check in checks if check.known is not None), None)
     for name in [inputs.target] if inputs.target else list(config.targets):
-        checks += _target(inputs, world, config, name)
+        checks += _target(inputs, world, config, name, Asked(known=known, budget=budget))
     return report(checks)
 
 
@@ -50,75 +73,67 @@ def passed(name: str, found: str) -> Checked:
     return Checked(finding=Finding(rule=name, outcome=Outcome.PASS, reason=found))
 
 
-def attempt(name: str, look: Callable[[], str]) -> Checked:
-    """Run one look and keep its answer or its error."""
-    try:
-        return passed(name, look())
-    except MlCicdError as problem:
-        finding = Finding(rule=name, outcome=Outcome.ERROR, reason=problem.what, cure=problem.cure)
-        return Checked(finding=finding, exit_code=problem.exit_code)
+def failed(name: str, problem: MlCicdError) -> Checked:
+    """Return a check that met an error."""
+    return Checked(finding=broken(name, problem.what, problem.cure), exit_code=problem.exit_code)
+
+
+def looked(findings: tuple[Finding, ...]) -> list[Checked]:
+    """Return what was looked at outside."""
+    return [Checked(finding=found, exit_code=Exit.OUTSIDE if found.blocks else Exit.DONE) for found in findings]
 
 
 def report(checks: list[Checked]) -> Report:
     """Lay the checks out; the exit code is the first problem's."""
     findings = tuple(check.finding for check in checks)
     bad = [check for check in checks if check.finding.blocks]
+    remarks = sum(found.outcome is not Outcome.PASS and not found.blocks for found in findings)
+    also = "" if not remarks else f" {remarks} remark{'s' if remarks > 1 else ''}."
     headline = f"{len(bad)} of {len(checks)} checks found a problem." if bad else f"All {len(checks)} checks passed."
     return Report(
         command="doctor",
         exit_code=bad[0].exit_code if bad else Exit.DONE,
-        headline=headline,
+        headline=f"{headline}{also}",
         cure=bad[0].finding.cure if bad else "",
         sections=(Findings(verdict=Verdict(outcome=worst(findings), findings=findings)),),
         outputs={"healthy": str(not bad).lower()},
     )
 
 
-def _registry(inputs: Inputs, world: World, config: Config) -> str:
-    records = world.records(config.registry_uri(inputs.registry_uri))
-    snapshot = records.registry.snapshot(config.model_name(""))
+def _registry(records: Records, config: Config, budget: Budget) -> list[Checked]:
+    """Ask the registry once: where it does not answer, nothing else is asked of it."""
+
+    def ask() -> Known:
+        snapshot = records.registry.snapshot(config.model_name(""))
+        return Known(snapshot=snapshot, ledger=records.ledger.read(config.model_name("")), registry=records.registry)
+
+    try:
+        known = budget.look("The registry", ask, RECORD_SECONDS)
+    except MlCicdError as problem:
+        return [failed("registry", problem)]
+    snapshot, ledger = known.snapshot, known.ledger
     aliases = ", ".join(f"{alias} -> {number}" for alias, number in sorted(snapshot.aliases.items())) or "no alias"
-    return f"{snapshot.name}: {len(snapshot.versions)} versions, {aliases}"
-
-
-def _ledger(inputs: Inputs, world: World, config: Config) -> str:
-    records = world.records(config.registry_uri(inputs.registry_uri))
-    ledger = records.ledger.read(config.model_name(""))
     champions = ", ".join(f"{name}: champion {ledger.of(name).champion or 'none'}" for name in config.targets)
-    return f"{len(ledger.entries)} entries" + (f"; {champions}" if champions else "")
+    says = f"{len(ledger.entries)} entries" + (f"; {champions}" if champions else "")
+    there = passed("registry", f"{snapshot.name}: {len(snapshot.versions)} versions, {aliases}")
+    return [replace(there, known=known), passed("ledger", says), *looked(examined(known.registry, budget))]
 
 
-def _target(inputs: Inputs, world: World, config: Config, name: str) -> list[Checked]:
+def _target(inputs: Inputs, world: World, config: Config, name: str, asked: Asked) -> list[Checked]:
     try:
         site = world.site(config, target=name, registry_uri=inputs.registry_uri)
     except MlCicdError as problem:
-        finding = Finding(rule=name, outcome=Outcome.ERROR, reason=problem.what, cure=problem.cure)
-        return [Checked(finding=finding, exit_code=problem.exit_code)]
-    checks = [
-        attempt(f"{name}: router", lambda: _router(site)),
-        attempt(f"{name}: counters", lambda: _counters(site)),
-        *(attempt(f"{name}: slot {slot}", partial(_slot, site, slot)) for slot in site.place.slots),
-    ]
-    hook = " ".join(config.targets[name].hooks.deploy) if name in config.targets else ""
-    return [*checks, passed(f"{name}: deploy hook", hook or "none: slots are filled by hand")]
-
-
-def _router(site: Site) -> str:
-    view = site.router.read()
-    phase = f", last rollout {view.state.phase.value}" if view.state else ""
-    return f"slot {view.split.serving} serves, {view.share / 100:g} % to {view.split.idle}{phase}"
-
-
-def _counters(site: Site) -> str:
-    counted = sorted(site.source.read().items())
-    return ", ".join(f"{slot} {c.requests:,} requests, {c.events.get('errors', 0):,} failed" for slot, c in counted)
-
-
-def _slot(site: Site, slot: str) -> str:
-    identity = site.slots.identify(slot)
-    if identity.problem:
-        raise OutsideError(identity.problem, cure="Start it, or deploy a version there; an idle slot may stay empty.")
-    return f"version {identity.release.version} ({identity.release.digest[:19]})"
+        return [failed(name, problem)]
+    record = None
+    if asked.known is not None:
+        alias = asked.known.snapshot.aliases.get(site.place.alias, "")
+        record = OnRecord(ledger=asked.known.ledger.of(name), alias=alias)
+    plan = make_plan(config.canary, deadline_seconds=config.canary.deadline)
+    findings = named(name, target_findings(site, plan, record, asked.budget))
+    if any(found.rule == f"{name}: {HOOK}" for found in findings):
+        return looked(findings)
+    hook = " ".join(config.targets[name].hooks.deploy)
+    return [*looked(findings), passed(f"{name}: {HOOK}", hook or "none: slots are filled by hand")]
 
 
 COMMAND = Command(inputs=Inputs, outputs=OUTPUTS, on_error=ON_ERROR, run=run)

@@ -9,7 +9,7 @@ from ml_cicd.ground.inputs import Command, CommonInputs, option
 from ml_cicd.ground.report import Note, Report, Table
 from ml_cicd.registry.ledger import Ledger, LedgerEntry
 from ml_cicd.rollout.plan import make_plan, plan_digest
-from ml_cicd.rollout.present import Traffic, disagreements, on_record, to_finish, traffic_now
+from ml_cicd.rollout.present import Traffic, disagreements, on_record, silent, to_finish, traffic_now
 from ml_cicd.rollout.present_words import record_rows, traffic_rows
 from ml_cicd.rollout.site import Site
 from ml_cicd.world import World
@@ -92,10 +92,10 @@ def _present(site: Site, traffic: Traffic, rows: tuple[tuple[str, str], ...]) ->
     record, problem = None, None
     try:
         record = on_record(site)
-    except MlCicdError as silent:
-        problem = silent
+    except MlCicdError as found:
+        problem = found
     place, view = site.place, traffic.view
-    apart = disagreements(place, traffic, record)
+    apart = (*silent(traffic, record).values(), *disagreements(place, traffic, record))
     unknown = tuple(f"{what}: {why}" for what, why in (("Router", traffic.problem), ("Registry", problem)) if why)
     now = Table(title="Now", header=("what", "is"), rows=(*rows, *record_rows(place, record, problem)))
     known = () if record is None else (history(record.ledger),)

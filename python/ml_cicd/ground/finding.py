@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Protocol, runtime_checkable
 
 from ml_cicd.ground.digest import canonical_digest
 
@@ -154,6 +155,24 @@ def _finding_record(found: Finding) -> dict[str, object]:
         "rows_needed": found.rows_needed,
         "cure": found.cure,
     }
+
+
+@runtime_checkable
+class Examined(Protocol):
+    """What can also say whether its own surroundings are in order; a door may leave it out."""
+
+    def examine(self) -> tuple[Finding, ...]:
+        """Return one finding for each thing looked at; never raises for what a finding can say."""
+
+
+def remark(rule: str, reason: str, cure: str) -> Finding:
+    """Return what somebody should know, and what stops nothing."""
+    return Finding(rule=rule, outcome=Outcome.INCONCLUSIVE, severity=Severity.WARN, reason=reason, cure=cure)
+
+
+def broken(rule: str, reason: str, cure: str) -> Finding:
+    """Return what must be mended."""
+    return Finding(rule=rule, outcome=Outcome.ERROR, reason=reason, cure=cure)
 
 
 def worst(findings: tuple[Finding, ...]) -> Outcome:

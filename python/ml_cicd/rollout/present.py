@@ -1,5 +1,6 @@
 """What is true now: by router and slots, which need no registry, and by the record; and where they disagree."""
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -21,13 +22,15 @@ RECORD_SECONDS = 9.0  # the three together stay below the 20 s that a person at 
 class Traffic:
     """What router and slots say. `view` is None where the router does not answer: `problem` says why.
 
-    `seen` are the looks of an open rollout; none where they cannot be read.
+    `seen` are the looks of an open rollout; none where they cannot be read. `clocks_apart` are the seconds by which the
+    router's clock is ahead of this machine's.
     """
 
     view: RouterView | None
     slots: Mapping[str, Identity]
     seen: tuple[Observation, ...] = ()
     problem: MlCicdError | None = None
+    clocks_apart: float = 0.0
 
     @property
     def serving(self) -> str:
@@ -45,21 +48,24 @@ class OnRecord:
     alias: str
 
 
-def traffic_now(site: Site) -> Traffic:
-    """Ask router and slots, and nobody else; whatever fails is said and not raised."""
+def traffic_now(site: Site, *, ask_router: bool = True, most: float = math.inf) -> Traffic:
+    """Ask router and slots, and nobody else, each for at most its time and `most` seconds; what fails is only said."""
     view, problem = None, None
     seen: tuple[Observation, ...] = ()
+    apart = 0.0
     try:
-        view = within(ROUTER_SECONDS, "The router", site.router.read)
-        if view.state is not None and view.state.open:
-            seen = site.router.observations(view.state)
+        view = within(min(most, ROUTER_SECONDS), "The router", site.router.read) if ask_router else None
+        if view is not None:
+            apart = view.now - site.clock.now()
+            if view.state is not None and view.state.open:
+                seen = site.router.observations(view.state)
     except MlCicdError as found:
         problem = found
     try:
-        slots = within(SLOTS_SECONDS, "A slot", site.identities)
+        slots = within(min(most, SLOTS_SECONDS), "A slot", site.identities)
     except MlCicdError as hangs:
         slots = {slot: Identity(slot=slot, problem=hangs.what) for slot in site.place.slots}
-    return Traffic(view=view, slots=slots, seen=seen, problem=problem)
+    return Traffic(view=view, slots=slots, seen=seen, problem=problem, clocks_apart=apart)
 
 
 def on_record(site: Site) -> OnRecord:
@@ -76,10 +82,21 @@ def on_record(site: Site) -> OnRecord:
     return within(RECORD_SECONDS, "The registry", ask)
 
 
+def silent(traffic: Traffic, record: OnRecord | None) -> Mapping[str, str]:
+    """Return the slots that should answer and do not, with a sentence each; before a first release nobody needs to."""
+    champion = None if record is None else record.ledger.champion
+    return {
+        found.slot: f"Slot {found.slot} should hold version {wanted.version or champion} and cannot tell: "
+        f"{found.problem.rstrip('.')}."
+        for found, wanted in _arms(traffic)
+        if found.problem and (wanted.version or champion)
+    }
+
+
 def disagreements(place: Place, traffic: Traffic, record: OnRecord | None) -> tuple[str, ...]:
     """Return where router, slots, ledger and alias say different things, one sentence each; each cause once."""
     champion = None if record is None else record.ledger.champion
-    found = [*_silent(traffic, champion), *_by_the_state(traffic, champion)]
+    found = [*_by_the_state(traffic, champion)]
     if record is None:
         return tuple(found)
     serving, view = traffic.serving, traffic.view
@@ -103,14 +120,6 @@ def _arms(traffic: Traffic) -> list[tuple[Identity, Release]]:
     if state is not None and state.phase is Phase.RUNNING:
         arms.append((view.split.idle, state.candidate))
     return [(traffic.slots[slot], release) for slot, release in arms if slot in traffic.slots]
-
-
-def _silent(traffic: Traffic, champion: str | None) -> Iterator[str]:
-    """Say which slot should serve and does not answer; where nothing was ever released nothing needs to."""
-    for found, wanted in _arms(traffic):
-        version = wanted.version or champion
-        if found.problem and version:
-            yield f"Slot {found.slot} should hold version {version} and cannot tell: {found.problem.rstrip('.')}."
 
 
 def _by_the_state(traffic: Traffic, champion: str | None) -> Iterator[str]:

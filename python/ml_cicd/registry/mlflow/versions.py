@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from ml_cicd.ground.errors import Conflict, IntegrityError, NotFound
+from ml_cicd.ground.errors import Conflict, IntegrityError, MlCicdError, NotFound
+from ml_cicd.ground.finding import Finding, Outcome, broken
 from ml_cicd.registry.formats.payload import payload_digest
+from ml_cicd.registry.mlflow.abilities import check_abilities
 from ml_cicd.registry.mlflow.client import connect, mapped, point_at, sqlite_file
 from ml_cicd.registry.versions import TAG_DIGEST, TAG_KEY, ModelVersion, NewVersion, RegistrySnapshot, check_model_name
 
@@ -41,6 +43,14 @@ class MlflowRegistry:
             aliases = {alias: str(number) for alias, number in dict(model.aliases).items()}
         return RegistrySnapshot(name=name, versions=versions, aliases=aliases)
 
+    def examine(self) -> tuple[Finding, ...]:
+        """Say whether the server can hold what `register` writes."""
+        try:
+            check_abilities(self._client, self._uri)
+        except MlCicdError as problem:
+            return (broken("logged models", problem.what, problem.cure),)
+        return (Finding(rule="logged models", outcome=Outcome.PASS, reason="the server has them"),)
+
     def register(self, wanted: NewVersion) -> tuple[ModelVersion, bool]:
         """Create one version with all its tags in one call, or return the one with the same key.
 
@@ -51,6 +61,7 @@ class MlflowRegistry:
         with mapped(self._uri), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             point_at(self._uri)
+            check_abilities(self._client, self._uri)  # before anything is created
             ensure_model(self._client, wanted.name)
             found = self._with_key(wanted)
             created = None

@@ -15,7 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ml_cicd.ground.errors import Conflict, CorruptState, InputError, Refused, Unreachable
+from ml_cicd.ground.finding import Finding
 from ml_cicd.rollout.routers import haproxy_socket
+from ml_cicd.rollout.routers.haproxy_examination import examine
 from ml_cicd.rollout.routers.haproxy_value import EMPTY, decode, encode
 from ml_cicd.rollout.routers.state_files import StateFiles, replace_file
 from ml_cicd.rollout.state import Observation, RolloutState, RouterView, Split
@@ -83,6 +85,10 @@ class HaproxyRouter:
     def observations(self, state: RolloutState) -> tuple[Observation, ...]:
         """Return the looks that belong to a state."""
         return self._files.observations(state)
+
+    def examine(self) -> tuple[Finding, ...]:
+        """Look at the socket's kind, the map's folder and the clock."""
+        return examine(self._socket, self._map)
 
     def _split(self) -> Split:
         serving = haproxy_socket.map_value(self._socket, str(self._map), KEY)

@@ -17,8 +17,10 @@ from typing import IO
 from urllib.parse import urlsplit
 
 from ml_cicd.ground.errors import InputError, MlCicdError, OutsideError, Refused
+from ml_cicd.ground.finding import Finding
 from ml_cicd.ground.parse import as_mapping, as_text, required
 from ml_cicd.registry.versions import Release
+from ml_cicd.rollout.slots.hook import examine_hook
 from ml_cicd.rollout.state import Identity
 
 ANSWER_SECONDS = 3.0
@@ -70,6 +72,10 @@ class HttpSlots:
             )
         self._run_hook(slot, model, release)
         return self._wait(slot, release)
+
+    def examine(self) -> tuple[Finding, ...]:
+        """Say whether the deploy hook can be started."""
+        return (examine_hook(self._hook, self._folder, self._environ),)
 
     def _run_hook(self, slot: str, model: str, release: Release) -> None:
         environment = {
