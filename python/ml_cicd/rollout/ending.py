@@ -12,6 +12,7 @@ from ml_cicd.rollout.evidence import Decided
 from ml_cicd.rollout.machine import Operations
 from ml_cicd.rollout.session import Session, promote, refuse, release
 from ml_cicd.rollout.state import Decision, RouterView
+from ml_cicd.rollout.story import about, decision, failures, shares, what_now
 from ml_cicd.rollout.words import details, evidence_table, pictures, plan_table, served_words
 
 HEADLINES = {
@@ -24,12 +25,17 @@ CODES = {Decision.ROLLBACK: Exit.FAILED, Decision.INCONCLUSIVE: Exit.INCONCLUSIV
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Ending:
-    """Where a rollout stands when its run ends. `share` in percent, as people read it."""
+    """Where a rollout stands when its run ends. `share` in percent, as people read it.
+
+    `found_at` is the share at which it was decided, where that is another one by now.
+    """
 
     decision: Decision
     share: str
     reason: str
     receipt: Receipt | None = None
+    cure: str = ""
+    found_at: str = ""
     sections: tuple[Section, ...] = ()
     details: Mapping[str, object] = field(default_factory=dict)
 
@@ -38,11 +44,12 @@ def report(ending: Ending) -> Report:
     """Lay it out; a receipt with a problem makes it partly applied."""
     receipt = ending.receipt
     partly = receipt is not None and bool(receipt.problem)
+    share = ending.found_at or ending.share
     return Report(
         command="canary",
         exit_code=Exit.PARTLY if partly else CODES.get(ending.decision, Exit.DONE),
-        headline=f"{HEADLINES.get(ending.decision, 'Going on')} at {ending.share} %: {ending.reason}.",
-        cure=f"To finish: {receipt.cures[0]}" if receipt is not None and receipt.cures else "",
+        headline=f"{HEADLINES.get(ending.decision, 'Going on')} at {share} %: {ending.reason}.",
+        cure=f"To finish: {receipt.cures[0]}" if receipt is not None and receipt.cures else ending.cure,
         sections=(*ending.sections, *(() if receipt is None else (receipt,))),
         details=ending.details,
         outputs={
@@ -58,11 +65,12 @@ def end(session: Session, decided: Decided) -> Report:
     """Carry a decision out, and report it."""
     reason = f"{decided.reason} ({served_words(session.plan, session.evidence, session.state)})"
     ending = _shown(session, Decided(decision=decided.decision, reason=reason))
+    ending = replace(ending, found_at=f"{session.where.split.threshold / 100:g}")
     match decided.decision:
         case Decision.PROMOTE:
             return _promoted(session, ending)
         case Decision.ROLLBACK:
-            return report(replace(ending, receipt=refuse(session, reason)))
+            return report(_received(session, ending, refuse(session, reason)))
         case Decision.INCONCLUSIVE | Decision.HOLD | Decision.ADVANCE:
             release(session, reason)
             return report(replace(ending, decision=Decision.INCONCLUSIVE))
@@ -76,15 +84,29 @@ def _shown(session: Session, decided: Decided) -> Ending:
         decision=decided.decision,
         share="100" if decided.decision is Decision.PROMOTE else "0",
         reason=decided.reason,
-        sections=(evidence_table(plan, evidence), *pictures(plan, session.state, seen)),
+        cure=what_now(decided.decision, session.site.place.target, session.state),
+        sections=(
+            about(session.site, session.state, seen, None),
+            *decision(plan, evidence),
+            *failures(plan, seen),
+            evidence_table(plan, evidence),
+            *pictures(plan, session.state, seen),
+            *shares(plan, session.state, seen),
+        ),
         details=details(plan, evidence, session.state, seen),
     )
+
+
+def _received(session: Session, ending: Ending, receipt: Receipt) -> Ending:
+    """Add what was done, and when the router did it."""
+    which = about(session.site, session.state, session.observations, receipt)
+    return replace(ending, receipt=receipt, sections=(which, *ending.sections[1:]))
 
 
 def _promoted(session: Session, ending: Ending) -> Report:
     receipt = promote(session, ending.reason)
     if not receipt.problem or receipt.values(RouterView):
-        return report(replace(ending, receipt=receipt))
+        return report(replace(_received(session, ending, receipt), found_at=""))
     reason = (
         f"version {session.state.candidate.version} is promoted in the ledger, but not by the router; "
         f"{_taken_back(session)}"
@@ -119,7 +141,8 @@ def already(session: Session, candidate: ModelVersion, operations: Operations, r
     """Do what needs no evidence: there is nobody to compare with, or the promotion is on record already."""
     receipt = session.site.apply(operations, again=f"ml-cicd canary --candidate {candidate.number}", dry_run=dry_run)
     if not dry_run:
-        return report(Ending(decision=Decision.PROMOTE, share="100", reason=reason, receipt=receipt))
+        cure = f"Nothing: version {candidate.number} serves." if not receipt.problem else ""
+        return report(Ending(decision=Decision.PROMOTE, share="100", reason=reason, receipt=receipt, cure=cure))
     words = f"Nothing to compare: {reason}."
     dry = report(Ending(decision=Decision.HOLD, share="0", reason=words, receipt=receipt))
     return replace(dry, headline=words)
@@ -135,5 +158,5 @@ def not_again(asked: str, candidate: ModelVersion, why: str, *, waits: bool) -> 
     cure = f"Register another version, or try it again by its number: --candidate {candidate.number}."
     if waits:
         raise InputError(f"{what[0].upper()}{what[1:]}.", cure=cure)
-    no = report(Ending(decision=Decision.HOLD, share="0", reason=what, sections=(Note(text=cure),)))
+    no = report(Ending(decision=Decision.HOLD, share="0", reason=what, cure=cure, sections=(Note(text=cure),)))
     return replace(no, headline=f"Nothing to roll out: {what}.")

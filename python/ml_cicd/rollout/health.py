@@ -12,9 +12,9 @@ from ml_cicd.rollout.ports import Clock
 from ml_cicd.rollout.present import OnRecord, Traffic, disagreements, silent, to_finish, traffic_now
 from ml_cicd.rollout.site import Site
 from ml_cicd.rollout.state import WHOLE, Counters, RouterView
-from ml_cicd.rollout.words import TYPICAL_RATE
 
 T = TypeVar("T")
+TYPICAL_RATE = 0.01
 MEASURED_SECONDS = 2.0
 PART_SECONDS = 6.0
 LEAST_SECONDS = 0.2

@@ -121,7 +121,7 @@ def look(session: Session) -> tuple[Session, Decided]:
     session = _count(session, view)
     elapsed = view.now - session.state.started_at
     moment = Look(plan=session.plan, evidence=session.evidence, step=session.state.step, elapsed_seconds=elapsed)
-    session.site.say(look_line(moment, session.where.split))
+    session.site.say(look_line(moment, session.where.split, at=view.now))
     return session, decide(moment)
 
 

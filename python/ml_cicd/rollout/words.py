@@ -7,6 +7,7 @@ from ml_cicd.rollout.evidence import QUIET, Evidence, Look, harm_log_e, plus
 from ml_cicd.rollout.plan import Plan, forecast
 from ml_cicd.rollout.site import utc
 from ml_cicd.rollout.state import LAPSED, Observation, RolloutState, Split
+from ml_cicd.rollout.story import waits
 from ml_cicd.stats.sequential import Counts
 
 TYPICAL_RATE = 0.01
@@ -22,12 +23,14 @@ def plan_line(plan: Plan, state: RolloutState) -> str:
     )
 
 
-def look_line(look: Look, split: Split) -> str:
-    """Say what one look has seen."""
+def look_line(look: Look, split: Split, *, at: float) -> str:
+    """Say what one look has seen at a time (epoch seconds), and what it waits for."""
     served = next(iter(look.evidence.served.values()))
     return (
-        f"{look.elapsed_seconds:5.0f} s  {split.percent:>5}  candidate {served.nc:,} requests, {served.xc:,} failed; "
-        f"champion {served.nb:,}, {served.xb:,}; {evidence_words(look.plan, look.evidence, look.step)}"
+        f"{utc(at)}  {look.elapsed_seconds:5.0f} s  step {look.step + 1} of {len(look.plan.steps)}, "
+        f"{split.percent:>5}  candidate {served.nc:,} requests, {served.xc:,} failed; "
+        f"champion {served.nb:,}, {served.xb:,}; {evidence_words(look.plan, look.evidence, look.step)}; "
+        f"{waits(look)}"
     )
 
 

@@ -1,0 +1,143 @@
+"""What happened in a rollout, for whoever reads its report: which one, what failed at which share, how sure."""
+
+import math
+from collections.abc import Iterator
+
+from ml_cicd.ground.operation import Receipt
+from ml_cicd.ground.report import Curve, Note, Section, Table
+from ml_cicd.rollout.evidence import LOOKS_PER_STEP, QUIET, Evidence, Look, plus
+from ml_cicd.rollout.plan import Plan, forecast
+from ml_cicd.rollout.site import Site, utc
+from ml_cicd.rollout.state import LAPSED, Decision, Observation, RolloutState, RouterView
+from ml_cicd.stats.sequential import Counts
+
+NORMAL_95 = 1.959963984540054
+MOST_SHARES = 200
+DESCRIPTIVE = (
+    "The interval describes what was seen (95 %, Agresti-Caffo, independent requests). It decides nothing: the tests "
+    "above may be looked at at any time, this interval may not."
+)
+
+
+def waits(look: Look) -> str:
+    """Say what has to come before the next step or the promotion, and how long is left."""
+    return "; ".join((*_lacks(look), f"deadline in {_long(look.plan.deadline_seconds - look.elapsed_seconds)}"))
+
+
+def _lacks(look: Look) -> Iterator[str]:
+    plan, evidence, step = look.plan, look.evidence, look.step
+    if look.elapsed_seconds <= plan.warm_up_seconds:
+        yield f"waits for the warm-up, {_long(plan.warm_up_seconds - look.elapsed_seconds)} left"
+        return
+    if look.mismatched:
+        yield "waits for traffic to be split as it is written"
+    if any(guard.safety(evidence.guards[guard.name], step) < 1 for guard in plan.guardrails):
+        has = sum(candidate for candidate, _ in evidence.per_step.values())
+        needs = forecast(plan, _champion_rate(evidence))[step]
+        yield f"waits for candidate requests, has {has:,}, needs about {max(needs, has + 1):,}"
+    if evidence.looks.get(step, 0) < LOOKS_PER_STEP:
+        yield f"waits for looks, has {evidence.looks.get(step, 0)}, needs {LOOKS_PER_STEP}"
+    if look.at_last_step and look.elapsed_seconds < plan.minimum_duration_seconds:
+        yield f"waits for the shortest duration, {_long(plan.minimum_duration_seconds - look.elapsed_seconds)} left"
+    if look.at_last_step and evidence.requests[0] < plan.minimum_requests:
+        yield f"waits for requests, has {evidence.requests[0]:,}, needs {plan.minimum_requests:,}"
+
+
+def _champion_rate(evidence: Evidence) -> float:
+    served = next(iter(evidence.served.values()))
+    return min(0.5, served.xb / served.nb) if served.nb else 0.0
+
+
+def _long(seconds: float) -> str:
+    return f"{max(0.0, seconds):.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
+
+
+def about(site: Site, state: RolloutState, observations: tuple[Observation, ...], receipt: Receipt | None) -> Table:
+    """Return which rollout this is, whose, and when; the last write to the router is when traffic was where it is."""
+    rows: list[tuple[str, str]] = [
+        ("model", site.place.model),
+        ("target", site.place.target),
+        ("candidate", f"version {state.candidate.version}, {state.candidate.digest}"),
+        ("champion", f"version {state.champion.version}, {state.champion.digest}"),
+        ("who", site.actor or "unknown"),
+        ("run", site.run_url or "not in a workflow"),
+        ("rollout", state.run_id),
+        ("began", utc(state.started_at)),
+    ]
+    if observations:
+        rows.append(("last look", utc(state.started_at + observations[-1].at_seconds)))
+    views = () if receipt is None else receipt.values(RouterView)
+    if views:
+        rows.append(("traffic where it is since", utc(views[-1].now)))
+    return Table(title="This rollout", header=("what", "is"), rows=tuple(rows))
+
+
+def failures(plan: Plan, observations: tuple[Observation, ...]) -> tuple[Table, ...]:
+    """Return what both arms did at each share, guardrail by guardrail, the warm-up included."""
+    return tuple(_failures(plan, guard.name, observations) for guard in plan.guardrails if observations)
+
+
+def _failures(plan: Plan, name: str, observations: tuple[Observation, ...]) -> Table:
+    sums: dict[int, Counts] = {}
+    for seen in observations:
+        sums[seen.step] = plus(sums.get(seen.step, QUIET), seen.readings[name])
+    rows = tuple(
+        ("lease over" if step == LAPSED else f"{plan.steps[step] / 100:g} %", c.nc, c.xc, c.nb, c.xb)
+        for step, c in sorted(sums.items(), key=lambda item: (item[0] == LAPSED, item[0]))
+    )
+    header = ("share", "candidate requests", f"candidate {name}", "champion requests", f"champion {name}")
+    return Table(title=f"{name[:1].upper()}{name[1:]} by share", header=header, rows=rows)
+
+
+def decision(plan: Plan, evidence: Evidence) -> tuple[Section, ...]:
+    """Return how far apart the arms are: rates and their difference in percent, and the failures that it stands for."""
+    rows = []
+    for guard in plan.guardrails:
+        counts = evidence.served[guard.name]
+        if counts.nc and counts.nb:
+            low, high = difference_bounds(counts)
+            rate, base = 100 * counts.xc / counts.nc, 100 * counts.xb / counts.nb
+            excess = round(counts.xc - counts.nc * counts.xb / counts.nb, 1)
+            rows.append((guard.name, rate, base, rate - base, 100 * low, 100 * high, excess))
+    if not rows:
+        return ()
+    header = ("guardrail", "candidate", "champion", "difference", "from", "to", "excess")
+    units = dict.fromkeys(header[1:6], "%")
+    return Table(title="How sure", header=header, rows=tuple(rows), units=units), Note(text=DESCRIPTIVE)
+
+
+def difference_bounds(counts: Counts) -> tuple[float, float]:
+    """Return 95 % bounds of the difference of two rates (Agresti and Caffo 2000: one more of each kind in each arm)."""
+    n, m = counts.nc + 2, counts.nb + 2
+    p, q = (counts.xc + 1) / n, (counts.xb + 1) / m
+    half = NORMAL_95 * math.sqrt(p * (1 - p) / n + q * (1 - q) / m)
+    return max(-1.0, p - q - half), min(1.0, p - q + half)
+
+
+def shares(plan: Plan, state: RolloutState, observations: tuple[Observation, ...]) -> tuple[Curve, ...]:
+    """Return the candidate's share as time went by; nothing before there are two looks."""
+    every = -(-len(observations) // MOST_SHARES) or 1
+    points = tuple(
+        (seen.at_seconds, 0.0 if seen.step == LAPSED else plan.steps[seen.step] / 100)
+        for index, seen in enumerate(observations)
+        if index % every == 0 or index == len(observations) - 1
+    )
+    if len(points) < 2:
+        return ()
+    series = {f"version {state.candidate.version}": points}
+    return (Curve(title="Share of the candidate", x="seconds", y="% of traffic", series=series),)
+
+
+def what_now(decided: Decision, target: str, state: RolloutState) -> str:
+    """Say what to do, also where nothing has to be done."""
+    version, again = state.candidate.version, f"ml-cicd canary --target {target} --candidate {state.candidate.version}"
+    if decided is Decision.PROMOTE:
+        return f"Nothing: version {version} serves. To undo it: `ml-cicd rollback --target {target}`."
+    if decided is Decision.ROLLBACK:
+        return (
+            f"Nothing at once: version {state.champion.version} has all traffic. Look at what version {version} "
+            f"answered; to try it again: `{again}`. docs/runbook.md says more."
+        )
+    if decided is Decision.INCONCLUSIVE:
+        return f"Nothing at once: version {state.champion.version} has all traffic. To try again: `{again}`."
+    return f"Let it go on: `{again} --mode tick` takes the next look."

@@ -1,0 +1,128 @@
+"""What the report of a canary says to somebody who was woken up."""
+
+import json
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from ml_cicd.commands import canary
+from ml_cicd.faces.markdown import to_markdown
+from ml_cicd.ground.errors import Exit
+from ml_cicd.ground.report import Curve, Report
+from ml_cicd.rollout.story import difference_bounds
+from ml_cicd.stats.sequential import Counts
+from ml_cicd.world import Who
+from tests.fakes.world import FakeWorld, digest_of
+
+LINK = "https://github.com/o/r/actions/runs/7"
+
+
+@pytest.fixture
+def world() -> FakeWorld:
+    """Version 1 serves, and 2 waits."""
+    world = FakeWorld(who=Who(actor="ann", run_url=LINK))
+    world.add_version()
+    canary.run(canary.Inputs(), world)
+    world.add_version()
+    world.lines.clear()
+    return world
+
+
+@pytest.fixture
+def harmful(world: FakeWorld) -> Report:
+    """Return how a canary ends that fails every fourth request."""
+    world.failing["2"] = 0.25
+    return canary.run(canary.Inputs(), world)
+
+
+def rows(report: Report, title: str) -> Iterator[dict[str, object]]:
+    """Return the rows of a table by their header."""
+    table = next(table for table in report.tables if table.title == title)
+    return (dict(zip(table.header, row, strict=True)) for row in table.rows)
+
+
+def about(report: Report) -> dict[object, object]:
+    """Return which rollout it says that it was."""
+    return {row["what"]: row["is"] for row in rows(report, "This rollout")}
+
+
+def test_the_report_says_which_rollout_it_was(harmful: Report) -> None:
+    """Model, target, both digests, who, the run's link and the times, traffic's return among them."""
+    says = about(harmful)
+    assert (says["model"], says["target"], says["who"], says["run"]) == ("digits", "production", "ann", LINK)
+    assert says["candidate"] == f"version 2, {digest_of('2')}"
+    assert says["champion"] == f"version 1, {digest_of('1')}"
+    times = [says[name] for name in ("began", "last look", "traffic where it is since")]
+    assert times == sorted(times, key=str)
+    assert all(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", str(time)) for time in times)
+
+
+def test_the_headline_says_at_which_share_harm_was_found(harmful: Report) -> None:
+    """Not where the share is afterwards: that is the output, and it is 0."""
+    assert harmful.headline.startswith("Rolled back at 5 %: the candidate fails more often")
+    assert harmful.outputs["share"] == "0"
+
+
+def test_the_failures_of_both_arms_stand_by_share(harmful: Report) -> None:
+    """They add up to what the reason says."""
+    (row,) = rows(harmful, "Errors by share")
+    assert row["share"] == "5 %"
+    assert f"version 2 failed {row['candidate errors']} of {row['candidate requests']} requests" in harmful.headline
+    assert row["champion errors"] == 0
+
+
+def test_the_decision_has_an_estimate(harmful: Report) -> None:
+    """Both rates, their difference with an interval around it, and how many failures that are."""
+    (row,) = rows(harmful, "How sure")
+    numbers = {name: float(str(row[name])) for name in ("candidate", "difference", "from", "to", "excess")}
+    assert 20 < numbers["candidate"] <= 25
+    assert numbers["from"] < numbers["difference"] < numbers["to"]
+    assert numbers["excess"] == next(rows(harmful, "Errors by share"))["candidate errors"]
+    assert any("It decides nothing" in note for note in harmful.notes)
+
+
+def test_the_interval_has_a_width_without_failures() -> None:
+    """None of 9 against none of 96 is little evidence, and reads like it."""
+    low, high = difference_bounds(Counts(nc=9, xc=0, nb=96, xb=0))
+    assert low < -0.05
+    assert high > 0.2
+    assert difference_bounds(Counts(nc=1, xc=1, nb=1, xb=0))[1] <= 1
+
+
+def test_every_look_says_when_where_and_what_it_waits_for(world: FakeWorld, harmful: Report) -> None:
+    """A time of day, the step, both arms' failures, what is there, what is needed, and what is left."""
+    line = next(line for line in world.lines if "step 1 of 2" in line)
+    assert re.match(r"1970-01-12T\d\d:\d\d:\d\dZ ", line)
+    assert "candidate 50 requests, 12 failed; champion 950, 0" in line
+    assert re.search(r"waits for candidate requests, has \d+, needs about [\d,]+", line)
+    assert "waits for looks, has 1, needs 3" in line
+    assert re.search(r"deadline in 10 min|deadline in 9 min", line)
+
+
+def test_the_share_is_drawn(world: FakeWorld) -> None:
+    """A promotion's chart rises from the first share to the last."""
+    report = canary.run(canary.Inputs(), world)
+    chart = next(s for s in report.sections if isinstance(s, Curve) and s.title == "Share of the candidate")
+    (points,) = chart.series.values()
+    assert (points[0][1], points[-1][1]) == (5.0, 50.0)
+    assert to_markdown(report).count("xychart-beta") == 2
+
+
+@pytest.mark.parametrize(
+    ("failing", "code", "words"),
+    [(0.0, Exit.DONE, "version 2 serves. To undo it"), (0.25, Exit.FAILED, "canary --target production --candidate 2")],
+)
+def test_every_end_says_what_to_do(world: FakeWorld, failing: float, code: Exit, words: str) -> None:
+    """Also where nothing has to be done."""
+    world.failing["2"] = failing
+    report = canary.run(canary.Inputs(), world)
+    assert report.exit_code is code
+    assert words in report.cure
+
+
+def test_a_look_on_the_way_says_what_comes(world: FakeWorld) -> None:
+    """A tick tells the command of the next one."""
+    report = canary.run(canary.Inputs(mode="tick"), world)
+    assert "--candidate 2 --mode tick" in report.cure
+    assert json.dumps(report.details)
