@@ -170,3 +170,17 @@ def test_another_configuration_is_said_and_not_judged_by(world: FakeWorld) -> No
     """Evidence of a rollout that began under other settings is not computed with the new ones."""
     world.settings = replace(world.settings, canary=replace(world.settings.canary, minimum_requests=5))
     assert "not the one that the rollout began under" in now(status.run(status.Inputs(), world))["evidence"]
+
+
+@pytest.mark.parametrize("reason", ["alias was moved", "slot was changed by hand"])
+def test_what_the_runbook_says_for_a_disagreement_ends_it(world: FakeWorld, reason: str) -> None:
+    """The champion is deployed again, or its alias put back, and then all agree."""
+    rollback.run(rollback.Inputs(to="champion"), world)
+    if "alias" in reason:
+        world.fake_registry.aliases["digits", "champion"] = "2"
+    else:
+        world.fake_slots.holds["blue"] = release_of("7")
+    assert status.run(status.Inputs(), world).exit_code is Exit.OUTSIDE
+    rollback.run(rollback.Inputs(to="champion", reason=reason), world)
+    report = status.run(status.Inputs(), world)
+    assert (report.exit_code, report.notes, report.cure) == (Exit.DONE, (), "")

@@ -11,6 +11,7 @@ import pytest
 
 from ml_cicd.ground.errors import Refused
 from ml_cicd.ground.report import Report
+from ml_cicd.shell import publish
 from ml_cicd.shell.publish import forget
 from ml_cicd.shell.runner import Process, main
 from tests.shell.probe import Inputs, done
@@ -123,3 +124,17 @@ def test_a_link_is_replaced_not_followed(folder: Path) -> None:
     (folder / ".ml-cicd/quality-gate/report.json").symlink_to(folder / "victim")
     assert run(folder, "--thresholds=accuracy: 0.95").returncode == 0
     assert (folder / "victim").read_text() == "mine"
+
+
+def test_each_run_keeps_its_own_report(probe: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last one is at the known path too, an older one is never replaced, and the oldest go when there are many."""
+    place = probe / ".ml-cicd/probe"
+    for _ in range(2):
+        assert main(["probe"], Process(environ={}, make_world=lambda _say: lambda _inputs: done())) == 0
+    kept = sorted((place / "runs").iterdir())
+    assert len(kept) == 2
+    assert all((one / "report.json").exists() and (one / "summary.md").exists() for one in kept)
+    assert (place / "report.json").exists()
+    monkeypatch.setattr(publish, "MOST_RUNS", 1)
+    assert main(["probe"], Process(environ={}, make_world=lambda _say: lambda _inputs: done())) == 0
+    assert len(list((place / "runs").iterdir())) == 1

@@ -7,22 +7,26 @@ from itertools import groupby
 from typing import assert_never
 
 from ml_cicd.faces import picture, words
+from ml_cicd.ground.errors import Exit
 from ml_cicd.ground.finding import Finding, Verdict
 from ml_cicd.ground.operation import Receipt
 from ml_cicd.ground.report import Curve, Findings, Note, Report, Section, Table, Timeline
 
 LONGEST_CELL = 500
+RUNBOOK = "docs/runbook.md"
 SPECIAL = re.compile(r"([\\`*_{}\[\]()#+!|~$])")
 UNKNOWN_TO_MERMAID = re.compile(r"[^\w .,:()/%+*='-]+|%(?=%)")  # quotes would end a text, `%%{` begins a directive
 # A power of two steps: Mermaid adds the step up, and must arrive at the end exactly or the last point is lost.
 CURVE_POINTS = 2**5 + 1
 
 
-def to_markdown(report: Report) -> str:
-    """Return the summary of a run."""
+def to_markdown(report: Report, *, runbook: str = "") -> str:
+    """Return the summary of a run; a red one leads to the runbook, by its address where that is known."""
     parts = [f"## {words.icon(report.exit_code)} {report.command}: {escape(report.headline)}"]
     if report.cure:
         parts.append(f"**What to do:** {escape(report.cure)}")
+    if report.exit_code is not Exit.DONE:
+        parts.append(f"In doubt: [{RUNBOOK}]({runbook})." if runbook else f"In doubt: {RUNBOOK} of ml-cicd.")
     for kind, sections in groupby(report.sections, type):
         texts = filter(None, map(_section, sections))
         parts.append(("\n" if kind is Note else "\n\n").join(texts))  # neighbouring notes are one list

@@ -3,14 +3,17 @@
 import contextlib
 import json
 import os
+import re
+import secrets
 import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from ml_cicd.faces.json_v1 import to_json
-from ml_cicd.faces.markdown import to_markdown
+from ml_cicd.faces.markdown import RUNBOOK, to_markdown
 from ml_cicd.faces.terminal import to_terminal
 from ml_cicd.ground.errors import Exit
 from ml_cicd.ground.finding import Outcome
@@ -21,6 +24,10 @@ from ml_cicd.shell.github.summary import append_summary
 from ml_cicd.version import __version__
 
 OWN_FOLDER = ".ml-cicd"
+RUNBOOK_PARTS = ("GITHUB_SERVER_URL", "GITHUB_ACTION_REPOSITORY", "GITHUB_ACTION_REF")
+PLAIN = re.compile(r"\A[A-Za-z0-9._/-]+\Z")
+RUNS = "runs"
+MOST_RUNS = 50
 
 
 def publish(
@@ -32,7 +39,7 @@ def publish(
     outputs = {**report.outputs, **paths}
     # All faces are drawn before anything is written: if one cannot be, nothing has been said yet.
     text = to_json(report, tool_version=__version__, outputs=outputs)
-    summary = to_markdown(report)
+    summary = to_markdown(report, runbook=runbook_url(environ))
     shown = text if as_json else to_terminal(report, colour=_colour(environ), width=_width())
     code = int(report.exit_code)
     try:
@@ -40,6 +47,7 @@ def publish(
             _write(folder.parent / ".gitignore", "*\n")
         _write(folder / "report.json", text)
         _write(folder / "summary.md", summary)
+        _keep(folder / RUNS, text, summary)
     except OSError as problem:
         print(f"The report cannot be written: {problem}. Check the input report-dir.", file=sys.stderr)
         code = code or int(Exit.INPUT)
@@ -48,6 +56,14 @@ def publish(
         _tell_runner(report, outputs, summary, environ)
     _print(fenced(shown) if as_action else shown)
     return code
+
+
+def runbook_url(environ: Mapping[str, str]) -> str:
+    """Return the runbook's address in the repository that this action came from; empty outside an action."""
+    server, repository, ref = (environ.get(name, "") for name in RUNBOOK_PARTS)
+    if not (server.startswith("https://") and PLAIN.match(server[8:]) and PLAIN.match(repository) and PLAIN.match(ref)):
+        return ""
+    return f"{server}/{repository}/blob/{ref}/{RUNBOOK}"
 
 
 def forget(command: str, report_dir: str) -> None:
@@ -81,6 +97,15 @@ def _write(path: Path, text: str) -> None:
         fresh.write(text)
     Path(fresh.name).chmod(0o644)
     Path(fresh.name).replace(path)
+
+
+def _keep(runs: Path, text: str, summary: str) -> None:
+    """Keep this run's report in a folder of its own, which no later run replaces; the oldest go when there are many."""
+    own = runs / f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{secrets.token_hex(3)}"
+    _write(own / "report.json", text)
+    _write(own / "summary.md", summary)
+    for old in sorted(runs.iterdir())[:-MOST_RUNS]:
+        shutil.rmtree(old, ignore_errors=True)
 
 
 def _tell_runner(report: Report, outputs: Mapping[str, str], summary: str, environ: Mapping[str, str]) -> None:
