@@ -8,7 +8,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from ml_cicd.faces.json_v1 import to_json, to_mapping
-from ml_cicd.faces.markdown import escape, to_markdown
+from ml_cicd.faces.markdown import PALETTE, escape, to_markdown
 from ml_cicd.faces.terminal import to_terminal
 from ml_cicd.ground.digest import canonical_digest
 from ml_cicd.ground.finding import Finding, Outcome, Verdict
@@ -58,6 +58,7 @@ def test_markdown_has_no_live_markup() -> None:
 def test_a_diagram_has_only_what_mermaid_reads() -> None:
     """Hostile names end no text and begin no directive; a line of points has no exponent."""
     (diagram,) = re.findall(r"^```mermaid\n(.*?)^```$", to_markdown(REPORT), flags=re.MULTILINE | re.DOTALL)
+    diagram = diagram.removeprefix(f"{PALETTE}\n")
     text, number = r'"[^"\n`;{}<>#]+"', r"-?\d+(\.\d+)?"
     kinds = [r"xychart-beta", rf"  [xy]-axis {text} {number} --> {number}", rf"  line {text} \[{number}(, {number})*\]"]
     assert [line for line in diagram.splitlines() if not re.fullmatch("|".join(kinds), line)] == []
@@ -160,7 +161,7 @@ def test_a_curve() -> None:
     assert '  y-axis "log e" 0 --> 3' in text
     assert text.count("  line ") == 2
     assert '  line "harm" [0.5, ' in text
-    assert text.endswith("Lines in this order: harm, safety.\n")
+    assert text.endswith("Lines: harm (red), safety (blue).\n")
     title, header, harm, safety = terminal(CURVE).splitlines()
     assert (title, header.split()) == ("Evidence:", ["line", "minutes", "log", "e"])
     assert harm.endswith("0 to 4   0 to 2")

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 from decimal import Decimal
-from itertools import groupby
+from itertools import cycle, groupby
 from typing import assert_never
 
 from ml_cicd.faces import picture, words
@@ -18,6 +18,9 @@ SPECIAL = re.compile(r"([\\`*_{}\[\]()#+!|~$])")
 UNKNOWN_TO_MERMAID = re.compile(r"[^\w .,:()/%+*='-]+|%(?=%)")  # quotes would end a text, `%%{` begins a directive
 # A power of two steps: Mermaid adds the step up, and must arrive at the end exactly or the last point is lost.
 CURVE_POINTS = 2**5 + 1
+# Mermaid's own first colour is nearly white; these are seen on a white page and on a black one.
+COLOURS = {"red": "#e5484d", "blue": "#3b82f6", "green": "#30a46c", "orange": "#f76b15"}
+PALETTE = f'%%{{init: {{"themeVariables": {{"xyChart": {{"plotColorPalette": "{", ".join(COLOURS.values())}"}}}}}}}}%%'
 
 
 def to_markdown(report: Report, *, runbook: str = "") -> str:
@@ -124,13 +127,15 @@ def _curve(curve: Curve) -> str:
     low, high = min(map(min, lines.values())), max(map(max, lines.values()))
     chart = [
         "```mermaid",
+        PALETTE,
         "xychart-beta",
         f"  x-axis {_mermaid_text(curve.x)} {_plain(start)} --> {_plain(end)}",
         f"  y-axis {_mermaid_text(curve.y)} {_plain(low)} --> {_plain(high if high > low else low + 1)}",
         *(f"  line {_mermaid_text(name)} [{', '.join(map(_plain, ys))}]" for name, ys in lines.items()),
         "```",
     ]
-    legend = f"Lines in this order: {', '.join(map(escape, lines))}."
+    colours = cycle(COLOURS)
+    legend = f"Lines: {', '.join(f'{escape(name)} ({next(colours)})' for name in lines)}."
     return _titled(curve.title, "\n".join(chart) + f"\n\n{legend}")
 
 
