@@ -1,5 +1,6 @@
 """What `status` says to somebody who was woken up, whatever is out."""
 
+import math
 import shlex
 import time
 from dataclasses import replace
@@ -10,7 +11,9 @@ import pytest
 from ml_cicd.commands import canary, rollback, status
 from ml_cicd.ground.errors import Exit, Unreachable
 from ml_cicd.ground.report import Report
+from ml_cicd.registry.settings import RegistrySettings
 from ml_cicd.rollout import present
+from ml_cicd.rollout.bounded import within
 from ml_cicd.shell.command_line import Request, read_arguments
 from ml_cicd.world import Who
 from tests.fakes.world import FakeWorld, release_of
@@ -81,6 +84,7 @@ def test_router_and_slots_are_told_before_the_registry_is_asked(world: FakeWorld
 def test_a_registry_that_hangs_does_not_hide_the_traffic(world: FakeWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is waited for as long as a person can wait, and then named."""
     monkeypatch.setattr(present, "RECORD_SECONDS", 0.05)
+    world.settings = replace(world.settings, registry=RegistrySettings(uri="https://registry.example"))
     never = Event()
 
     def hang(_uri: str) -> None:
@@ -93,6 +97,13 @@ def test_a_registry_that_hangs_does_not_hide_the_traffic(world: FakeWorld, monke
     never.set()
     assert "The registry did not answer within" in now(report)["registry"]
     assert now(report)["router"] == "slot blue serves, 5 % to slot green"
+
+
+def test_a_file_is_waited_for_to_its_end() -> None:
+    """Its first use makes the tables: a process that went away half-way left a database that nobody could open."""
+    assert math.isinf(present.record_seconds("sqlite:///r.db"))
+    assert present.record_seconds("https://registry.example") == present.RECORD_SECONDS
+    assert within(math.inf, "It", lambda: 7) == 7
 
 
 def test_the_whole_patience_is_below_twenty_seconds() -> None:

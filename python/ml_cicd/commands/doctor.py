@@ -11,9 +11,10 @@ from ml_cicd.ground.report import Findings, Report
 from ml_cicd.registry.ledger import Ledger
 from ml_cicd.registry.ports import ModelRegistry, Records
 from ml_cicd.registry.versions import RegistrySnapshot
+from ml_cicd.rollout.bounded import within
 from ml_cicd.rollout.health import Budget, examined, named, target_findings
 from ml_cicd.rollout.plan import make_plan
-from ml_cicd.rollout.present import RECORD_SECONDS, OnRecord
+from ml_cicd.rollout.present import OnRecord, record_seconds
 from ml_cicd.world import World
 
 OUTPUTS: Mapping[str, str] = {"healthy": "true when every check passed."}
@@ -61,7 +62,8 @@ def run(inputs: Inputs, world: World) -> Report:
     config = world.config(inputs.config, required=True)
     budget = Budget(clock=world.clock, until=world.clock.now() + ALL_SECONDS)
     checks = [passed("configuration", f"{inputs.config} is valid")]
-    checks += _registry(world.records(config.registry_uri(inputs.registry_uri)), config, budget)
+    uri = config.registry_uri(inputs.registry_uri)
+    checks += _registry(world.records(uri), config, budget, record_seconds(uri))
     known = next((check.known for check in checks if check.known is not None), None)
     for name in [inputs.target] if inputs.target else list(config.targets):
         checks += _target(inputs, world, config, name, Asked(known=known, budget=budget))
@@ -100,7 +102,7 @@ def report(checks: list[Checked]) -> Report:
     )
 
 
-def _registry(records: Records, config: Config, budget: Budget) -> list[Checked]:
+def _registry(records: Records, config: Config, budget: Budget, seconds: float) -> list[Checked]:
     """Ask the registry once: where it does not answer, nothing else is asked of it."""
 
     def ask() -> Known:
@@ -108,7 +110,7 @@ def _registry(records: Records, config: Config, budget: Budget) -> list[Checked]
         return Known(snapshot=snapshot, ledger=records.ledger.read(config.model_name("")), registry=records.registry)
 
     try:
-        known = budget.look("The registry", ask, RECORD_SECONDS)
+        known = within(seconds, "The registry", ask)
     except MlCicdError as problem:
         return [failed("registry", problem)]
     snapshot, ledger = known.snapshot, known.ledger

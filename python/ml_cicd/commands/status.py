@@ -9,7 +9,7 @@ from ml_cicd.ground.inputs import Command, CommonInputs, option
 from ml_cicd.ground.report import Note, Report, Table
 from ml_cicd.registry.ledger import Ledger, LedgerEntry
 from ml_cicd.rollout.plan import make_plan, plan_digest
-from ml_cicd.rollout.present import Traffic, disagreements, on_record, silent, to_finish, traffic_now
+from ml_cicd.rollout.present import Traffic, disagreements, on_record, record_seconds, silent, to_finish, traffic_now
 from ml_cicd.rollout.present_words import record_rows, traffic_rows
 from ml_cicd.rollout.site import Site
 from ml_cicd.world import World
@@ -47,7 +47,7 @@ def run(inputs: Inputs, world: World) -> Report:
     rows = traffic_rows(traffic, plan, same_plan=state is not None and state.plan_digest == plan_digest(config.canary))
     for what, says in rows:
         site.say(f"{what}: {says}")  # at once: the registry may take its time
-    return _present(site, traffic, rows)
+    return _present(site, traffic, rows, record_seconds(config.registry_uri(inputs.registry_uri)))
 
 
 def parse_time(text: str) -> datetime:
@@ -88,10 +88,10 @@ def _past(site: Site, ledger: Ledger, moment: datetime, text: str) -> Report:
     )
 
 
-def _present(site: Site, traffic: Traffic, rows: tuple[tuple[str, str], ...]) -> Report:
+def _present(site: Site, traffic: Traffic, rows: tuple[tuple[str, str], ...], seconds: float) -> Report:
     record, problem = None, None
     try:
-        record = on_record(site)
+        record = on_record(site, seconds)
     except MlCicdError as found:
         problem = found
     place, view = site.place, traffic.view

@@ -1,5 +1,6 @@
 """A look at the outside that may hang: whoever asks goes on after a while and says so."""
 
+import math
 from collections.abc import Callable
 from threading import Thread
 from typing import TypeVar
@@ -26,7 +27,7 @@ def within(seconds: float, what: str, look: Callable[[], T]) -> T:
 
     thread = Thread(target=run, daemon=True)  # a thread that hangs must not keep the process from ending
     thread.start()
-    thread.join(seconds)
+    thread.join(None if math.isinf(seconds) else seconds)
     if problems:
         raise problems[0]
     if not found:

@@ -20,6 +20,7 @@ PART_SECONDS = 6.0
 LEAST_SECONDS = 0.2
 LONGEST_LEASE = 1800.0  # of a tick; a run's own is shorter
 CLOCKS_APART = 2.0
+SILENT = "surroundings"
 RUNBOOK = "docs/runbook.md says what to type."
 
 
@@ -47,7 +48,7 @@ def examined(door: object, budget: Budget) -> tuple[Finding, ...]:
     try:
         return budget.look("A part of it", door.examine)
     except MlCicdError as problem:
-        return (broken("surroundings", problem.what, problem.cure),)
+        return (broken(SILENT, problem.what, problem.cure),)
 
 
 def target_findings(site: Site, plan: Plan, record: OnRecord | None, budget: Budget) -> tuple[Finding, ...]:
@@ -58,7 +59,9 @@ def target_findings(site: Site, plan: Plan, record: OnRecord | None, budget: Bud
     traffic = traffic_now(site, ask_router=not wrong, most=budget.left / 2)
     found: list[Finding] = [] if wrong else [_router(traffic)]
     view = traffic.view
-    if view is not None:
+    if view is None:  # a router that is silent is silent to every question
+        around = tuple(one for one in around if one.rule != SILENT)
+    else:
         found += [
             *_counters(site, plan, budget),
             _lease(site.place.target, view, traffic.clocks_apart),

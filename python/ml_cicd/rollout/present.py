@@ -68,8 +68,16 @@ def traffic_now(site: Site, *, ask_router: bool = True, most: float = math.inf) 
     return Traffic(view=view, slots=slots, seen=seen, problem=problem, clocks_apart=apart)
 
 
-def on_record(site: Site) -> OnRecord:
-    """Ask the registry, once.
+def record_seconds(uri: str) -> float:
+    """Return how long a registry is waited for: a server for a while, a file to its end.
+
+    The first use of a file makes its tables: whoever went away half-way would leave it broken.
+    """
+    return RECORD_SECONDS if uri.startswith(("http://", "https://")) else math.inf
+
+
+def on_record(site: Site, seconds: float) -> OnRecord:
+    """Ask the registry, once, for at most so long.
 
     Raises:
         MlCicdError: it does not answer, or not in time.
@@ -79,7 +87,7 @@ def on_record(site: Site) -> OnRecord:
         ledger = site.history()
         return OnRecord(ledger=ledger, alias=site.snapshot().aliases.get(site.place.alias, ""))
 
-    return within(RECORD_SECONDS, "The registry", ask)
+    return within(seconds, "The registry", ask)
 
 
 def silent(traffic: Traffic, record: OnRecord | None) -> Mapping[str, str]:

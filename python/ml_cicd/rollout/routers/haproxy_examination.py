@@ -23,16 +23,21 @@ CLOCK_SECONDS = 5.0
 def examine(path: str, map_file: Path) -> tuple[Finding, ...]:
     """Look at all three; a socket that does not answer is no finding of this one."""
     found = _socket(path)
+    if found is None:
+        return (_folder(map_file.parent),)
     clock = () if found.blocks else _clock(path)
     return (found, *clock, _folder(map_file.parent))
 
 
-def _socket(path: str) -> Finding:
+def _socket(path: str) -> Finding | None:
     rule = "socket"
     with contextlib.suppress(OSError):
         if not stat.S_ISSOCK(Path(path).stat().st_mode):
             return broken(rule, f"{path} is not a socket.", "Name the path of HAProxy's `stats socket`.")
-    if "master" in _said(path, "show proc"):
+    processes = _said(path, "show proc")
+    if not processes:
+        return None
+    if "master" in processes and not processes.startswith("Unknown command"):
         return broken(
             rule,
             f"{path} is HAProxy's master socket (its option -S), which knows no maps and no counters.",
@@ -53,8 +58,7 @@ def _said(path: str, command: str) -> str:
         connection.sendall(command.encode() + b"\n")
         while b"\n\n" not in said and (block := connection.recv(4096)):
             said += block
-    text = said.decode(errors="replace")
-    return "" if text.startswith("Unknown command") else text
+    return said.decode(errors="replace")
 
 
 def _clock(path: str) -> tuple[Finding, ...]:
@@ -67,8 +71,14 @@ def _clock(path: str) -> tuple[Finding, ...]:
         return ()
     apart = time.time() - then
     if abs(apart) > CLOCK_SECONDS:
-        what = f"The clock was set by {apart:+.0f} s since HAProxy started; leases end by that clock."
-        return (remark(rule, what, "Keep the clock in step (NTP), and do not roll out while it is being set."),)
+        what = f"Since HAProxy started the clock was set, or HAProxy stood still: they are {apart:+.0f} s apart."
+        return (
+            remark(
+                rule,
+                what,
+                "Leases end by this clock: keep it in step (NTP), and do not roll out while it is being set.",
+            ),
+        )
     return (Finding(rule=rule, outcome=Outcome.PASS, reason="was not set since HAProxy started"),)
 
 
