@@ -170,7 +170,9 @@ def test_a_guardrail(monkeypatch: pytest.MonkeyPatch, refused: float, decision: 
     assert report.outputs["decision"] == decision
     assert ("refuses more often" in report.outputs["reason"]) is bool(refused)
     assert "refused" in report.outputs["reason"]
-    assert report.tables[0].header[1:3] == ("margin of errors", "margin of refusals")
+    tables = {table.title: table for table in report.tables}
+    assert tables["Evidence by step (without the warm-up)"].header[1:3] == ("margin of errors", "margin of refusals")
+    assert {"Errors by share", "Refusals by share"} <= set(tables)
 
 
 def test_a_router(monkeypatch: pytest.MonkeyPatch) -> None:

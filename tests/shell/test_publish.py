@@ -114,7 +114,7 @@ def test_runs_side_by_side_write_whole_reports(folder: Path) -> None:
     assert answers == [0] * 8
     place = folder / ".ml-cicd/quality-gate"
     assert json.loads((place / "report.json").read_text("utf-8"))["verdict"]["outcome"] == "pass"
-    assert {path.name for path in place.iterdir()} == {"report.json", "summary.md"}
+    assert {path.name for path in place.iterdir()} == {"report.json", "summary.md", "runs"}
 
 
 def test_a_link_is_replaced_not_followed(folder: Path) -> None:

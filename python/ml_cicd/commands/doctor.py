@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 
 from ml_cicd.config import Config
 from ml_cicd.ground.errors import Exit, MlCicdError
@@ -62,8 +63,7 @@ def run(inputs: Inputs, world: World) -> Report:
     config = world.config(inputs.config, required=True)
     budget = Budget(clock=world.clock, until=world.clock.now() + ALL_SECONDS)
     checks = [passed("configuration", f"{inputs.config} is valid")]
-    uri = config.registry_uri(inputs.registry_uri)
-    checks += _registry(world.records(uri), config, budget, record_seconds(uri))
+    checks += _registry(inputs, world, config, budget)
     known = next((check.known for check in checks if check.known is not None), None)
     for name in [inputs.target] if inputs.target else list(config.targets):
         checks += _target(inputs, world, config, name, Asked(known=known, budget=budget))
@@ -102,15 +102,16 @@ def report(checks: list[Checked]) -> Report:
     )
 
 
-def _registry(records: Records, config: Config, budget: Budget, seconds: float) -> list[Checked]:
+def _registry(inputs: Inputs, world: World, config: Config, budget: Budget) -> list[Checked]:
     """Ask the registry once: where it does not answer, nothing else is asked of it."""
 
-    def ask() -> Known:
+    def ask(records: Records) -> Known:
         snapshot = records.registry.snapshot(config.model_name(""))
         return Known(snapshot=snapshot, ledger=records.ledger.read(config.model_name("")), registry=records.registry)
 
     try:
-        known = within(seconds, "The registry", ask)
+        uri = config.registry_uri(inputs.registry_uri)
+        known = within(record_seconds(uri), "The registry", partial(ask, world.records(uri)))
     except MlCicdError as problem:
         return [failed("registry", problem)]
     snapshot, ledger = known.snapshot, known.ledger

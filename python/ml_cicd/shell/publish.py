@@ -47,7 +47,8 @@ def publish(
             _write(folder.parent / ".gitignore", "*\n")
         _write(folder / "report.json", text)
         _write(folder / "summary.md", summary)
-        _keep(folder / RUNS, text, summary)
+        if not report_dir:  # a folder that somebody named holds what they expect there, and no more
+            _keep(folder / RUNS, text, summary)
     except OSError as problem:
         print(f"The report cannot be written: {problem}. Check the input report-dir.", file=sys.stderr)
         code = code or int(Exit.INPUT)
