@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass, replace
 
-from ml_cicd.ground.errors import Conflict, CorruptState, IntegrityError, OutsideError, Unreachable
+from ml_cicd.ground.errors import Conflict, CorruptState, OutsideError, Unreachable
 from ml_cicd.ground.operation import Receipt, join
 from ml_cicd.registry.versions import TAG_GATE_DIGEST, Release
+from ml_cicd.rollout.arms import check_arms, drain
 from ml_cicd.rollout.counting import difference
 from ml_cicd.rollout.events import (
     Based,
@@ -29,7 +30,8 @@ from ml_cicd.rollout.site import Site
 from ml_cicd.rollout.state import LAPSED, Decision, Observation, RolloutState, RouterView
 from ml_cicd.rollout.words import look_line, plan_line
 
-CLAIM_SECONDS = 420.0  # longer than a deploy hook and the slot's answer may take
+CLAIM_SECONDS = 420.0  # longer than a deploy hook and the slot's answer may take, and the slot's drain
+WARM_UP_INTERVAL_SECONDS = 1.0  # a candidate that fails everything shows in a few requests, so one looks often then
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -81,6 +83,7 @@ def begin(session: Session, candidate: Release, champion: Release, plan_digest: 
     """
     session = _performed(session, *to_begin(session, candidate, champion, plan_digest))
     session.site.say(plan_line(session.plan, session.state))
+    drain(session.site, session.where.split.idle)
     return rebase(_step(session, Deployed(at=session.site.router.read().now)))
 
 
@@ -92,7 +95,7 @@ def take_up(session: Session, view: RouterView) -> Session:
     Raises:
         IntegrityError: meanwhile a slot came to serve something else.
     """
-    check_arms(session)
+    check_arms(session.site, session.where)
     if view.share == 0:
         session = _count(session, view)
         if is_harmful(session.plan, session.evidence):
@@ -117,7 +120,7 @@ def look(session: Session) -> tuple[Session, Decided]:
     view = session.site.router.read()
     if view.split.seq != session.where.split.seq:
         session = _adopt(session, view)
-    check_arms(session)
+    check_arms(session.site, session.where)
     session = _count(session, view)
     elapsed = view.now - session.state.started_at
     moment = Look(plan=session.plan, evidence=session.evidence, step=session.state.step, elapsed_seconds=elapsed)
@@ -163,27 +166,6 @@ def _count(session: Session, view: RouterView) -> Session:
     return replace(session, evidence=evidence, observations=(*session.observations, seen))
 
 
-def check_arms(session: Session, *, must_answer: bool = False) -> None:
-    """Check that both slots still serve the versions that are compared.
-
-    Raises:
-        IntegrityError: a slot says that it serves something else. Unreachable: it says nothing, and `must_answer`.
-    """
-    state, split = session.state, session.where.split
-    for slot, release in ((split.idle, state.candidate), (split.serving, state.champion)):
-        found = session.site.slots.identify(slot)
-        if found.problem and must_answer:
-            raise Unreachable(
-                f"Slot {slot} should serve version {release.version}: {found.problem}", cure="Look at its log."
-            )
-        if not found.problem and found.release != release:
-            now = found.release
-            raise IntegrityError(
-                f"Slot {slot} now serves version {now.version} with {now.digest[:19]}, not version {release.version}.",
-                cure="Somebody deployed into it while the canary ran. Find out who, then run the canary again.",
-            )
-
-
 def go_on(session: Session, decided: Decided) -> Session:
     """Renew the lease, or raise the share by one step."""
     if decided.decision is Decision.ADVANCE:
@@ -201,7 +183,8 @@ def run_to_end(session: Session, interval_seconds: float) -> tuple[Session, Deci
     clock = session.site.clock
     failing_since: float | None = None
     while True:
-        clock.sleep(interval_seconds)
+        warming = session.evidence.at_seconds < session.plan.warm_up_seconds
+        clock.sleep(min(interval_seconds, WARM_UP_INTERVAL_SECONDS) if warming else interval_seconds)
         try:
             session, decided = look(session)
             if decided.ends:
@@ -237,7 +220,7 @@ def release(session: Session, reason: str) -> bool:
 
 def promote(session: Session, reason: str) -> Receipt:
     """Ledger, then router (the slots swap roles in one write), then alias. What is promoted is what was observed."""
-    check_arms(session, must_answer=True)
+    check_arms(session.site, session.where, must_answer=True)
     site, candidate = session.site, session.state.candidate
     ledger = site.history()
     version = site.snapshot().version(candidate.version)

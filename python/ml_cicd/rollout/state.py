@@ -79,12 +79,14 @@ class Identity:
 class Counters:
     """Cumulative counters of one slot: requests, and by name those of them that something happened to, e.g. `errors`.
 
+    Only requests that have ended are counted. `open` are those under way now, None where the source cannot tell.
     `epoch` changes when they start again from zero.
     """
 
     requests: int
     epoch: str
     events: Mapping[str, int] = field(default_factory=dict)
+    open: int | None = None
 
 
 class Phase(StrEnum):

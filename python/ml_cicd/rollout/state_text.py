@@ -114,7 +114,12 @@ def _state_data(state: RolloutState | None) -> Mapping[str, object] | None:
 
 
 def _counters_data(counters: Counters) -> Mapping[str, object]:
-    return {"requests": counters.requests, "epoch": counters.epoch, "events": dict(counters.events)}
+    return {
+        "requests": counters.requests,
+        "epoch": counters.epoch,
+        "events": dict(counters.events),
+        "open": counters.open,
+    }
 
 
 def _state(data: object, where: str) -> RolloutState:
@@ -161,6 +166,7 @@ def _counters(data: object, where: str) -> Counters:
         requests=required(found, "requests", as_integer, where),
         epoch=required(found, "epoch", _text, where),
         events={name: as_integer(count, f"{where}.{name}") for name, count in events.items()},
+        open=optional(found, "open", as_integer, where),
     )
 
 

@@ -35,7 +35,14 @@ def evidence_words(plan: Plan, evidence: Evidence, step: int) -> str:
     """Say how far the tests are, as percentages of what they need: the one of harm, and the slowest one of safety."""
     harm = max(0.0, harm_log_e(plan, evidence)) / plan.harm_cap
     safe = min(max(0.0, guard.safety(evidence.guards[guard.name], step)) for guard in plan.guardrails)
-    return f"evidence of harm {min(harm, 1):.0%}, of safety {min(safe, 1):.0%}"
+    said = (f"evidence of harm {min(harm, 1):.0%}, of safety {min(safe, 1):.0%}", *remarks(plan, evidence))
+    return "; ".join(said)
+
+
+def remarks(plan: Plan, evidence: Evidence) -> tuple[str, ...]:
+    """Return what a reader must know of the evidence beyond the counts."""
+    found = (guard.remark(evidence.guards[guard.name]) for guard in plan.guardrails)
+    return tuple(remark for remark in found if remark)
 
 
 def served_words(plan: Plan, evidence: Evidence, state: RolloutState) -> str:
@@ -49,7 +56,7 @@ def evidence_table(plan: Plan, evidence: Evidence) -> Table:
     rows = tuple(
         (
             share / 100,
-            *(guard.margins[index] for guard in plan.guardrails),
+            *(guard.margins[index] for guard in plan.guardrails if guard.margins),
             *evidence.per_step.get(index, (0, 0)),
             evidence.looks.get(index, 0),
         )
@@ -66,7 +73,7 @@ def evidence_table(plan: Plan, evidence: Evidence) -> Table:
 def plan_table(plan: Plan) -> Table:
     """Return what each step will need."""
     rows = tuple(
-        (share / 100, *(guard.margins[index] for guard in plan.guardrails), needed)
+        (share / 100, *(guard.margins[index] for guard in plan.guardrails if guard.margins), needed)
         for index, (share, needed) in enumerate(zip(plan.steps, forecast(plan, TYPICAL_RATE), strict=True))
     )
     header = ("share", *_margins(plan), "candidate requests needed at 1 % errors")
@@ -74,9 +81,8 @@ def plan_table(plan: Plan) -> Table:
 
 
 def _margins(plan: Plan) -> tuple[str, ...]:
-    if len(plan.guardrails) == 1:
-        return ("margin",)
-    return tuple(f"margin of {guard.name}" for guard in plan.guardrails)
+    names = [guard.name for guard in plan.guardrails if guard.margins]
+    return ("margin",) if len(names) == 1 else tuple(f"margin of {name}" for name in names)
 
 
 def pictures(plan: Plan, state: RolloutState, observations: tuple[Observation, ...]) -> tuple[Section, ...]:
