@@ -13,10 +13,12 @@ from ml_cicd.ground.report import Curve, Findings, Note, Report, Section, Table,
 GREEN, RED, YELLOW, PLAIN = "\x1b[32m", "\x1b[31m", "\x1b[33m", "\x1b[0m"
 COLOURS = {Outcome.PASS: GREEN, Outcome.FAIL: RED, Outcome.INCONCLUSIVE: YELLOW}
 CURVE_WIDTH = 40
+NARROWEST = 20  # below that there is no room beside the indents
 
 
 def to_terminal(report: Report, *, colour: bool, width: int) -> str:
-    """Return the report as lines of at most about `width` columns."""
+    """Return the report as lines of at most about `width` columns, and never less than twenty."""
+    width = max(width, NARROWEST)
     tint = GREEN if report.exit_code is Exit.DONE else YELLOW if report.exit_code is Exit.INCONCLUSIVE else RED
     lines = [_paint(f"{report.command}: {_line(report.headline)}", tint, colour=colour)]
     for section in report.sections:

@@ -2,8 +2,6 @@
 
 import os
 import signal
-import sys
-import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +13,8 @@ from ml_cicd.ground.inputs import read_inputs
 from ml_cicd.ground.report import Report
 from ml_cicd.shell.command_line import Request, read_arguments
 from ml_cicd.shell.github.commands import harmless
-from ml_cicd.shell.publish import forget, publish
+from ml_cicd.shell.publish import forget, log_traceback, publish
+from ml_cicd.shell.streams import print_err
 from ml_cicd.version import __version__
 
 
@@ -72,7 +71,7 @@ def _published(report: Report, request: Request, environ: Mapping[str, str]) -> 
 
     try:
         return put(report)
-    except Exception:  # noqa: BLE001  # a report that no face can draw is a bug that must be reported too
+    except Exception:  # noqa: BLE001  # a report that cannot be drawn is a bug; nothing of it is on disk
         return put(bug(request))
 
 
@@ -88,15 +87,14 @@ def interrupted(request: Request) -> Report:
 
 def bug(request: Request) -> Report:
     """Report a defect of ours; the exception that is being handled goes to the log."""
-    for line in traceback.format_exc().splitlines():
-        print(f"| {line}".replace("##[", "## ["), file=sys.stderr)
+    log_traceback()
     headline = f"ml-cicd {__version__} failed in a way it should not have; the traceback is in the log."
     return _without_outcome(request, Exit.BUG, headline, "Please report it with the traceback.")
 
 
 def say(line: str) -> None:
     """Print one progress line at once, apart from the result on standard output."""
-    print(harmless(line), file=sys.stderr, flush=True)
+    print_err(harmless(line))
 
 
 def _without_outcome(request: Request, code: Exit, headline: str, cure: str) -> Report:
