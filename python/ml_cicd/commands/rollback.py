@@ -12,6 +12,7 @@ from ml_cicd.registry.versions import Release
 from ml_cicd.rollout.aim import NAMES, PREVIOUS, Aim, aim_from_ledger, aim_from_router
 from ml_cicd.rollout.history import Outcome, known_digest
 from ml_cicd.rollout.machine import Operations, Where
+from ml_cicd.rollout.operations import to_finish
 from ml_cicd.rollout.session import settle
 from ml_cicd.rollout.site import Observed, Site, observe
 from ml_cicd.rollout.state import RouterView
@@ -55,7 +56,7 @@ def run(inputs: Inputs, world: World) -> Report:
 def _attempt(inputs: Inputs, world: World) -> Report:
     config = world.config(inputs.config, required=True)
     site = world.site(config, target=inputs.target, registry_uri=inputs.registry_uri)
-    view = site.router.read()
+    view = site.router.read(urgent=True)
     identities = site.identities()
     serving = identities.get(view.split.serving)
     before = serving.release.version if serving else ""
@@ -69,19 +70,26 @@ def _attempt(inputs: Inputs, world: World) -> Report:
     traffic = site.apply(way.operations, again=again, dry_run=inputs.dry_run)
     if inputs.dry_run:
         return _dry_run(traffic, before, aim)
-    if traffic.problem:
+    if len(traffic.done) < len(way.operations):
         return _report(way, before, aim, traffic, Observed(verified=False, words=traffic.problem))
-    observed = _observed(site, version)
-    stopped = view.state is not None and view.state.open
+    written = traffic.values(RouterView)
+    observed = _observed(site, version, written)
+    # Without a lease an earlier write has stopped it, of which the files do not know yet.
+    stopped = view.state is not None and view.state.open and view.split.lease > 0
     outcome = Outcome(champion=version, before=before, stopped=stopped, reason=inputs.reason)
-    record = _record(site, outcome, again)
+    record = _record(site, outcome, again, written)
     return _report(way, before, aim, join(traffic, record), observed)
 
 
-def _observed(site: Site, version: str) -> Observed:
+def _now(site: Site, written: tuple[RouterView, ...]) -> RouterView:
+    """Return what serves: what this run wrote, or else what is there, an earlier run's state perhaps."""
+    return written[-1] if written else site.router.read(urgent=True)
+
+
+def _observed(site: Site, version: str, written: tuple[RouterView, ...]) -> Observed:
     """Look at what serves. Traffic has moved by now: a look that fails must not keep the record from being written."""
     try:
-        return observe(site, site.router.read(), version=version)
+        return observe(site, _now(site, written), version=version)
     except MlCicdError as problem:
         return Observed(verified=False, words=problem.what)
 
@@ -108,11 +116,11 @@ def _aim(to: str, site: Site, view: RouterView) -> Aim:
     return replace(aim, release=version.release)
 
 
-def _record(site: Site, outcome: Outcome, again: str) -> Receipt:
+def _record(site: Site, outcome: Outcome, again: str, written: tuple[RouterView, ...]) -> Receipt:
     """Write ledger and alias, and what an earlier run could not write; traffic is safe by now."""
 
     def build() -> Operations:
-        view = site.router.read()  # not what this run wrote: an earlier one's state may be there where nothing moved
+        view = _now(site, written)
         return settle(site, Where(place=site.place, split=view.split, state=view.state), outcome)
 
     alias = site.place.alias_at(outcome.champion)
@@ -143,7 +151,7 @@ def _report(way: WayBack, before: str, aim: Aim, receipt: Receipt, observed: Obs
         command="rollback",
         exit_code=Exit.PARTLY if receipt.problem or not observed.verified else Exit.DONE,
         headline=headline,
-        cure=f"To finish: {'; '.join(receipt.cures)}" if receipt.cures else "",
+        cure=to_finish(receipt),
         sections=(receipt,),
         outputs={
             "rolled-back": str(moves > 0).lower(),

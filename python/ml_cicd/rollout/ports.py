@@ -10,15 +10,25 @@ from ml_cicd.rollout.state import Counters, Identity, Observation, RolloutState,
 class TrafficRouter(Protocol):
     """One router of one target, which keeps the rollout's state beside its split."""
 
-    def read(self) -> RouterView:
-        """Read split, state and clock. Raises `CorruptState`, `Unreachable`."""
+    def read(self, *, urgent: bool = False) -> RouterView:
+        """Read split, state and clock. Raises `CorruptState`, `Unreachable`.
+
+        An `urgent` read is for taking traffic back: what is damaged beside the router is said in `unsaved`, not raised.
+        """
 
     def set_split(
-        self, split: Split, state: RolloutState | None, *, expect_seq: int, seen: Sequence[Observation] = ()
+        self,
+        split: Split,
+        state: RolloutState | None,
+        *,
+        expect_seq: int,
+        seen: Sequence[Observation] = (),
+        urgent: bool = False,
     ) -> RouterView:
         """Change both at once, add what was `seen` since the last write, and read back.
 
         Costs the same however many observations there are. Raises `Conflict` when the seq is not `expect_seq`.
+        An `urgent` write takes traffic back: it moves traffic first, and what cannot be kept is said in `unsaved`.
         """
 
     def observations(self, state: RolloutState) -> tuple[Observation, ...]:

@@ -33,6 +33,11 @@ class Place:
     has_hook: bool
     alias: str = CHAMPION
 
+    @property
+    def to_champion(self) -> str:
+        """Command that stops what runs here, and writes what taking traffic back has left to write."""
+        return f"ml-cicd rollback --target {self.target} --to champion"
+
     def alias_at(self, version: str) -> SetAlias:
         """Return what points the alias at the version that serves here."""
         return SetAlias(name=self.model, alias=self.alias, version=version)

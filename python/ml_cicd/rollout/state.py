@@ -177,11 +177,16 @@ class RolloutState:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RouterView:
-    """What the router says now. `now` is its clock in epoch seconds; `state` None where no rollout ever ran."""
+    """What the router says now. `now` is its clock in epoch seconds; `state` None where no rollout ever ran.
+
+    `unsaved` says in words how the files beside the router differ from what serves; empty where they agree. Only an
+    urgent read or write has it: a reload would undo what serves, and `state` is then a hint, or nothing.
+    """
 
     split: Split
     state: RolloutState | None
     now: float
+    unsaved: str = ""
 
     @property
     def share(self) -> int:

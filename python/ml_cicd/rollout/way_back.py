@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from ml_cicd.ground.errors import Conflict
 from ml_cicd.registry.versions import NOTHING, Release
 from ml_cicd.rollout.aim import Aim
-from ml_cicd.rollout.events import Ended, Reverted
+from ml_cicd.rollout.events import Ended, Reverted, Rewritten
 from ml_cicd.rollout.machine import Operations, Where, step
 from ml_cicd.rollout.operations import DeploySlot, SetSplit
 from ml_cicd.rollout.state import Identity, RolloutState, RouterView
@@ -33,13 +33,19 @@ def way_back(aim: Aim, where: Where, view: RouterView, identities: Mapping[str, 
         Conflict: that needs the idle slot, into which a canary is deploying at this moment.
     """
     split, release = where.split, aim.release
-    stops = split.threshold > 0 or (where.state is not None and where.state.open)
-    serves, stays = _serves(release, identities.get(split.serving)), _stays(release, where.state)
+    opened = where.state is not None and where.state.open
+    stops = split.threshold > 0 or opened
+    # A state that does not belong to what serves is no reason to let it serve: only the slot's own word is.
+    stays = not view.unsaved and _stays(release, where.state)
+    serves = _serves(release, identities.get(split.serving))
     left = identities[split.serving].release if split.serving in identities else NOTHING
     if serves or stays:
         write: Operations = ()
         if stops:
-            _, write = step(where, Reverted(to=release, swap=False, stays=stays, left=left))
+            halts = opened and _stays(release, where.state)
+            _, write = step(where, Reverted(to=release, swap=False, stays=halts, left=left))
+        elif view.unsaved:
+            _, write = step(where, Rewritten())
         fill = not serves and bool(release.digest)
         deploy = (_deploy(where, release, split.serving),) if fill else ()
         return WayBack(operations=(*write, *deploy), slot=split.serving, deploys=fill)

@@ -89,6 +89,8 @@ def set_map_value(path: str, file: str, key: str, value: str) -> None:
         Refused: HAProxy said no.
     """
     answer = ask(path, f"set map {file} {key} {value}").strip()
+    if answer and map_value(path, file, key) is None:  # somebody deleted it: only `add` brings it back
+        answer = ask(path, f"add map {file} {key} {value}").strip()
     if answer:
         raise Refused(
             f"HAProxy refused to set {key} in {file}: {answer[:200]}", cure="Check the socket's level and path."
