@@ -238,3 +238,54 @@ def test_a_dry_run_shows_the_moves(world: FakeWorld) -> None:
     assert report.receipt is not None
     assert report.receipt.planned == ("Route production: champion blue, 0 % to green",)
     assert world.fake_router.split == value
+
+
+@pytest.fixture
+def night(world: FakeWorld) -> FakeWorld:
+    """The deploy hook is broken, so nothing can be filled anew."""
+    world.fake_slots.broken = True
+    return world
+
+
+@pytest.mark.parametrize("standby", [None, Release(version="8", digest=digest_of("8"))], ids=["silent", "lies"])
+def test_by_force_traffic_goes_to_the_last_known_slot(night: FakeWorld, standby: Release | None) -> None:
+    """The standby cannot be verified: without force nothing moves, with it traffic does, and the report names it."""
+    if standby is None:
+        del night.fake_slots.holds["blue"]
+    else:
+        night.fake_slots.holds["blue"] = standby
+    with pytest.raises(OutsideError, match="hook"):
+        run(Inputs(), night)
+    assert night.fake_router.split.serving == "green"
+    report = run(Inputs(force=True), night)
+    assert (moved(report), report.exit_code) == (("true", "2", "1", "false"), Exit.PARTLY)
+    assert night.fake_router.split.serving == "blue"
+    assert "by force, and nobody verified that slot blue holds it" in report.headline
+    assert night.record()[-1] == ("rollback", "2", "1")
+
+
+def test_by_force_without_any_state(night: FakeWorld) -> None:
+    """State lost, standby silent, registry dead: a named version is taken to be in the slot that does not serve."""
+    night.fake_router.state, night.fake_router.unsaved = None, "The state file is missing."
+    del night.fake_slots.holds["blue"]
+    report = run(Inputs(to="1", force=True), night)
+    for _ in range(2):  # pressed twice, it does not go back to where it came from
+        assert (night.fake_router.split.serving, report.exit_code) == ("blue", Exit.PARTLY)
+        report = run(Inputs(to="1", force=True), night)
+
+
+def test_force_never_sends_traffic_to_a_candidate(night: FakeWorld) -> None:
+    """A canary holds the idle slot: the version before the champion is nowhere, and force does not invent it."""
+    night.fake_slots.broken = False
+    canary.run(canary.Inputs(mode="tick"), night)
+    night.fake_slots.broken = True
+    report = run(Inputs(to="1", force=True), night)  # the canary is stopped first, then the hook fails
+    assert (report.exit_code, report.outputs["to-version"]) == (Exit.PARTLY, "2")
+    assert (night.fake_router.split.serving, night.fake_router.split.threshold) == ("green", 0)
+
+
+def test_force_changes_nothing_where_all_can_be_verified(world: FakeWorld) -> None:
+    """It is a permission, not another way."""
+    report = run(Inputs(force=True), world)
+    assert (moved(report), report.exit_code) == (("true", "2", "1", "true"), Exit.DONE)
+    assert "force" not in report.headline

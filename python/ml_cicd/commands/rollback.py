@@ -16,7 +16,7 @@ from ml_cicd.rollout.operations import to_finish
 from ml_cicd.rollout.session import settle
 from ml_cicd.rollout.site import Observed, Site, observe
 from ml_cicd.rollout.state import RouterView
-from ml_cicd.rollout.way_back import WayBack, way_back
+from ml_cicd.rollout.way_back import WayBack, forced, way_back
 from ml_cicd.world import World
 
 OUTPUTS: Mapping[str, str] = {
@@ -39,6 +39,10 @@ class Inputs(CommonInputs):
     )
     reason: str = option("Why, for the ledger.", default="asked for")
     registry_uri: str = option("Registry; empty for the configuration's.")
+    force: bool = option(
+        "Move traffic to where the version was last known to be, also when its slot cannot say so; for emergencies.",
+        default=False,
+    )
 
 
 def run(inputs: Inputs, world: World) -> Report:
@@ -60,11 +64,11 @@ def _attempt(inputs: Inputs, world: World) -> Report:
     identities = site.identities()
     serving = identities.get(view.split.serving)
     before = serving.release.version if serving else ""
-    aim = _aim(inputs.to, site, view)
+    aim = _aim(inputs, site, view)
     version = aim.release.version
     where = Where(place=site.place, split=view.split, state=view.state)
-    way = way_back(aim, where, view, identities)
-    again = f"ml-cicd rollback --target {site.place.target} --to {version}"
+    way = (forced if inputs.force else way_back)(aim, where, view, identities)
+    again = f"ml-cicd rollback --target {site.place.target} --to {version}" + (" --force" if way.forced else "")
     if way.deploys:
         site.say(f"No slot serves version {version}: it is deployed first, which can take minutes.")
     traffic = site.apply(way.operations, again=again, dry_run=inputs.dry_run)
@@ -94,13 +98,14 @@ def _observed(site: Site, version: str, written: tuple[RouterView, ...]) -> Obse
         return Observed(verified=False, words=problem.what)
 
 
-def _aim(to: str, site: Site, view: RouterView) -> Aim:
+def _aim(inputs: Inputs, site: Site, view: RouterView) -> Aim:
     """Find the release to serve; the registry is asked only when the router's state cannot tell."""
+    to = inputs.to
     aim = aim_from_router(to, view.state)
     if aim is None and to.isdigit():
         aim = Aim(release=Release(version=to, digest=known_digest(to, view.state)), why="it was asked for")
     aim = aim or aim_from_ledger(to, site.history())
-    if aim.release.digest:
+    if aim.release.digest or inputs.force:  # by force a version serves whose bytes nobody can check
         return aim
     number, model = aim.release.version, site.place.model
     snapshot = site.snapshot()
@@ -145,7 +150,9 @@ def _report(way: WayBack, before: str, aim: Aim, receipt: Receipt, observed: Obs
         if moves
         else f"Version {version} serves; {aim.why}."
     )
-    if not observed.verified:
+    if way.forced:
+        headline = f"Moved to {version} by force, and nobody verified {way.forced}: {observed.words}."
+    elif not observed.verified:
         headline = f"Rollback to {version} is not verified: {observed.words}."
     return Report(
         command="rollback",

@@ -1,12 +1,13 @@
 """How traffic gets to where a rollback goes: safest first, a running canary loses its traffic before all else."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ml_cicd.ground.errors import Conflict
 from ml_cicd.registry.versions import NOTHING, Release
 from ml_cicd.rollout.aim import Aim
 from ml_cicd.rollout.events import Ended, Reverted, Rewritten
+from ml_cicd.rollout.history import known_digest
 from ml_cicd.rollout.machine import Operations, Where, step
 from ml_cicd.rollout.operations import DeploySlot, SetSplit
 from ml_cicd.rollout.state import Identity, RolloutState, RouterView
@@ -14,11 +15,15 @@ from ml_cicd.rollout.state import Identity, RolloutState, RouterView
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WayBack:
-    """What brings traffic to the aim: `deploys` says that a slot must be filled first, which takes minutes."""
+    """What brings traffic to the aim: `deploys` says that a slot must be filled first, which takes minutes.
+
+    `forced` says what was taken for granted, because nobody could verify it.
+    """
 
     operations: Operations
     slot: str
     deploys: bool
+    forced: str = ""
 
     @property
     def writes(self) -> int:
@@ -64,6 +69,40 @@ def way_back(aim: Aim, where: Where, view: RouterView, identities: Mapping[str, 
         first = (*first, _deploy(where, release, split.idle))
     _, swap = step(where, Reverted(to=release, swap=True, stays=False, left=left))
     return WayBack(operations=(*first, *swap), slot=split.idle, deploys=deploys)
+
+
+def forced(aim: Aim, where: Where, view: RouterView, identities: Mapping[str, Identity]) -> WayBack:
+    """Return how the aim serves by what was last known of the slots, where their own word says otherwise or nothing.
+
+    What a slot says is believed where it says the aim. Else the state tells which slot holds it, and where it tells
+    nothing it is the idle one: somebody wants to get away from what serves. A slot that a canary holds is never it.
+    """
+    found = way_back(aim, where, view, identities)
+    slot = _last_seen(aim.release, where, view, identities)
+    if not found.deploys or not slot:
+        return found
+    says = identities[slot].says() if slot in identities else f"nobody asked slot {slot}"
+    known = replace(aim, release=_last_known(aim.release, where.state))
+    believed = {**identities, slot: Identity(slot=slot, release=known.release)}
+    return replace(way_back(known, where, view, believed), forced=f"that slot {slot} holds it ({says})")
+
+
+def _last_seen(release: Release, where: Where, view: RouterView, identities: Mapping[str, Identity]) -> str:
+    """Return the slot that held the release when it was last known; nothing where a canary took its place."""
+    state, split = where.state, where.split
+    if state is None or view.unsaved:
+        if state is not None and state.open:
+            return ""
+        idle = identities.get(split.idle)
+        # A second run must not undo the first: the slot that says another version is not the one to go to.
+        return split.serving if idle is not None and not idle.problem else split.idle
+    if release.version == state.serving.version:
+        return split.serving
+    return split.idle if not state.open and release.version == state.idle.version else ""
+
+
+def _last_known(release: Release, state: RolloutState | None) -> Release:
+    return Release(version=release.version, digest=release.digest or known_digest(release.version, state))
 
 
 def _serves(release: Release, identity: Identity | None) -> bool:
