@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ml_cicd.ground.errors import Conflict, CorruptState, OutsideError
-from ml_cicd.registry.versions import Release
+from ml_cicd.registry.versions import NOTHING, Release
 from ml_cicd.rollout.state import Counters, Identity, Observation, RolloutState, RouterView, Split
 
 START = Split(serving="blue", idle="green")
@@ -113,6 +113,10 @@ class FakeSlots:
         if slot not in self.holds:
             return Identity(slot=slot, problem="empty")
         return Identity(slot=slot, release=self.holds[slot])
+
+    def identify_all(self, slots: Sequence[str], *, enough: Release = NOTHING) -> Mapping[str, Identity]:
+        """Ask one after the other."""
+        return {slot: self.identify(slot) for slot in slots}
 
     def deploy(self, slot: str, *, model: str, release: Release) -> Identity:
         """Fill a slot."""

@@ -61,10 +61,12 @@ def _attempt(inputs: Inputs, world: World) -> Report:
     config = world.config(inputs.config, required=True)
     site = world.site(config, target=inputs.target, registry_uri=inputs.registry_uri)
     view = site.router.read(urgent=True)
-    identities = site.identities()
+    aim = _aim(inputs, site, view)
+    identities = site.identities(enough=aim.release)  # what is to serve no longer may take its time
     serving = identities.get(view.split.serving)
     before = serving.release.version if serving else ""
-    aim = _aim(inputs, site, view)
+    if not before and view.state is not None and not view.unsaved:
+        before = view.state.serving.version
     version = aim.release.version
     where = Where(place=site.place, split=view.split, state=view.state)
     way = (forced if inputs.force else way_back)(aim, where, view, identities)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from ml_cicd.registry.versions import Release
+from ml_cicd.registry.versions import NOTHING, Release
 from ml_cicd.rollout.state import Counters, Identity, Observation, RolloutState, RouterView, Split
 
 
@@ -47,6 +47,11 @@ class SlotHost(Protocol):
 
     def identify(self, slot: str) -> Identity:
         """Ask a slot who it is; never raises, an unreachable slot has a `problem`."""
+
+    def identify_all(self, slots: Sequence[str], *, enough: Release = NOTHING) -> Mapping[str, Identity]:
+        """Ask slots at the same time; never raises. Once one says that it is `enough`, the others are not waited for
+        longer than a moment.
+        """
 
     def deploy(self, slot: str, *, model: str, release: Release) -> Identity:
         """Run the deploy hook and wait until the slot says it is that release. Raises `OutsideError`."""

@@ -170,8 +170,9 @@ def check_arms(session: Session, *, must_answer: bool = False) -> None:
         IntegrityError: a slot says that it serves something else. Unreachable: it says nothing, and `must_answer`.
     """
     state, split = session.state, session.where.split
-    for slot, release in ((split.idle, state.candidate), (split.serving, state.champion)):
-        found = session.site.slots.identify(slot)
+    expected = {split.idle: state.candidate, split.serving: state.champion}
+    for slot, found in session.site.identities().items():
+        release = expected[slot]
         if found.problem and must_answer:
             raise Unreachable(
                 f"Slot {slot} should serve version {release.version}: {found.problem}", cure="Look at its log."
@@ -269,8 +270,7 @@ def settle(site: Site, where: Where, outcome: Outcome) -> Operations:
     """Return what the record lacks, now that traffic is where it belongs."""
     ledger = site.history()
     idle = site.slots.identify(where.split.idle).release
-    _, operations = step(where, Settled(ledger=ledger, author=site.author(), outcome=outcome, idle=idle))
-    return operations
+    return step(where, Settled(ledger=ledger, author=site.author(), outcome=outcome, idle=idle))[1]
 
 
 def _lease(session: Session, seconds: float | None = None) -> Lease:
@@ -287,8 +287,8 @@ def _step(session: Session, event: Event) -> Session:
 def _performed(session: Session, where: Where, operations: Operations) -> Session:
     for operation in operations:
         receipt = session.site.apply((operation,), again="", quiet=isinstance(operation, SetSplit))
-        if receipt.problem:  # traffic came back, and its files did not follow
-            session.site.say(receipt.problem)
+        for line in receipt.not_done:  # traffic came back, and its files did not follow
+            session.site.say(line)
     return replace(session, where=where)
 
 

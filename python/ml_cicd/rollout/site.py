@@ -10,7 +10,7 @@ from ml_cicd.ground.operation import Operation, Receipt, apply
 from ml_cicd.registry.ledger import Ledger
 from ml_cicd.registry.operations import SetAlias
 from ml_cicd.registry.ports import DeploymentLedger, ModelRegistry, Records
-from ml_cicd.registry.versions import CHAMPION, RegistrySnapshot
+from ml_cicd.registry.versions import CHAMPION, NOTHING, RegistrySnapshot, Release
 from ml_cicd.rollout.history import Author
 from ml_cicd.rollout.ports import Clock, MetricSource, SlotHost, TrafficRouter
 from ml_cicd.rollout.state import Identity, RouterView
@@ -67,9 +67,9 @@ class Site:
         """Connect."""
         return self.records().ledger
 
-    def identities(self) -> Mapping[str, Identity]:
-        """Ask every slot who it is."""
-        return {slot: self.slots.identify(slot) for slot in self.place.slots}
+    def identities(self, *, enough: Release = NOTHING) -> Mapping[str, Identity]:
+        """Ask every slot who it is; once one is `enough`, the others are not waited for."""
+        return self.slots.identify_all(self.place.slots, enough=enough)
 
     def history(self) -> Ledger:
         """Read what happened on this target."""

@@ -70,6 +70,12 @@ class Identity:
     release: Release = Release()  # noqa: RUF009  # frozen
     problem: str = ""
 
+    def is_release(self, release: Release) -> bool:
+        """Whether it says that it is this release; where its digest is not known, the version decides."""
+        if self.problem or self.release.version != release.version:
+            return False
+        return not release.digest or self.release.digest == release.digest
+
     def says(self) -> str:
         """Say it."""
         return self.problem or f"slot {self.slot} serves version {self.release.version}"

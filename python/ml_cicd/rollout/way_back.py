@@ -44,6 +44,8 @@ def way_back(aim: Aim, where: Where, view: RouterView, identities: Mapping[str, 
     stays = not view.unsaved and _stays(release, where.state)
     serves = _serves(release, identities.get(split.serving))
     left = identities[split.serving].release if split.serving in identities else NOTHING
+    if not left and where.state is not None and not view.unsaved:
+        left = where.state.serving  # it does not say so itself, now
     if serves or stays:
         write: Operations = ()
         if stops:
@@ -106,9 +108,7 @@ def _last_known(release: Release, state: RolloutState | None) -> Release:
 
 
 def _serves(release: Release, identity: Identity | None) -> bool:
-    if identity is None or identity.problem or identity.release.version != release.version:
-        return False
-    return not release.digest or identity.release.digest == release.digest
+    return identity is not None and identity.is_release(release)
 
 
 def _stays(release: Release, state: RolloutState | None) -> bool:
