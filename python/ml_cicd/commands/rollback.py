@@ -8,7 +8,7 @@ from ml_cicd.ground.errors import Conflict, Exit, InputError, IntegrityError, Ml
 from ml_cicd.ground.inputs import Command, CommonInputs, Needs, option
 from ml_cicd.ground.operation import Receipt, join
 from ml_cicd.ground.report import Note, Report
-from ml_cicd.registry.versions import Release
+from ml_cicd.registry.versions import CHAMPION, Release
 from ml_cicd.rollout.aim import NAMES, PREVIOUS, Aim, aim_from_ledger, aim_from_router
 from ml_cicd.rollout.history import Outcome, known_digest
 from ml_cicd.rollout.machine import Operations, Where
@@ -39,6 +39,9 @@ class Inputs(CommonInputs):
     )
     reason: str = option("Why, for the ledger.", default="asked for")
     registry_uri: str = option("Registry; empty for the configuration's.")
+    only_run: str = option(
+        "With champion: the workflow run (its id) whose canary may be stopped; another one's is left alone."
+    )
     force: bool = option(
         "Move traffic to where the version was last known to be, also when its slot cannot say so; for emergencies.",
         default=False,
@@ -51,6 +54,8 @@ def run(inputs: Inputs, world: World) -> Report:
         raise InputError(
             f"Input 'to' is {inputs.to!r}.", cure="Write previous, last-good, champion or a version number."
         )
+    if inputs.only_run and inputs.to != CHAMPION:
+        raise InputError("Input 'only-run' goes with 'to: champion' alone.", cure="Leave it out, or stop a canary.")
     for _ in range(ATTEMPTS - 1):
         with contextlib.suppress(Conflict):
             return _attempt(inputs, world)
@@ -61,6 +66,8 @@ def _attempt(inputs: Inputs, world: World) -> Report:
     config = world.config(inputs.config, required=True)
     site = world.site(config, target=inputs.target, registry_uri=inputs.registry_uri)
     view = site.router.read(urgent=True)
+    if inputs.only_run and not (view.state is not None and view.state.is_of(inputs.only_run)):
+        return _not_ours(inputs.only_run, view)
     aim = _aim(inputs, site, view)
     identities = site.identities(enough=aim.release)  # what is to serve no longer may take its time
     serving = identities.get(view.split.serving)
@@ -80,11 +87,25 @@ def _attempt(inputs: Inputs, world: World) -> Report:
         return _report(way, before, aim, traffic, Observed(verified=False, words=traffic.problem))
     written = traffic.values(RouterView)
     observed = _observed(site, version, written)
-    # Without a lease an earlier write has stopped it, of which the files do not know yet.
-    stopped = view.state is not None and view.state.open and view.split.lease > 0
-    outcome = Outcome(champion=version, before=before, stopped=stopped, reason=inputs.reason)
+    outcome = Outcome(champion=version, before=before, stopped=bool(way.stops), reason=inputs.reason)
     record = _record(site, outcome, again, written)
     return _report(way, before, aim, join(traffic, record), observed)
+
+
+def _not_ours(run: str, view: RouterView) -> Report:
+    """Report that there is nothing of this run to stop; whatever is there is left as it is."""
+    state = view.state
+    there = "no rollout is known here"
+    if state is not None:
+        what = "is rolled out" if state.open else f"was rolled out ({state.phase})"
+        there = f"version {state.candidate.version} {what} by {state.owner.partition('.')[0] or 'another run'}"
+    serving = "" if state is None or view.unsaved else state.serving.version
+    return Report(
+        command="rollback",
+        exit_code=Exit.DONE,
+        headline=f"Nothing to stop: run {run} has no rollout on this target; {there}.",
+        outputs={"rolled-back": "false", "from-version": serving, "to-version": serving, "verified": "false"},
+    )
 
 
 def _now(site: Site, written: tuple[RouterView, ...]) -> RouterView:
@@ -147,11 +168,13 @@ def _dry_run(planned: Receipt, before: str, aim: Aim) -> Report:
 
 def _report(way: WayBack, before: str, aim: Aim, receipt: Receipt, observed: Observed) -> Report:
     version, moves = aim.release.version, len(receipt.values(RouterView))
-    headline = (
-        f"Rolled back from {before or 'an unknown version'} to {version}: {observed.words}."
-        if moves
-        else f"Version {version} serves; {aim.why}."
-    )
+    headline = f"Version {version} serves; {aim.why}."
+    if moves and before != version:
+        headline = f"Rolled back from {before or 'an unknown version'} to {version}: {observed.words}."
+    elif moves and way.stops:
+        headline = f"Stopped {way.stops}; version {version} serves on: {observed.words}."
+    elif moves:
+        headline = f"Version {version} serves on, and its files are written again: {observed.words}."
     if way.forced:
         headline = f"Moved to {version} by force, and nobody verified {way.forced}: {observed.words}."
     elif not observed.verified:
@@ -163,7 +186,7 @@ def _report(way: WayBack, before: str, aim: Aim, receipt: Receipt, observed: Obs
         cure=to_finish(receipt),
         sections=(receipt,),
         outputs={
-            "rolled-back": str(moves > 0).lower(),
+            "rolled-back": str(moves > 0 and (before != version or bool(way.stops))).lower(),
             "from-version": before,
             "to-version": version if moves == way.writes else before,
             "verified": str(observed.verified).lower(),

@@ -170,6 +170,10 @@ class RolloutState:
         """Whether the rollout has not ended."""
         return self.phase in {Phase.DEPLOYING, Phase.RUNNING}
 
+    def is_of(self, run: str) -> bool:
+        """Whether a process of this workflow run wrote it last; an owner's name begins with its run."""
+        return self.owner == run or self.owner.startswith(f"{run}.")
+
     @property
     def serving(self) -> Release:
         """What serves by this state."""

@@ -10,20 +10,21 @@ from ml_cicd.rollout.events import Ended, Reverted, Rewritten
 from ml_cicd.rollout.history import known_digest
 from ml_cicd.rollout.machine import Operations, Where, step
 from ml_cicd.rollout.operations import DeploySlot, SetSplit
-from ml_cicd.rollout.state import Identity, RolloutState, RouterView
+from ml_cicd.rollout.state import Identity, Phase, RolloutState, RouterView
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WayBack:
     """What brings traffic to the aim: `deploys` says that a slot must be filled first, which takes minutes.
 
-    `forced` says what was taken for granted, because nobody could verify it.
+    `forced` says what was taken for granted, because nobody could verify it, and `stops` which rollout ends by it.
     """
 
     operations: Operations
     slot: str
     deploys: bool
     forced: str = ""
+    stops: str = ""
 
     @property
     def writes(self) -> int:
@@ -37,7 +38,7 @@ def way_back(aim: Aim, where: Where, view: RouterView, identities: Mapping[str, 
     Raises:
         Conflict: that needs the idle slot, into which a canary is deploying at this moment.
     """
-    split, release = where.split, aim.release
+    split, release, ends = where.split, aim.release, _stopped(where)
     opened = where.state is not None and where.state.open
     stops = split.threshold > 0 or opened
     # A state that does not belong to what serves is no reason to let it serve: only the slot's own word is.
@@ -55,7 +56,7 @@ def way_back(aim: Aim, where: Where, view: RouterView, identities: Mapping[str, 
             _, write = step(where, Rewritten())
         fill = not serves and bool(release.digest)
         deploy = (_deploy(where, release, split.serving),) if fill else ()
-        return WayBack(operations=(*write, *deploy), slot=split.serving, deploys=fill)
+        return WayBack(operations=(*write, *deploy), slot=split.serving, deploys=fill, stops=ends)
     if view.claimed and view.state is not None:
         raise Conflict(
             f"A canary is deploying version {view.state.candidate.version} into slot {split.idle}, which this needs.",
@@ -70,7 +71,17 @@ def way_back(aim: Aim, where: Where, view: RouterView, identities: Mapping[str, 
             where, first = step(where, Ended(reason="stopped for a rollback"))
         first = (*first, _deploy(where, release, split.idle))
     _, swap = step(where, Reverted(to=release, swap=True, stays=False, left=left))
-    return WayBack(operations=(*first, *swap), slot=split.idle, deploys=deploys)
+    return WayBack(operations=(*first, *swap), slot=split.idle, deploys=deploys, stops=ends)
+
+
+def _stopped(where: Where) -> str:
+    state, split = where.state, where.split
+    if state is None or not state.open or not split.lease:
+        return ""  # without a lease an earlier write has stopped it, of which the files do not know yet
+    version = state.candidate.version
+    if state.phase is Phase.DEPLOYING:
+        return f"the deployment of version {version} into slot {split.idle}"
+    return f"the canary of version {version}"
 
 
 def forced(aim: Aim, where: Where, view: RouterView, identities: Mapping[str, Identity]) -> WayBack:
