@@ -382,11 +382,18 @@ def test_a_router_that_dies_between_ledger_and_traffic(world: FakeWorld) -> None
     """The ledger has the promotion but traffic did not move: the next run moves it."""
     write = FakeRouter.set_split
 
-    def die(split: object, state: object, *, expect_seq: int, seen: object = ()) -> None:
+    def die(split: object, state: object, *, expect_seq: int, seen: object = (), urgent: bool = False) -> None:
         """Fail only for the write that swaps the slots."""
         if getattr(split, "serving", "") == "green":
             raise Unreachable("The router does not answer.", cure="Mend it.")
-        return write(world.fake_router, split, state, expect_seq=expect_seq, seen=seen)  # type: ignore[arg-type,return-value]
+        return write(  # type: ignore[return-value]
+            world.fake_router,
+            split,  # type: ignore[arg-type]
+            state,  # type: ignore[arg-type]
+            expect_seq=expect_seq,
+            seen=seen,  # type: ignore[arg-type]
+            urgent=urgent,
+        )
 
     world.fake_router.set_split = die  # type: ignore[method-assign,assignment]
     report = run(Inputs(), world)

@@ -193,11 +193,11 @@ def test_a_promotion_that_the_router_does_not_take(world: FakeWorld, monkeypatch
     """The ledger is ahead: the report does not say promoted, traffic is at the champion, and one command finishes."""
     real = world.fake_router.set_split
 
-    def write(split: object, state: object, *, expect_seq: int, seen: object = ()) -> object:
+    def write(split: object, state: object, *, expect_seq: int, seen: object = (), urgent: bool = False) -> object:
         """Refuse the swap."""
         if getattr(state, "phase", None) is Phase.PROMOTED:
             dead()
-        return real(split, state, expect_seq=expect_seq, seen=seen)  # type: ignore[arg-type]
+        return real(split, state, expect_seq=expect_seq, seen=seen, urgent=urgent)  # type: ignore[arg-type]
 
     with monkeypatch.context() as patch:
         patch.setattr(world.fake_router, "set_split", write)

@@ -26,6 +26,7 @@ from ml_cicd.rollout.events import (
     Refused,
     Renewed,
     Reverted,
+    Rewritten,
     Settled,
     Shared,
 )
@@ -66,6 +67,7 @@ EVENTS: dict[type[Event], Event] = {
     ),
     Finished: Finished(),
     Reverted: Reverted(to=ONE, swap=True, stays=False, left=TWO),
+    Rewritten: Rewritten(),
     Settled: Settled(ledger=LEDGER, author=AUTHOR, outcome=OUTCOME, idle=THREE),
 }
 
@@ -149,6 +151,15 @@ def test_the_order_of_effects(phase: Phase | None, event: type[Event], kinds: li
     """The order that a kill in between can bear: record before traffic to promote, traffic first to go back."""
     _, operations = step(where(phase), EVENTS[event])
     assert [type(operation) for operation in operations] == kinds
+
+
+@pytest.mark.parametrize("event", [Claimed, Shared, Based, Renewed, Proven, Refused, Ended, Reverted, Rewritten])
+def test_only_what_takes_traffic_back_is_urgent(event: type[Event]) -> None:
+    """To give a candidate more must wait for files; to take it back must not."""
+    phase = next(phase for phase in (Phase.RUNNING, Phase.HELD) if (phase, event) in TABLE)
+    _, operations = step(where(phase), EVENTS[event])
+    urgent = {operation.urgent for operation in operations if isinstance(operation, SetSplit)}
+    assert urgent == {event in {Refused, Ended, Reverted, Rewritten}}
 
 
 def test_a_promotion_swaps_the_slots_and_keeps_the_champion_warm() -> None:

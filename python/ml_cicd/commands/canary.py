@@ -200,7 +200,7 @@ def _refusal(found: Situation, start: Start) -> MlCicdError:
     """Say why nothing can begin now, and what to do: somebody is at work, or the configuration changed half-way."""
     view, state, site = start.facts.view, start.session.state, start.session.site
     left = int(view.split.lease - view.now)
-    stop = f"`ml-cicd rollback --target {site.place.target} --to champion` ends it."
+    stop = f"`{site.place.to_champion}` ends it."
     version, slot = state.candidate.version, view.split.idle
     if found is Situation.OTHER_CANDIDATE:
         return Conflict(f"{_name(state)} is not finished.", cure=f"Let it end first; {stop}")

@@ -17,8 +17,9 @@ def check_arms(site: Site, where: Where, *, must_answer: bool = False) -> None:
         IntegrityError: a slot says that it serves something else. Unreachable: the candidate's says nothing.
     """
     state, split = where.running, where.split
-    for slot, release in ((split.idle, state.candidate), (split.serving, state.champion)):
-        found = site.slots.identify(slot)
+    expected = {split.idle: state.candidate, split.serving: state.champion}
+    for slot, found in site.identities().items():
+        release = expected[slot]
         if found.problem and must_answer and slot == split.idle:
             raise Unreachable(
                 f"Slot {slot} should serve version {release.version}: {found.problem}", cure="Look at its log."

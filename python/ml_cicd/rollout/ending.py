@@ -10,6 +10,7 @@ from ml_cicd.ground.report import Note, Report, Section
 from ml_cicd.registry.versions import ModelVersion
 from ml_cicd.rollout.evidence import Decided
 from ml_cicd.rollout.machine import Operations
+from ml_cicd.rollout.operations import to_finish
 from ml_cicd.rollout.session import Session, promote, refuse, release
 from ml_cicd.rollout.state import Decision, RouterView
 from ml_cicd.rollout.words import details, evidence_table, pictures, plan_table, served_words
@@ -42,7 +43,7 @@ def report(ending: Ending) -> Report:
         command="canary",
         exit_code=Exit.PARTLY if partly else CODES.get(ending.decision, Exit.DONE),
         headline=f"{HEADLINES.get(ending.decision, 'Going on')} at {ending.share} %: {ending.reason}.",
-        cure=f"To finish: {receipt.cures[0]}" if receipt is not None and receipt.cures else "",
+        cure=to_finish(receipt) if receipt is not None else "",
         sections=(*ending.sections, *(() if receipt is None else (receipt,))),
         details=ending.details,
         outputs={

@@ -125,6 +125,11 @@ class Reverted:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Rewritten:
+    """What serves is to serve on, and the files beside the router say something else: both are written again."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Settled:
     """Traffic is where it belongs, and the ledger can be read: the record is to follow. `idle` is in the idle slot."""
 
@@ -147,5 +152,6 @@ Event: TypeAlias = (
     | FirstReleased
     | Finished
     | Reverted
+    | Rewritten
     | Settled
 )

@@ -34,6 +34,7 @@ from ml_cicd.rollout.events import (
     Refused,
     Renewed,
     Reverted,
+    Rewritten,
     Settled,
     Shared,
 )
@@ -69,9 +70,10 @@ class Where:
         return self.state
 
 
-def _write(where: Where, split: Split, state: RolloutState | None) -> tuple[Where, SetSplit]:
+def _write(where: Where, split: Split, state: RolloutState | None, *, urgent: bool = False) -> tuple[Where, SetSplit]:
+    """`urgent`: it takes traffic back from somebody, which must not depend on files."""
     target, before, seen = where.place.target, where.split.seq, where.pending
-    operation = SetSplit(target=target, split=split, state=state, expect_seq=before, seen=seen)
+    operation = SetSplit(target=target, split=split, state=state, expect_seq=before, seen=seen, urgent=urgent)
     return replace(where, split=split, state=state, pending=()), operation
 
 
@@ -156,14 +158,14 @@ def _promotion(event: Proven | FirstReleased, version: str) -> AppendLedger:
 
 def _refused(where: Where, event: Refused) -> tuple[Where, Operations]:
     ended = replace(where.running, phase=Phase.ROLLED_BACK, reason=event.reason, rejected=True, counters=None)
-    after, move = _write(where, where.split.calm(), ended)
+    after, move = _write(where, where.split.calm(), ended, urgent=True)
     return after, (move,)
 
 
 def _ended(where: Where, event: Ended) -> tuple[Where, Operations]:
     state = where.state
     held = None if state is None else replace(state, phase=Phase.HELD, reason=event.reason, counters=None)
-    after, move = _write(where, where.split.calm(), held)
+    after, move = _write(where, where.split.calm(), held, urgent=True)
     return after, (move,)
 
 
@@ -195,11 +197,16 @@ def _reverted(where: Where, event: Reverted) -> tuple[Where, Operations]:
             champion=Release(version=event.to.version, digest=digest),
             standby=state.standby if event.stays else event.left,
             reason=stopped if event.stays else f"rolled back to {event.to.version}",
-            rejected=event.stays,
+            rejected=event.stays and state.phase is Phase.RUNNING,  # one that never started was judged by nobody
             counters=None,
         )
-    after, move = _write(where, where.split.swapped() if event.swap else where.split.calm(), state)
+    after, move = _write(where, where.split.swapped() if event.swap else where.split.calm(), state, urgent=True)
     return after, (move,)
+
+
+def _rewritten(where: Where, _event: Rewritten) -> tuple[Where, Operations]:
+    after, write = _write(where, where.split.calm(), where.state, urgent=True)
+    return after, (write,)
 
 
 def _settled(where: Where, event: Settled) -> tuple[Where, Operations]:
@@ -254,6 +261,7 @@ ROWS: tuple[Row, ...] = (
     ),
     Row(phases=(Phase.HELD,), event=Finished, to=Phase.PROMOTED, effects=(SetSplit, SetAlias), step=_finished),
     Row(phases=EVERY, event=Reverted, to=Phase.REVERTED, effects=(SetSplit,), step=_reverted),
+    Row(phases=(*OVER,), event=Rewritten, to=None, effects=(SetSplit,), step=_rewritten),
     Row(phases=EVERY, event=Settled, to=None, effects=(AppendLedger, SetAlias, DeploySlot), step=_settled),
 )
 TABLE = {(phase, row.event): row for row in ROWS for phase in row.phases}

@@ -208,12 +208,15 @@ def release(session: Session, reason: str) -> bool:
 
     False where there was none to take: the rollout has ended, or another process runs it.
     """
-    view = session.site.router.read()
-    owners = {session.owner, session.where.state.owner if session.where.state else session.owner}
-    if view.state is None or not view.state.open or view.state.owner not in owners:
+    view = session.site.router.read(urgent=True)
+    mine, state = session.where.state, view.state
+    owners = {session.owner, mine.owner if mine else session.owner}
+    # Where the state is lost nobody can tell whose share it is, and no run can go on with it: it ends.
+    lost = state is None and bool(view.unsaved) and view.split.threshold > 0
+    if not lost and (state is None or not state.open or state.owner not in owners):
         return False
     # Not what this process remembers, but what the router has: a write whose answer got lost may be in force.
-    found = replace(session, where=Where(place=session.site.place, split=view.split, state=view.state))
+    found = replace(session, where=Where(place=session.site.place, split=view.split, state=state))
     _step(found, Ended(reason=reason))
     return view.split.threshold > 0
 
@@ -234,7 +237,7 @@ def refuse(session: Session, reason: str) -> Receipt:
     """Traffic first; then the ledger; then the idle slot gets its standby version again."""
     site, state = session.site, session.state
     where, move = step(session.where, Refused(reason=reason))
-    traffic = site.apply(move, again=session.again)
+    traffic = site.apply(move, again=site.place.to_champion)
     champion = state.champion.version
     outcome = Outcome(champion=champion, before=champion, stopped=True, reason=reason)
 
@@ -242,16 +245,14 @@ def refuse(session: Session, reason: str) -> Receipt:
         return settle(site, where, outcome)
 
     wanted = (f"Record in the ledger that version {state.candidate.version} was rolled back",)
-    again = f"ml-cicd rollback --target {site.place.target} --to champion"
-    return join(traffic, site.afterwards(build, wanted=wanted, again=again))
+    return join(traffic, site.afterwards(build, wanted=wanted, again=site.place.to_champion))
 
 
 def settle(site: Site, where: Where, outcome: Outcome) -> Operations:
     """Return what the record lacks, now that traffic is where it belongs."""
     ledger = site.history()
     idle = site.slots.identify(where.split.idle).release
-    _, operations = step(where, Settled(ledger=ledger, author=site.author(), outcome=outcome, idle=idle))
-    return operations
+    return step(where, Settled(ledger=ledger, author=site.author(), outcome=outcome, idle=idle))[1]
 
 
 def _lease(session: Session, seconds: float | None = None) -> Lease:
@@ -261,18 +262,21 @@ def _lease(session: Session, seconds: float | None = None) -> Lease:
 
 
 def _step(session: Session, event: Event) -> Session:
-    """Let something happen. Each operation on its own: a failure is then raised as what it is, not put on a receipt."""
+    """Let something happen, each operation on its own: a failure is then raised as what it is."""
     return _performed(session, *step(session.where, event))
 
 
 def _performed(session: Session, where: Where, operations: Operations) -> Session:
     for operation in operations:
-        session.site.apply((operation,), again="", quiet=isinstance(operation, SetSplit))
+        receipt = session.site.apply((operation,), again="", quiet=isinstance(operation, SetSplit))
+        for line in receipt.not_done:  # traffic came back, and its files did not follow
+            session.site.say(line)
     return replace(session, where=where)
 
 
 def new_session(site: Site, plan: Plan, view: RouterView, *, lease_seconds: float, owner: str) -> Session:
     """Return what a process starts from; `owner` is a name that no other process has."""
     where = Where(place=site.place, split=view.split, state=view.state)
-    evidence = no_evidence(plan)
-    return Session(site=site, plan=plan, where=where, evidence=evidence, lease_seconds=lease_seconds, owner=owner)
+    return Session(
+        site=site, plan=plan, where=where, evidence=no_evidence(plan), lease_seconds=lease_seconds, owner=owner
+    )

@@ -70,6 +70,12 @@ class Identity:
     release: Release = Release()  # noqa: RUF009  # frozen
     problem: str = ""
 
+    def is_release(self, release: Release) -> bool:
+        """Whether it says that it is this release; where its digest is not known, the version decides."""
+        if self.problem or self.release.version != release.version:
+            return False
+        return not release.digest or self.release.digest == release.digest
+
     def says(self) -> str:
         """Say it."""
         return self.problem or f"slot {self.slot} serves version {self.release.version}"
@@ -166,6 +172,10 @@ class RolloutState:
         """Whether the rollout has not ended."""
         return self.phase in {Phase.DEPLOYING, Phase.RUNNING}
 
+    def is_of(self, run: str) -> bool:
+        """Whether a process of this workflow run wrote it last; an owner's name begins with its run."""
+        return self.owner == run or self.owner.startswith(f"{run}.")
+
     @property
     def serving(self) -> Release:
         """What serves by this state."""
@@ -179,11 +189,16 @@ class RolloutState:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RouterView:
-    """What the router says now. `now` is its clock in epoch seconds; `state` None where no rollout ever ran."""
+    """What the router says now. `now` is its clock in epoch seconds; `state` None where no rollout ever ran.
+
+    `unsaved` says in words how the files beside the router differ from what serves; empty where they agree. Only an
+    urgent read or write has it: a reload would undo what serves, and `state` is then a hint, or nothing.
+    """
 
     split: Split
     state: RolloutState | None
     now: float
+    unsaved: str = ""
 
     @property
     def share(self) -> int:

@@ -159,8 +159,9 @@ class RealWorld:
         return ModelFiles()
 
     def new_name(self) -> str:
-        """Return a name that no other process has."""
-        return secrets.token_hex(8)
+        """Return a name that no other process has; in a workflow it begins with the run's id."""
+        name, run = secrets.token_hex(8), self._environ.get("GITHUB_RUN_ID", "")
+        return f"{run}.{name}" if run else name
 
     def config(self, path: str, *, required: bool) -> Config:
         """Read the configuration; an absent file is an empty one unless it is `required`.
