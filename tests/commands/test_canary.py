@@ -4,14 +4,26 @@ from dataclasses import replace
 
 import pytest
 
+from ml_cicd.commands import rollback
 from ml_cicd.commands.canary import OUTPUTS, Inputs, run
 from ml_cicd.gate.settings import WhenNoChampion
-from ml_cicd.ground.errors import Conflict, EvidenceError, Exit, InputError, IntegrityError, OutsideError, Unreachable
+from ml_cicd.ground.errors import (
+    Conflict,
+    EvidenceError,
+    Exit,
+    InputError,
+    IntegrityError,
+    MlCicdError,
+    OutsideError,
+    Unreachable,
+)
+from ml_cicd.ground.operation import Receipt
 from ml_cicd.ground.report import Report
 from ml_cicd.registry.versions import Release
+from ml_cicd.rollout import ending
 from ml_cicd.rollout.guardrails.errors import ErrorsSettings
 from ml_cicd.rollout.settings import WhenInconclusive
-from ml_cicd.rollout.state import Phase
+from ml_cicd.rollout.state import Decision, Phase
 from tests.fakes.faults import Fault, Faults
 from tests.fakes.traffic import FakeRouter
 from tests.fakes.world import CANARY, CONFIG, GATE, MODEL, FakeWorld, digest_of, release_of
@@ -101,21 +113,112 @@ def test_a_rollback_puts_the_standby_back(world: FakeWorld) -> None:
     assert (world.serves(), world.standby()) == ("2", "1")
 
 
-def test_without_traffic_the_deadline_rolls_back(world: FakeWorld) -> None:
-    """No request, no evidence: never a promotion, and the run ends."""
+def test_without_traffic_the_deadline_is_inconclusive(world: FakeWorld) -> None:
+    """No request, no evidence: never a promotion, and nothing is said against the candidate."""
     world.rate = 0
-    report = run(Inputs(), world)
-    assert decision(report) == ("rollback", "0", "true")
-    assert "deadline" in report.outputs["reason"]
-
-
-def test_a_deadline_may_hold(world: FakeWorld) -> None:
-    """With `hold` the end is inconclusive: no traffic at the candidate, no entry in the ledger."""
-    world.rate = 0
-    world.settings = replace(CONFIG, canary=replace(CANARY, when_inconclusive=WhenInconclusive.HOLD))
     report = run(Inputs(), world)
     assert (decision(report), report.exit_code) == (("inconclusive", "0", "true"), Exit.INCONCLUSIVE)
-    assert (world.record(), state_phase(world)) == ([("promote", "1", "1")], Phase.HELD)
+    assert report.headline.startswith("Inconclusive at 0 %: deadline reached before the evidence could tell")
+    assert "--candidate 2" in report.cure
+    assert (world.serves(), world.fake_router.split.threshold, state_phase(world)) == ("1", 0, Phase.HELD)
+    assert world.record() == [("promote", "1", "1"), ("ended", "2", "1")]
+
+
+@pytest.mark.parametrize("setting", [WhenInconclusive.ROLLBACK, WhenInconclusive.HOLD, WhenInconclusive.PROMOTE])
+def test_no_setting_makes_harm_of_a_deadline(world: FakeWorld, setting: WhenInconclusive) -> None:
+    """Whatever is configured, without traffic the end is exit 11 and an `ended` in the ledger, never a `reject`."""
+    world.rate = 0
+    world.settings = replace(CONFIG, canary=replace(CANARY, when_inconclusive=setting))
+    report = run(Inputs(), world)
+    assert (decision(report), report.exit_code) == (("inconclusive", "0", "true"), Exit.INCONCLUSIVE)
+    assert world.record()[-1] == ("ended", "2", "1")
+
+
+@pytest.mark.parametrize("mode", ["run", "tick"])
+def test_what_was_not_decided_may_be_tried_again(world: FakeWorld, mode: str) -> None:
+    """The same command begins anew, by the alias too: a version that time ran out for is not turned down."""
+    world.rate = 0
+    assert run(Inputs(), world).exit_code is Exit.INCONCLUSIVE
+    world.rate = 200
+    assert run(Inputs(mode=mode), world).outputs["decision"] == ("promote" if mode == "run" else "hold")
+    assert state_phase(world) is (Phase.PROMOTED if mode == "run" else Phase.RUNNING)
+
+
+def test_an_end_without_evidence_does_not_clear_a_version(world: FakeWorld) -> None:
+    """A version that did harm, and that time ran out for when it was tried again, is still turned down."""
+    world.failing = {"2": 0.5}
+    assert run(Inputs(), world).exit_code is Exit.FAILED
+    world.rate = 0
+    assert run(Inputs(candidate="2"), world).exit_code is Exit.INCONCLUSIVE
+    with pytest.raises(InputError, match="turned down"):
+        run(Inputs(), world)
+
+
+def test_an_inconclusive_end_puts_the_standby_back(world: FakeWorld) -> None:
+    """The candidate took the warm standby's slot, and it goes for want of evidence: the standby is there again."""
+    run(Inputs(), world)
+    world.add_version()
+    world.rate = 0
+    assert run(Inputs(), world).exit_code is Exit.INCONCLUSIVE
+    assert (world.serves(), world.standby()) == ("2", "1")
+
+
+def test_an_end_that_cannot_be_recorded_is_finished_later(world: FakeWorld) -> None:
+    """The registry is away at the deadline: traffic is back, exit 12, and the command that it names writes `ended`."""
+    world.rate = 0
+    append = world.fake_ledger.append_entry
+
+    def die(name: str, entry: object) -> None:
+        """Fail as a dead server does."""
+        raise Unreachable("The registry does not answer.", cure="Mend it.")
+
+    world.fake_ledger.append_entry = die  # type: ignore[method-assign,assignment]
+    report = run(Inputs(), world)
+    assert (report.exit_code, decision(report)) == (Exit.PARTLY, ("inconclusive", "0", "true"))
+    assert "rollback --target production --to champion" in report.cure
+    world.fake_ledger.append_entry = append  # type: ignore[method-assign]
+    for _ in range(2):
+        assert rollback.run(rollback.Inputs(to="champion"), world).exit_code is Exit.DONE
+    assert world.record() == [("promote", "1", "1"), ("ended", "2", "1")]
+
+
+@pytest.mark.parametrize("partly", [False, True])
+@pytest.mark.parametrize("decided", Decision)
+def test_a_loss_of_traffic_is_never_a_success(decided: Decision, *, partly: bool) -> None:
+    """Over every decision and receipt: exit 0 never says `rolled-back`, and 10 is harm alone."""
+    receipt = Receipt(problem="The registry does not answer." if partly else "")
+    found = ending.report(ending.Ending(decision=decided, share="0", reason="because", receipt=receipt))
+    assert (found.outputs["rolled-back"] == "true") <= (found.exit_code is not Exit.DONE)
+    assert (found.exit_code is Exit.FAILED) == (decided is Decision.ROLLBACK and not partly)
+    assert (found.exit_code is Exit.INCONCLUSIVE) == (decided is Decision.INCONCLUSIVE and not partly)
+    assert (found.exit_code is Exit.PARTLY) == partly
+
+
+@pytest.mark.parametrize("fault", [Fault.BEFORE, Fault.AFTER, Fault.CANCEL_BEFORE, Fault.CANCEL_AFTER])
+@pytest.mark.parametrize("end", ["harm", "deadline"])
+def test_no_fault_turns_a_loss_of_traffic_into_a_success(end: str, fault: Fault) -> None:
+    """Whatever call fails while a candidate loses its traffic, the run ends red, and the traffic is back."""
+
+    def losing() -> FakeWorld:
+        """Version 2 about to lose its traffic."""
+        world = FakeWorld(settings=replace(CONFIG, canary=replace(CANARY, deadline=30)))
+        world.add_version()
+        run(Inputs(), world)
+        world.add_version()
+        world.failing, world.rate = ({"2": 1.0}, 200) if end == "harm" else ({}, 0)
+        return world
+
+    calls = calls_of(losing(), Inputs())
+    for at in range(calls):
+        world = losing()
+        with Faults(world, at=at, fault=fault):
+            try:
+                report = run(Inputs(), world)
+            except (MlCicdError, KeyboardInterrupt):
+                continue
+        assert report.exit_code in {Exit.FAILED, Exit.INCONCLUSIVE, Exit.PARTLY}, at
+        assert report.exit_code is not Exit.FAILED or end == "harm", at
+        assert (world.serves(), world.fake_router.read().share) == ("1", 0), at
 
 
 @pytest.mark.parametrize("broken_split", [0.2, 3.0])
@@ -128,7 +231,10 @@ def test_a_share_that_is_not_the_written_one_promotes_nothing(world: FakeWorld, 
         serve(slot, round(requests * broken_split) if slot == "green" else requests, errors)
 
     world.fake_source.serve = skewed  # type: ignore[method-assign]
-    assert decision(run(Inputs(), world))[0] == "rollback"
+    report = run(Inputs(), world)
+    assert (decision(report), report.exit_code) == (("inconclusive", "0", "true"), Exit.INCONCLUSIVE)
+    assert "not the one written to the router (mismatch)" in report.headline
+    assert world.record()[-1] == ("ended", "2", "1")
 
 
 class Interrupting(FakeWorld):

@@ -240,6 +240,16 @@ def test_a_schedule_does_not_try_a_rejected_version_again(world: FakeWorld) -> N
     assert canary.run(canary.Inputs(candidate="3"), world).outputs["decision"] == "promote"
 
 
+def test_a_schedule_may_try_again_what_was_not_decided(world: FakeWorld) -> None:
+    """A day of ticks without a request ends without a verdict; the next tick begins anew, with no word against it."""
+    world.rate = 0
+    for _ in range(13):
+        report = canary.run(TICK, world)
+        world.fake_clock.sleep(2 * 3600)
+    assert (report.outputs["decision"], report.exit_code) == ("inconclusive", Exit.INCONCLUSIVE)
+    assert canary.run(TICK, world).outputs["reason"] == "the rollout has begun"
+
+
 def test_a_schedule_does_not_undo_what_a_person_stopped(world: FakeWorld) -> None:
     """The rollback command stops a canary of ticks: the next tick leaves it stopped."""
     canary.run(TICK, world)
@@ -275,7 +285,7 @@ def test_late_ticks_promote_nothing(world: FakeWorld) -> None:
     for _ in range(13):
         report = canary.run(TICK, world)
         world.fake_clock.sleep(2 * 3600)
-    assert report.outputs["decision"] == "rollback"
+    assert report.outputs["decision"] == "inconclusive"
     assert "deadline" in report.outputs["reason"]
 
 

@@ -41,9 +41,9 @@ SKEWED = Counts(nc=300, xc=2, nb=100, xb=1)
         (BAD, 100, Decision.ROLLBACK),
         (BAD, 9999, Decision.ROLLBACK),
         (SKEWED, 100, Decision.HOLD),
-        (SKEWED, 9999, Decision.ROLLBACK),
+        (SKEWED, 9999, Decision.INCONCLUSIVE),
         (QUIET, 100, Decision.HOLD),
-        (QUIET, 9999, Decision.ROLLBACK),
+        (QUIET, 9999, Decision.INCONCLUSIVE),
         (GOOD, 1, Decision.HOLD),
     ],
 )
@@ -67,10 +67,10 @@ def test_two_looks_are_not_enough_to_advance() -> None:
 @pytest.mark.parametrize(
     ("setting", "counts", "decision"),
     [
-        (WhenInconclusive.ROLLBACK, QUIET, Decision.ROLLBACK),
+        (WhenInconclusive.ROLLBACK, QUIET, Decision.INCONCLUSIVE),
         (WhenInconclusive.HOLD, QUIET, Decision.INCONCLUSIVE),
-        (WhenInconclusive.PROMOTE, QUIET, Decision.ROLLBACK),
-        (WhenInconclusive.PROMOTE, SKEWED, Decision.ROLLBACK),
+        (WhenInconclusive.PROMOTE, QUIET, Decision.INCONCLUSIVE),
+        (WhenInconclusive.PROMOTE, SKEWED, Decision.INCONCLUSIVE),
         (WhenInconclusive.PROMOTE, Counts(nc=50, xc=2, nb=50, xb=2), Decision.PROMOTE),
         (WhenInconclusive.PROMOTE, BAD, Decision.ROLLBACK),
     ],

@@ -4,13 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import assert_never
 
-from ml_cicd.ground.errors import Exit, InputError, OutsideError
-from ml_cicd.ground.operation import Receipt
+from ml_cicd.ground.errors import Defect, Exit, InputError, OutsideError
+from ml_cicd.ground.operation import Receipt, join
 from ml_cicd.ground.report import Note, Report, Section
-from ml_cicd.registry.versions import ModelVersion
+from ml_cicd.registry.versions import TAG_GATE_DIGEST, ModelVersion
+from ml_cicd.rollout.events import Proven, Refused, TimedOut
 from ml_cicd.rollout.evidence import Decided
-from ml_cicd.rollout.machine import Operations
-from ml_cicd.rollout.session import Session, promote, refuse, release
+from ml_cicd.rollout.history import Outcome
+from ml_cicd.rollout.machine import Operations, step
+from ml_cicd.rollout.session import Session, check_arms, release, settle
 from ml_cicd.rollout.state import Decision, RouterView
 from ml_cicd.rollout.words import details, evidence_table, pictures, plan_table, served_words
 
@@ -19,7 +21,14 @@ HEADLINES = {
     Decision.ROLLBACK: "Rolled back",
     Decision.INCONCLUSIVE: "Inconclusive",
 }
-CODES = {Decision.ROLLBACK: Exit.FAILED, Decision.INCONCLUSIVE: Exit.INCONCLUSIVE}
+CODES = {
+    Decision.ADVANCE: Exit.DONE,
+    Decision.HOLD: Exit.DONE,
+    Decision.PROMOTE: Exit.DONE,
+    Decision.ROLLBACK: Exit.FAILED,
+    Decision.INCONCLUSIVE: Exit.INCONCLUSIVE,
+}
+TAKEN_BACK = frozenset({Decision.ROLLBACK, Decision.INCONCLUSIVE})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,6 +39,7 @@ class Ending:
     share: str
     reason: str
     receipt: Receipt | None = None
+    cure: str = ""
     sections: tuple[Section, ...] = ()
     details: Mapping[str, object] = field(default_factory=dict)
 
@@ -38,17 +48,21 @@ def report(ending: Ending) -> Report:
     """Lay it out; a receipt with a problem makes it partly applied."""
     receipt = ending.receipt
     partly = receipt is not None and bool(receipt.problem)
+    taken_back = ending.decision in TAKEN_BACK
+    code = Exit.PARTLY if partly else CODES[ending.decision]
+    if taken_back and code is Exit.DONE:
+        raise Defect("A candidate that lost its traffic would be reported as a success.")
     return Report(
         command="canary",
-        exit_code=Exit.PARTLY if partly else CODES.get(ending.decision, Exit.DONE),
+        exit_code=code,
         headline=f"{HEADLINES.get(ending.decision, 'Going on')} at {ending.share} %: {ending.reason}.",
-        cure=f"To finish: {receipt.cures[0]}" if receipt is not None and receipt.cures else "",
+        cure=f"To finish: {receipt.cures[0]}" if receipt is not None and receipt.cures else ending.cure,
         sections=(*ending.sections, *(() if receipt is None else (receipt,))),
         details=ending.details,
         outputs={
             "decision": ending.decision.value,
             "share": ending.share,
-            "rolled-back": str(ending.decision in {Decision.ROLLBACK, Decision.INCONCLUSIVE}).lower(),
+            "rolled-back": str(taken_back).lower(),
             "reason": ending.reason,
         },
     )
@@ -63,11 +77,20 @@ def end(session: Session, decided: Decided) -> Report:
             return _promoted(session, ending)
         case Decision.ROLLBACK:
             return report(replace(ending, receipt=refuse(session, reason)))
-        case Decision.INCONCLUSIVE | Decision.HOLD | Decision.ADVANCE:
-            release(session, reason)
-            return report(replace(ending, decision=Decision.INCONCLUSIVE))
+        case Decision.INCONCLUSIVE:
+            return report(replace(ending, receipt=give_up(session, reason), cure=_try_again(session)))
+        case Decision.HOLD | Decision.ADVANCE:
+            raise Defect(f"A rollout cannot end with {decided.decision}.")
         case _:
             assert_never(decided.decision)
+
+
+def _try_again(session: Session) -> str:
+    """Say how to: nothing was said against the candidate, so the same command may follow."""
+    return (
+        f"Try it again with a longer deadline, a wider margin or fewer steps, or where there is more traffic: "
+        f"{session.again}."
+    )
 
 
 def _shown(session: Session, decided: Decided) -> Ending:
@@ -137,3 +160,41 @@ def not_again(asked: str, candidate: ModelVersion, why: str, *, waits: bool) -> 
         raise InputError(f"{what[0].upper()}{what[1:]}.", cure=cure)
     no = report(Ending(decision=Decision.HOLD, share="0", reason=what, sections=(Note(text=cure),)))
     return replace(no, headline=f"Nothing to roll out: {what}.")
+
+
+def promote(session: Session, reason: str) -> Receipt:
+    """Ledger, then router (the slots swap roles in one write), then alias. What is promoted is what was observed."""
+    check_arms(session, must_answer=True)
+    site, candidate = session.site, session.state.candidate
+    ledger = site.history()
+    version = site.snapshot().version(candidate.version)
+    verdict_digest = version.tags.get(TAG_GATE_DIGEST, "") if version else ""
+    event = Proven(reason=reason, ledger=ledger, author=site.author(), verdict_digest=verdict_digest)
+    _, operations = step(session.where, event)
+    return site.apply(operations, again=session.again)
+
+
+def refuse(session: Session, reason: str) -> Receipt:
+    """Take all traffic from a candidate that did harm, and put that on record."""
+    return _back(session, Refused(reason=reason), "rolled back")
+
+
+def give_up(session: Session, reason: str) -> Receipt:
+    """Take all traffic back from a rollout that ran out of time; its candidate may be tried again."""
+    return _back(session, TimedOut(reason=reason), "not decided on")
+
+
+def _back(session: Session, event: Refused | TimedOut, words: str) -> Receipt:
+    """Traffic first; then the ledger; then the idle slot gets its standby version again."""
+    site, state, reason = session.site, session.state, event.reason
+    where, move = step(session.where, event)
+    traffic = site.apply(move, again=session.again)
+    champion = state.champion.version
+    outcome = Outcome(champion=champion, before=champion, stopped=True, reason=reason)
+
+    def build() -> Operations:
+        return settle(site, where, outcome)
+
+    wanted = (f"Record in the ledger that version {state.candidate.version} was {words}",)
+    again = f"ml-cicd rollback --target {site.place.target} --to champion"
+    return join(traffic, site.afterwards(build, wanted=wanted, again=again))

@@ -88,7 +88,14 @@ class Refused:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Ended:
-    """The rollout ends without a decision: cancelled, lost, or out of time."""
+    """The rollout ends without a decision: cancelled or lost."""
+
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TimedOut:
+    """The deadline came before the evidence: the candidate is given back, and nothing is said against it."""
 
     reason: str
 
@@ -144,6 +151,7 @@ Event: TypeAlias = (
     | Proven
     | Refused
     | Ended
+    | TimedOut
     | FirstReleased
     | Finished
     | Reverted

@@ -3,8 +3,7 @@
 from dataclasses import dataclass, replace
 
 from ml_cicd.ground.errors import Conflict, CorruptState, IntegrityError, OutsideError, Unreachable
-from ml_cicd.ground.operation import Receipt, join
-from ml_cicd.registry.versions import TAG_GATE_DIGEST, Release
+from ml_cicd.registry.versions import Release
 from ml_cicd.rollout.counting import difference
 from ml_cicd.rollout.events import (
     Based,
@@ -14,8 +13,6 @@ from ml_cicd.rollout.events import (
     Event,
     Lease,
     Looked,
-    Proven,
-    Refused,
     Renewed,
     Settled,
     Shared,
@@ -233,34 +230,6 @@ def release(session: Session, reason: str) -> bool:
     found = replace(session, where=Where(place=session.site.place, split=view.split, state=view.state))
     _step(found, Ended(reason=reason))
     return view.split.threshold > 0
-
-
-def promote(session: Session, reason: str) -> Receipt:
-    """Ledger, then router (the slots swap roles in one write), then alias. What is promoted is what was observed."""
-    check_arms(session, must_answer=True)
-    site, candidate = session.site, session.state.candidate
-    ledger = site.history()
-    version = site.snapshot().version(candidate.version)
-    verdict_digest = version.tags.get(TAG_GATE_DIGEST, "") if version else ""
-    event = Proven(reason=reason, ledger=ledger, author=site.author(), verdict_digest=verdict_digest)
-    _, operations = step(session.where, event)
-    return site.apply(operations, again=session.again)
-
-
-def refuse(session: Session, reason: str) -> Receipt:
-    """Traffic first; then the ledger; then the idle slot gets its standby version again."""
-    site, state = session.site, session.state
-    where, move = step(session.where, Refused(reason=reason))
-    traffic = site.apply(move, again=session.again)
-    champion = state.champion.version
-    outcome = Outcome(champion=champion, before=champion, stopped=True, reason=reason)
-
-    def build() -> Operations:
-        return settle(site, where, outcome)
-
-    wanted = (f"Record in the ledger that version {state.candidate.version} was rolled back",)
-    again = f"ml-cicd rollback --target {site.place.target} --to champion"
-    return join(traffic, site.afterwards(build, wanted=wanted, again=again))
 
 
 def settle(site: Site, where: Where, outcome: Outcome) -> Operations:

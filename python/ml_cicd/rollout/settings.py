@@ -17,7 +17,7 @@ URL = "^https?://"
 
 
 class WhenInconclusive(StrEnum):
-    """What a passed deadline means."""
+    """What a passed deadline means. `rollback` and `hold` are one: all traffic is back, and the end is inconclusive."""
 
     ROLLBACK = "rollback"
     HOLD = "hold"
@@ -93,7 +93,9 @@ class CanarySettings:
         number(whole=True, least=1), "Requests of the candidate before it is promoted.", default=200
     )
     when_inconclusive: WhenInconclusive = setting(
-        choice(WhenInconclusive), "What a passed deadline means.", default=WhenInconclusive.ROLLBACK
+        choice(WhenInconclusive),
+        "What a passed deadline means: rollback (or hold, the same) ends without a verdict; promote takes the risk.",
+        default=WhenInconclusive.ROLLBACK,
     )
 
     def __post_init__(self) -> None:
