@@ -243,11 +243,12 @@ def test_a_schedule_does_not_try_a_rejected_version_again(world: FakeWorld) -> N
 def test_a_schedule_may_try_again_what_was_not_decided(world: FakeWorld) -> None:
     """A day of ticks without a request ends without a verdict; the next tick begins anew, with no word against it."""
     world.rate = 0
+    tick = replace(TICK, allow_inconclusive=True)
     for _ in range(13):
-        report = canary.run(TICK, world)
+        report = canary.run(tick, world)
         world.fake_clock.sleep(2 * 3600)
     assert (report.outputs["decision"], report.exit_code) == ("inconclusive", Exit.INCONCLUSIVE)
-    assert canary.run(TICK, world).outputs["reason"] == "the rollout has begun"
+    assert canary.run(tick, world).outputs["reason"] == "the rollout has begun"
 
 
 def test_a_schedule_does_not_undo_what_a_person_stopped(world: FakeWorld) -> None:

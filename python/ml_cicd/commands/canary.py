@@ -11,13 +11,14 @@ from ml_cicd.ground.errors import Conflict, Defect, EvidenceError, InputError, I
 from ml_cicd.ground.inputs import Command, CommonInputs, Needs, option
 from ml_cicd.ground.report import Report
 from ml_cicd.registry.versions import CHALLENGER, TAG_GATE_VERDICT, Release
+from ml_cicd.rollout import forecast as forecasts
 from ml_cicd.rollout import session as sessions
 from ml_cicd.rollout.ending import already, end, going, not_again, planned
 from ml_cicd.rollout.machine import FIRST_RELEASE, Operations
 from ml_cicd.rollout.outright import check_champion, finish_promotion, first_release
 from ml_cicd.rollout.plan import make_plan, plan_digest
 from ml_cicd.rollout.session import Session
-from ml_cicd.rollout.settings import CanarySettings
+from ml_cicd.rollout.settings import CanarySettings, WhenInconclusive
 from ml_cicd.rollout.site import Site
 from ml_cicd.rollout.situation import Facts, Record, Situation, situation
 from ml_cicd.rollout.state import RolloutState
@@ -25,7 +26,6 @@ from ml_cicd.world import World
 
 TICK_LEASE_SECONDS = 1800.0
 TICK_DEADLINE_SECONDS = 86_400.0  # a step needs three looks, and looks are minutes apart
-LONGEST_DEADLINE_MINUTES = 7 * 24 * 60
 OUTPUTS: Mapping[str, str] = {
     "decision": "promote, rollback, hold or inconclusive.",
     "share": "The candidate's share in percent at the end; 100 after promotion.",
@@ -48,6 +48,9 @@ class Inputs(CommonInputs):
     )
     deadline_minutes: str = option("Longest rollout in minutes; empty for the configuration's.")
     registry_uri: str = option("Registry; empty for the configuration's.")
+    allow_inconclusive: bool = option(
+        "Begin even where the forecast says that the deadline comes before the evidence.", default=False
+    )
 
     @property
     def ticks(self) -> bool:
@@ -128,7 +131,8 @@ def _first_release(start: Start) -> Operations:
 
 def _begin(start: Start) -> Report:
     """Roll the candidate out over the champion."""
-    inputs, session, record = start.inputs, start.session, start.record
+    inputs, record = start.inputs, start.record
+    session = _forecast(start)
     if inputs.dry_run:
         champion = Release(version=record.ledger.champion or "")
         operations = sessions.to_begin(session, record.candidate.release, champion, start.facts.plan_digest)[1]
@@ -140,6 +144,23 @@ def _begin(start: Start) -> Report:
         if inputs.ticks:
             return going(session, "the rollout has begun")
         return end(*sessions.run_to_end(session, start.interval_seconds))
+
+
+def _forecast(start: Start) -> Session:
+    """Look at the traffic before anything is written, and choose the first step by it.
+
+    Raises:
+        InputError: the deadline would come before the evidence, and nobody allowed that.
+    """
+    settings, session = start.config.canary, start.session
+    traffic = forecasts.measure(session.site, session.plan, start.facts.view.split)
+    first = forecasts.first_step(settings, traffic)
+    pause = 0.0 if start.inputs.ticks else start.interval_seconds
+    found = forecasts.forecast(session.plan, traffic, first=first, interval_seconds=pause)
+    promotes = settings.when_inconclusive is WhenInconclusive.PROMOTE and traffic.requests > 0
+    if not (found.in_time or promotes or start.inputs.allow_inconclusive):
+        raise forecasts.too_slow(settings, found, first=first, interval_seconds=pause)
+    return replace(session, first_step=first, forecast=found)
 
 
 def _go_on(start: Start) -> Report:
@@ -166,9 +187,10 @@ def _deadline_seconds(inputs: Inputs, settings: CanarySettings) -> float:
     minutes = inputs.deadline_minutes
     if not minutes:
         return max(settings.deadline, TICK_DEADLINE_SECONDS) if inputs.ticks else settings.deadline
-    if not minutes.isdigit() or not 0 < int(minutes) <= LONGEST_DEADLINE_MINUTES:
+    if not minutes.isdigit() or not 0 < int(minutes) <= forecasts.LONGEST_DEADLINE_MINUTES:
         raise InputError(
-            f"Input 'deadline-minutes' is {minutes!r}.", cure=f"Write minutes from 1 to {LONGEST_DEADLINE_MINUTES}."
+            f"Input 'deadline-minutes' is {minutes!r}.",
+            cure=f"Write minutes from 1 to {forecasts.LONGEST_DEADLINE_MINUTES}.",
         )
     return 60.0 * int(minutes)
 

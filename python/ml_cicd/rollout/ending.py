@@ -99,7 +99,11 @@ def _shown(session: Session, decided: Decided) -> Ending:
         decision=decided.decision,
         share="100" if decided.decision is Decision.PROMOTE else "0",
         reason=decided.reason,
-        sections=(evidence_table(plan, evidence), *pictures(plan, session.state, seen)),
+        sections=(
+            *(() if session.forecast is None else plan_table(plan, session.forecast)),
+            evidence_table(plan, evidence),
+            *pictures(plan, session.state, seen),
+        ),
         details=details(plan, evidence, session.state, seen),
     )
 
@@ -133,7 +137,7 @@ def going(session: Session, reason: str) -> Report:
 def planned(session: Session, headline: str, operations: Operations) -> Report:
     """Report what a rollout would be and do first, for a dry run."""
     receipt = session.site.apply(operations, again="", dry_run=True)
-    table = (plan_table(session.plan),)
+    table = () if session.forecast is None else plan_table(session.plan, session.forecast)
     dry = report(Ending(decision=Decision.HOLD, share="0", reason=headline, sections=table, receipt=receipt))
     return replace(dry, headline=headline)
 

@@ -20,7 +20,10 @@ class Lease:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Claimed:
-    """A candidate is to be rolled out over a champion: nobody else may use the idle slot while it is deployed there."""
+    """A candidate is to be rolled out over a champion: nobody else may use the idle slot while it is deployed there.
+
+    `step` is the index of the share that it begins with.
+    """
 
     candidate: Release
     champion: Release
@@ -28,6 +31,7 @@ class Claimed:
     deadline_seconds: float
     plan_digest: str
     lease: Lease
+    step: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -96,7 +96,8 @@ def _fresh(where: Where, event: Claimed | FirstReleased, phase: Phase, champion:
 
 
 def _claimed(where: Where, event: Claimed) -> tuple[Where, Operations]:
-    state = replace(_fresh(where, event, Phase.DEPLOYING, event.champion), owner=event.lease.owner)
+    fresh = _fresh(where, event, Phase.DEPLOYING, event.champion)
+    state = replace(fresh, owner=event.lease.owner, step=event.step)
     # A salt of its own: the users who met the last candidate are not the ones who meet this one first.
     salt = hashlib.sha256(state.run_id.encode()).hexdigest()[:8]
     after, claim = _write(where, where.split.shared(0, until=event.lease.until, salt=salt), state)

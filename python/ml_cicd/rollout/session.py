@@ -18,6 +18,7 @@ from ml_cicd.rollout.events import (
     Shared,
 )
 from ml_cicd.rollout.evidence import Decided, Evidence, Look, decide, is_harmful, no_evidence, replay, take_in
+from ml_cicd.rollout.forecast import Forecast
 from ml_cicd.rollout.history import Outcome
 from ml_cicd.rollout.machine import Operations, Where, step
 from ml_cicd.rollout.operations import SetSplit
@@ -31,7 +32,10 @@ CLAIM_SECONDS = 420.0  # longer than a deploy hook and the slot's answer may tak
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Session:
-    """A rollout in the hands of this process, which signs its writes as `owner`."""
+    """A rollout in the hands of this process, which signs its writes as `owner`.
+
+    `first_step` and `forecast` are of a rollout that this process begins.
+    """
 
     site: Site
     plan: Plan
@@ -40,6 +44,8 @@ class Session:
     lease_seconds: float
     owner: str
     observations: tuple[Observation, ...] = ()
+    first_step: int = 0
+    forecast: Forecast | None = None
 
     @property
     def state(self) -> RolloutState:
@@ -61,6 +67,7 @@ def to_begin(session: Session, candidate: Release, champion: Release, plan_diges
         deadline_seconds=session.plan.deadline_seconds,
         plan_digest=plan_digest,
         lease=_lease(session, CLAIM_SECONDS),
+        step=session.first_step,
     )
     return step(session.where, event)
 
@@ -77,7 +84,8 @@ def begin(session: Session, candidate: Release, champion: Release, plan_digest: 
         Conflict: somebody else wrote to the router first. OutsideError: the hook failed.
     """
     session = _performed(session, *to_begin(session, candidate, champion, plan_digest))
-    session.site.say(plan_line(session.plan, session.state))
+    if session.forecast is not None:
+        session.site.say(plan_line(session.plan, session.state, session.forecast))
     return rebase(_step(session, Deployed(at=session.site.router.read().now)))
 
 

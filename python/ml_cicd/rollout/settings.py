@@ -14,6 +14,7 @@ from ml_cicd.settings import At, Chosen, Kind, block, choice, door, duration, ea
 
 RENEWALS = 3
 URL = "^https?://"
+LADDER = (100, 500, 2500, 5000)
 
 
 class WhenInconclusive(StrEnum):
@@ -70,7 +71,11 @@ class TargetSettings:
 class CanarySettings:
     """The rollout's plan. `steps` in 1/100 %; `guardrails` are the settings of each guardrail by its name."""
 
-    steps: tuple[int, ...] = setting(each(share(), most=20), "Shares in percent.", default=(100, 500, 2500, 5000))
+    steps: tuple[int, ...] = setting(
+        each(share(), most=20),
+        "Shares in percent. Where none are written, the first one is left out below about 20 requests/s.",
+        default=LADDER,
+    )
     guardrails: Mapping[str, Any] = setting(
         parts(GUARDRAILS, always=ALWAYS),
         "What must not get worse, and by how much it may.",
