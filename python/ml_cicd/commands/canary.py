@@ -17,6 +17,7 @@ from ml_cicd.rollout.ending import already, end, going, not_again, planned
 from ml_cicd.rollout.machine import FIRST_RELEASE, Operations
 from ml_cicd.rollout.outright import check_champion, finish_promotion, first_release
 from ml_cicd.rollout.plan import make_plan, plan_digest
+from ml_cicd.rollout.recorded import read_recorded, repeat
 from ml_cicd.rollout.session import Session
 from ml_cicd.rollout.settings import CanarySettings, WhenInconclusive
 from ml_cicd.rollout.site import Site
@@ -26,6 +27,7 @@ from ml_cicd.world import World
 
 TICK_LEASE_SECONDS = 1800.0
 TICK_DEADLINE_SECONDS = 86_400.0  # a step needs three looks, and looks are minutes apart
+LARGEST_RECORD = 64 * 2**20
 OUTPUTS: Mapping[str, str] = {
     "decision": "promote, rollback, hold or inconclusive.",
     "share": "The candidate's share in percent at the end; 100 after promotion.",
@@ -50,6 +52,11 @@ class Inputs(CommonInputs):
     registry_uri: str = option("Registry; empty for the configuration's.")
     allow_inconclusive: bool = option(
         "Begin even where the forecast says that the deadline comes before the evidence.", default=False
+    )
+
+    replay: str = option(
+        "Report of an earlier canary, or its file of looks: decide again on that, offline, and touch nothing.",
+        path=True,
     )
 
     @property
@@ -81,7 +88,9 @@ class Start:
 
 
 def run(inputs: Inputs, world: World) -> Report:
-    """Go on with a running rollout or begin one."""
+    """Go on with a running rollout or begin one; or decide again on a recorded one."""
+    if inputs.replay:
+        return _replay(inputs, world)
     start, found = _look_around(inputs, world)
     candidate, dry_run = inputs.candidate, inputs.dry_run
     session = start.session
@@ -104,6 +113,13 @@ def run(inputs: Inputs, world: World) -> Report:
             raise Defect("The registry was asked, and still only it can tell.")
         case _:
             assert_never(found)
+
+
+def _replay(inputs: Inputs, world: World) -> Report:
+    settings = world.config(inputs.config, required=True).canary
+    text = world.files.read_text(inputs.replay, limit=LARGEST_RECORD)
+    deadline_seconds = _deadline_seconds(inputs, settings)
+    return repeat(settings, read_recorded(text, inputs.replay, deadline_seconds=deadline_seconds))
 
 
 def _look_around(inputs: Inputs, world: World) -> tuple[Start, Situation]:

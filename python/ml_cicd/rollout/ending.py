@@ -70,7 +70,9 @@ def report(ending: Ending) -> Report:
 
 def end(session: Session, decided: Decided) -> Report:
     """Carry a decision out, and report it."""
-    reason = f"{decided.reason} ({served_words(session.plan, session.evidence, session.state)})"
+    state = session.state
+    words = served_words(session.plan, session.evidence, state.candidate.version, state.champion.version)
+    reason = f"{decided.reason} ({words})"
     ending = _shown(session, Decided(decision=decided.decision, reason=reason))
     match decided.decision:
         case Decision.PROMOTE:
@@ -104,8 +106,23 @@ def _shown(session: Session, decided: Decided) -> Ending:
             evidence_table(plan, evidence),
             *pictures(plan, session.state, seen),
         ),
-        details=details(plan, evidence, session.state, seen),
+        details={**details(plan, evidence, session.state, seen), **_moment(session, decided)},
     )
+
+
+def _moment(session: Session, decided: Decided) -> Mapping[str, object]:
+    """Return when the last look was, and what it led to, so that it can be repeated; nothing before the first one."""
+    if session.decided_at is None:
+        return {}
+    step_then, elapsed = session.decided_at
+    moment = {
+        "step": step_then,
+        "elapsed_seconds": elapsed,
+        "deadline_seconds": session.plan.deadline_seconds,
+        "decision": decided.decision.value,
+        "reason": decided.reason,
+    }
+    return {"decided": moment}
 
 
 def _promoted(session: Session, ending: Ending) -> Report:

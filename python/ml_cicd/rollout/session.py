@@ -34,7 +34,8 @@ CLAIM_SECONDS = 420.0  # longer than a deploy hook and the slot's answer may tak
 class Session:
     """A rollout in the hands of this process, which signs its writes as `owner`.
 
-    `first_step` and `forecast` are of a rollout that this process begins.
+    `decided_at` is the step of the last look, and its seconds since the rollout began; `first_step` and `forecast` are
+    of a rollout that this process begins.
     """
 
     site: Site
@@ -44,6 +45,7 @@ class Session:
     lease_seconds: float
     owner: str
     observations: tuple[Observation, ...] = ()
+    decided_at: tuple[int, float] | None = None
     first_step: int = 0
     forecast: Forecast | None = None
 
@@ -127,7 +129,7 @@ def look(session: Session) -> tuple[Session, Decided]:
     elapsed = view.now - session.state.started_at
     moment = Look(plan=session.plan, evidence=session.evidence, step=session.state.step, elapsed_seconds=elapsed)
     session.site.say(look_line(moment, session.where.split))
-    return session, decide(moment)
+    return replace(session, decided_at=(moment.step, elapsed)), decide(moment)
 
 
 def _adopt(session: Session, view: RouterView) -> Session:

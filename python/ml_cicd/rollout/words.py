@@ -49,9 +49,8 @@ def evidence_words(plan: Plan, evidence: Evidence, step: int) -> str:
     return f"evidence of harm {min(harm, 1):.0%}, of safety {min(safe, 1):.0%}"
 
 
-def served_words(plan: Plan, evidence: Evidence, state: RolloutState) -> str:
+def served_words(plan: Plan, evidence: Evidence, candidate: str, champion: str) -> str:
     """Say what both arms did, guardrail by guardrail."""
-    candidate, champion = state.candidate.version, state.champion.version
     return "; ".join(g.served_words(evidence.served[g.name], candidate, champion) for g in plan.guardrails)
 
 
