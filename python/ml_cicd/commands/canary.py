@@ -7,7 +7,7 @@ from typing import assert_never
 
 from ml_cicd.config import Config
 from ml_cicd.gate.settings import WhenNoChampion
-from ml_cicd.ground.errors import Conflict, Defect, EvidenceError, InputError, IntegrityError, MlCicdError
+from ml_cicd.ground.errors import Defect, EvidenceError, InputError, IntegrityError
 from ml_cicd.ground.inputs import Command, CommonInputs, Needs, option
 from ml_cicd.ground.report import Report
 from ml_cicd.registry.versions import CHALLENGER, TAG_GATE_VERDICT, Release
@@ -18,11 +18,11 @@ from ml_cicd.rollout.machine import FIRST_RELEASE, Operations
 from ml_cicd.rollout.outright import check_champion, finish_promotion, first_release
 from ml_cicd.rollout.plan import make_plan, plan_digest
 from ml_cicd.rollout.recorded import read_recorded, repeat
+from ml_cicd.rollout.refusal import named, refusal
 from ml_cicd.rollout.session import Session
 from ml_cicd.rollout.settings import CanarySettings, WhenInconclusive
 from ml_cicd.rollout.site import Site
 from ml_cicd.rollout.situation import Facts, Record, Situation, situation
-from ml_cicd.rollout.state import RolloutState
 from ml_cicd.world import World
 
 TICK_LEASE_SECONDS = 1800.0
@@ -54,6 +54,10 @@ class Inputs(CommonInputs):
         "Begin even where the forecast says that the deadline comes before the evidence.", default=False
     )
 
+    take_over: bool = option(
+        "Take the idle slot from a run that died while it deployed, without waiting for its claim to end.",
+        default=False,
+    )
     replay: str = option(
         "Report of an earlier canary, or its file of looks: decide again on that, offline, and touch nothing.",
         path=True,
@@ -108,7 +112,7 @@ def run(inputs: Inputs, world: World) -> Report:
         case Situation.BEGIN:
             return _begin(start)
         case Situation.OTHER_CANDIDATE | Situation.ALIVE | Situation.OTHER_PLAN | Situation.CLAIMED:
-            raise _refusal(found, start)
+            raise refusal(found, start.facts.view, start.session.state, session.site.place.target)
         case Situation.ASK_REGISTRY:
             raise Defect("The registry was asked, and still only it can tell.")
         case _:
@@ -128,7 +132,13 @@ def _look_around(inputs: Inputs, world: World) -> tuple[Start, Situation]:
     site = world.site(config, target=inputs.target, registry_uri=inputs.registry_uri)
     plan = make_plan(config.canary, deadline_seconds=_deadline_seconds(inputs, config.canary))
     view = site.router.read()
-    facts = Facts(asked=inputs.candidate, waits=not inputs.ticks, plan_digest=plan_digest(config.canary), view=view)
+    facts = Facts(
+        asked=inputs.candidate,
+        waits=not inputs.ticks,
+        plan_digest=plan_digest(config.canary),
+        view=view,
+        takes_over=inputs.take_over,
+    )
     found = situation(facts)
     if found is Situation.ASK_REGISTRY:
         facts = replace(facts, record=_record(inputs, site))
@@ -155,6 +165,9 @@ def _begin(start: Start) -> Report:
         headline = f"Would roll out version {record.candidate.number} over {champion.version}."
         return planned(session, headline, operations)
     champion = check_champion(session.site, start.facts.view, record.ledger.champion or "")
+    if start.facts.view.claimed:
+        # Should that run live after all: its next write finds another number in the router, and it stops.
+        session.site.say(f"Taking over from the run that was deploying version {session.state.candidate.version}.")
     with _traffic_returns(session, always=True):
         session = sessions.begin(session, record.candidate.release, champion, start.facts.plan_digest)
         if inputs.ticks:
@@ -186,7 +199,7 @@ def _go_on(start: Start) -> Report:
     if inputs.dry_run:
         return planned(session, "Would go on.", sessions.to_renew(session))
     steps = len(session.plan.steps)
-    session.site.say(f"Going on with {_name(state)[4:]} at step {state.step + 1} of {steps}.")
+    session.site.say(f"Going on with {named(state)} at step {state.step + 1} of {steps}.")
     plan = replace(session.plan, deadline_seconds=state.deadline_seconds)
     session = sessions.resumed(replace(session, plan=plan), view, state)
     with _traffic_returns(session, always=not inputs.ticks):
@@ -228,31 +241,6 @@ def _record(inputs: Inputs, site: Site) -> Record:
             cure="Register it with `ml-cicd register`.",
         )
     return Record(candidate=found, ledger=site.history())
-
-
-def _name(state: RolloutState) -> str:
-    return f"The rollout of version {state.candidate.version} ({state.run_id})"
-
-
-def _refusal(found: Situation, start: Start) -> MlCicdError:
-    """Say why nothing can begin now, and what to do: somebody is at work, or the configuration changed half-way."""
-    view, state, site = start.facts.view, start.session.state, start.session.site
-    left = int(view.split.lease - view.now)
-    stop = f"`ml-cicd rollback --target {site.place.target} --to champion` ends it."
-    version, slot = state.candidate.version, view.split.idle
-    if found is Situation.OTHER_CANDIDATE:
-        return Conflict(f"{_name(state)} is not finished.", cure=f"Let it end first; {stop}")
-    if found is Situation.ALIVE:
-        return Conflict(
-            f"{_name(state)} is being run by somebody else.", cure=f"Its lease ends in {left} s unless renewed; {stop}"
-        )
-    if found is Situation.OTHER_PLAN:
-        what = f"{_name(state)} began under another canary configuration."
-        return InputError(what, cure=f"Put it back, or end it: {stop}")
-    return Conflict(
-        f"Another run is deploying version {version} into slot {slot}.",
-        cure=f"Let it end, or cancel it; if it is dead, its claim ends in {left} s.",
-    )
 
 
 @contextmanager

@@ -27,7 +27,8 @@ from ml_cicd.rollout.site import Site
 from ml_cicd.rollout.state import LAPSED, Decision, Observation, RolloutState, RouterView
 from ml_cicd.rollout.words import look_line, plan_line
 
-CLAIM_SECONDS = 420.0  # longer than a deploy hook and the slot's answer may take
+DEPLOY_SECONDS = 360.0  # what a deploy hook and the slot's answer may take: a claim that is older is a dead run's
+CLAIM_SECONDS = DEPLOY_SECONDS + 60
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
