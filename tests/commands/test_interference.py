@@ -213,6 +213,27 @@ def test_a_run_that_was_not_dead_stops(world: FakeWorld) -> None:
     assert (phase(world), world.fake_router.split.threshold) == (Phase.RUNNING, 500)
 
 
+def test_a_claim_whose_run_moves_on_is_left_alone(world: FakeWorld) -> None:
+    """It gives its candidate a share meanwhile: whoever wanted to take over stops, and undoes nothing."""
+    dead_claim(world)
+    moved = False
+
+    def move_on() -> None:
+        """Write the first share, as the run of the claim would."""
+        nonlocal moved
+        FakeWorld._one_second(world)
+        router = world.fake_router
+        if not moved and router.state is not None:
+            moved = True
+            router.split = replace(router.split, threshold=500, seq=router.split.seq + 1)
+            router.state = replace(router.state, phase=Phase.RUNNING)
+
+    world.fake_clock.each_second = move_on
+    with pytest.raises(Conflict):
+        canary.run(canary.Inputs(take_over=True), world)
+    assert (phase(world), world.fake_router.split.threshold) == (Phase.RUNNING, 500)
+
+
 def test_a_take_over_takes_nothing_from_a_running_canary(world: FakeWorld) -> None:
     """It is for claims alone: a canary that has traffic and a lease is somebody's."""
     canary.run(TICK, world)

@@ -24,7 +24,7 @@ from ml_cicd.rollout.machine import Operations, Where, step
 from ml_cicd.rollout.operations import SetSplit
 from ml_cicd.rollout.plan import Plan
 from ml_cicd.rollout.site import Site
-from ml_cicd.rollout.state import LAPSED, Decision, Observation, RolloutState, RouterView
+from ml_cicd.rollout.state import LAPSED, Decision, Observation, Phase, RolloutState, RouterView
 from ml_cicd.rollout.words import look_line, plan_line
 
 DEPLOY_SECONDS = 360.0  # what a deploy hook and the slot's answer may take: a claim that is older is a dead run's
@@ -234,7 +234,9 @@ def release(session: Session, reason: str) -> bool:
     False where there was none to take: the rollout has ended, or another process runs it.
     """
     view = session.site.router.read()
-    owners = {session.owner, session.where.state.owner if session.where.state else session.owner}
+    known = session.where.state
+    # A rollout that this process goes on with is its own; a claim that it found is not: that run may live after all.
+    owners = {session.owner, known.owner if known is not None and known.phase is Phase.RUNNING else session.owner}
     if view.state is None or not view.state.open or view.state.owner not in owners:
         return False
     # Not what this process remembers, but what the router has: a write whose answer got lost may be in force.
