@@ -46,9 +46,9 @@ SKEWED = Counts(nc=300, xc=2, nb=100, xb=1)
         (BAD, 100, Decision.ROLLBACK),
         (BAD, 9999, Decision.ROLLBACK),
         (SKEWED, 100, Decision.HOLD),
-        (SKEWED, 9999, Decision.ROLLBACK),
+        (SKEWED, 9999, Decision.INCONCLUSIVE),
         (QUIET, 100, Decision.HOLD),
-        (QUIET, 9999, Decision.ROLLBACK),
+        (QUIET, 9999, Decision.INCONCLUSIVE),
         (GOOD, 1, Decision.HOLD),
     ],
 )
@@ -72,10 +72,10 @@ def test_two_looks_are_not_enough_to_advance() -> None:
 @pytest.mark.parametrize(
     ("setting", "counts", "decision"),
     [
-        (WhenInconclusive.ROLLBACK, QUIET, Decision.ROLLBACK),
+        (WhenInconclusive.ROLLBACK, QUIET, Decision.INCONCLUSIVE),
         (WhenInconclusive.HOLD, QUIET, Decision.INCONCLUSIVE),
-        (WhenInconclusive.PROMOTE, QUIET, Decision.ROLLBACK),
-        (WhenInconclusive.PROMOTE, SKEWED, Decision.ROLLBACK),
+        (WhenInconclusive.PROMOTE, QUIET, Decision.INCONCLUSIVE),
+        (WhenInconclusive.PROMOTE, SKEWED, Decision.INCONCLUSIVE),
         (WhenInconclusive.PROMOTE, Counts(nc=50, xc=2, nb=50, xb=2), Decision.PROMOTE),
         (WhenInconclusive.PROMOTE, BAD, Decision.ROLLBACK),
     ],
@@ -122,11 +122,13 @@ BURST = (
     *[Counts(nc=100, xc=0, nb=100, xb=0)] * 8,
 )
 
+LEARNT = (Counts(nc=100, xc=0, nb=100, xb=9), *[Counts(nc=100, xc=0, nb=100, xb=0)] * 3) * 5
+
 
 def test_bursts_are_not_taken_for_harm_or_safety() -> None:
     """Failures in bursts of nine: what would be strong evidence from independent ones is tempered, and it is said."""
     errors = PLAN.guardrails[0]
-    seen = [Observation(at_seconds=float(i), step=1, readings={"errors": c}) for i, c in enumerate(BURST * 4)]
+    seen = [Observation(at_seconds=float(i), step=1, readings={"errors": c}) for i, c in enumerate(LEARNT + BURST * 4)]
     bursty = replay(PLAN, tuple(seen)).guards["errors"]
     spread = Counts(nc=100, xc=1, nb=100, xb=1)
     even = after(PLAN, spread, looks=40).guards["errors"]

@@ -29,6 +29,7 @@ from ml_cicd.rollout.events import (
     Rewritten,
     Settled,
     Shared,
+    TimedOut,
 )
 from ml_cicd.rollout.history import Author, Outcome
 from ml_cicd.rollout.machine import ROWS, TABLE, Where, step
@@ -56,6 +57,7 @@ EVENTS: dict[type[Event], Event] = {
     Proven: Proven(reason="proven", ledger=LEDGER, author=AUTHOR, verdict_digest="v"),
     Refused: Refused(reason="it fails"),
     Ended: Ended(reason="cancelled"),
+    TimedOut: TimedOut(reason="no evidence"),
     FirstReleased: FirstReleased(
         candidate=THREE,
         at=10.0,
@@ -194,6 +196,12 @@ def test_a_first_release_has_no_standby() -> None:
     """There is nothing to go back to."""
     after, _ = step(where(Phase.HELD), EVENTS[FirstReleased])
     assert (after.running.champion, after.running.standby) == (NOTHING, NOTHING)
+
+
+def test_a_candidate_that_time_ran_out_for_is_not_rejected() -> None:
+    """The ledger must know that nothing was decided, and that is all that the state says of it."""
+    after, _ = step(where(Phase.RUNNING), TimedOut(reason="no evidence"))
+    assert (after.phase, after.running.rejected, after.running.undecided) == (Phase.HELD, False, True)
 
 
 @pytest.mark.parametrize(("stays", "rejected"), [(True, True), (False, False)])

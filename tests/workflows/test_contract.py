@@ -39,7 +39,7 @@ EXEC_LINE = re.compile(r'^exec "\$ML_CICD_(TOOL_)?PYTHON" -I [^\n;&|`$<>]*("\$GI
 STABLE_INPUTS = {
     "quality-gate": "predictions metrics thresholds champion model when-inconclusive when-no-champion",
     "register": "model-name model gate-report registry-uri alias",
-    "canary": "candidate target mode deadline-minutes registry-uri",
+    "canary": "candidate target mode deadline-minutes registry-uri allow-inconclusive replay take-over",
     "rollback": "target to reason registry-uri force only-run",
 }
 STABLE_OUTPUTS = {

@@ -20,7 +20,10 @@ class Lease:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Claimed:
-    """A candidate is to be rolled out over a champion: nobody else may use the idle slot while it is deployed there."""
+    """A candidate is to be rolled out over a champion: nobody else may use the idle slot while it is deployed there.
+
+    `step` is the index of the share that it begins with.
+    """
 
     candidate: Release
     champion: Release
@@ -28,6 +31,7 @@ class Claimed:
     deadline_seconds: float
     plan_digest: str
     lease: Lease
+    step: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -88,7 +92,14 @@ class Refused:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Ended:
-    """The rollout ends without a decision: cancelled, lost, or out of time."""
+    """The rollout ends without a decision: cancelled or lost."""
+
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TimedOut:
+    """The deadline came before the evidence: the candidate is given back, and nothing is said against it."""
 
     reason: str
 
@@ -149,6 +160,7 @@ Event: TypeAlias = (
     | Proven
     | Refused
     | Ended
+    | TimedOut
     | FirstReleased
     | Finished
     | Reverted

@@ -193,14 +193,14 @@ TRANSITIONS: tuple[Transition, ...] = (
         reason="deadline reached without a verdict; the configuration promotes",
     ),
     Transition(
-        when=lambda look: look.late and look.plan.when_inconclusive is WhenInconclusive.HOLD,
+        when=lambda look: look.late and look.mismatched,
         decision=Decision.INCONCLUSIVE,
-        reason="deadline reached without a verdict; all traffic is back at the champion",
+        reason="deadline reached, and the observed share is not the one written to the router (mismatch)",
     ),
     Transition(
         when=lambda look: look.late,
-        decision=Decision.ROLLBACK,
-        reason="deadline reached without enough evidence to promote",
+        decision=Decision.INCONCLUSIVE,
+        reason="deadline reached before the evidence could tell; nothing speaks against the candidate",
     ),
     Transition(
         when=lambda look: look.mismatched,

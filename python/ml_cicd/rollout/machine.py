@@ -37,6 +37,7 @@ from ml_cicd.rollout.events import (
     Rewritten,
     Settled,
     Shared,
+    TimedOut,
 )
 from ml_cicd.rollout.history import entries_due, known_digest
 from ml_cicd.rollout.operations import DeploySlot, SetSplit
@@ -97,7 +98,8 @@ def _fresh(where: Where, event: Claimed | FirstReleased, phase: Phase, champion:
 
 
 def _claimed(where: Where, event: Claimed) -> tuple[Where, Operations]:
-    state = replace(_fresh(where, event, Phase.DEPLOYING, event.champion), owner=event.lease.owner)
+    fresh = _fresh(where, event, Phase.DEPLOYING, event.champion)
+    state = replace(fresh, owner=event.lease.owner, step=event.step)
     # A salt of its own: the users who met the last candidate are not the ones who meet this one first.
     salt = hashlib.sha256(state.run_id.encode()).hexdigest()[:8]
     after, claim = _write(where, where.split.shared(0, until=event.lease.until, salt=salt), state)
@@ -162,6 +164,12 @@ def _refused(where: Where, event: Refused) -> tuple[Where, Operations]:
     return after, (move,)
 
 
+def _timed_out(where: Where, event: TimedOut) -> tuple[Where, Operations]:
+    ended = replace(where.running, phase=Phase.HELD, reason=event.reason, undecided=True, counters=None)
+    after, move = _write(where, where.split.calm(), ended)
+    return after, (move,)
+
+
 def _ended(where: Where, event: Ended) -> tuple[Where, Operations]:
     state = where.state
     held = None if state is None else replace(state, phase=Phase.HELD, reason=event.reason, counters=None)
@@ -198,6 +206,7 @@ def _reverted(where: Where, event: Reverted) -> tuple[Where, Operations]:
             standby=state.standby if event.stays else event.left,
             reason=stopped if event.stays else f"rolled back to {event.to.version}",
             rejected=event.stays and state.phase is Phase.RUNNING,  # one that never started was judged by nobody
+            undecided=False,
             counters=None,
         )
     after, move = _write(where, where.split.swapped() if event.swap else where.split.calm(), state, urgent=True)
@@ -251,6 +260,7 @@ ROWS: tuple[Row, ...] = (
     Row(phases=RUNNING, event=Renewed, to=Phase.RUNNING, effects=(SetSplit,), step=_renewed),
     Row(phases=RUNNING, event=Proven, to=Phase.PROMOTED, effects=(AppendLedger, SetSplit, SetAlias), step=_proven),
     Row(phases=RUNNING, event=Refused, to=Phase.ROLLED_BACK, effects=(SetSplit,), step=_refused),
+    Row(phases=RUNNING, event=TimedOut, to=Phase.HELD, effects=(SetSplit,), step=_timed_out),
     Row(phases=EVERY, event=Ended, to=Phase.HELD, effects=(SetSplit,), step=_ended),
     Row(
         phases=(*OVER, Phase.DEPLOYING),

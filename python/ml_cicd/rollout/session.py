@@ -3,8 +3,7 @@
 from dataclasses import dataclass, replace
 
 from ml_cicd.ground.errors import Conflict, CorruptState, OutsideError, Unreachable
-from ml_cicd.ground.operation import Receipt, join
-from ml_cicd.registry.versions import TAG_GATE_DIGEST, Release
+from ml_cicd.registry.versions import Release
 from ml_cicd.rollout.arms import check_arms, drain
 from ml_cicd.rollout.counting import difference
 from ml_cicd.rollout.events import (
@@ -15,28 +14,32 @@ from ml_cicd.rollout.events import (
     Event,
     Lease,
     Looked,
-    Proven,
-    Refused,
     Renewed,
     Settled,
     Shared,
 )
 from ml_cicd.rollout.evidence import Decided, Evidence, Look, decide, is_harmful, no_evidence, replay, take_in
+from ml_cicd.rollout.forecast import Forecast
 from ml_cicd.rollout.history import Outcome
 from ml_cicd.rollout.machine import Operations, Where, step
 from ml_cicd.rollout.operations import SetSplit
 from ml_cicd.rollout.plan import Plan
 from ml_cicd.rollout.site import Site
-from ml_cicd.rollout.state import LAPSED, Decision, Observation, RolloutState, RouterView
+from ml_cicd.rollout.state import LAPSED, Decision, Observation, Phase, RolloutState, RouterView
 from ml_cicd.rollout.words import look_line, plan_line
 
-CLAIM_SECONDS = 420.0  # longer than a deploy hook and the slot's answer may take, and the slot's drain
+DEPLOY_SECONDS = 360.0  # what a deploy hook and the slot's answer may take: a claim that is older is a dead run's
+CLAIM_SECONDS = DEPLOY_SECONDS + 60  # and the slot's drain
 WARM_UP_INTERVAL_SECONDS = 1.0  # a candidate that fails everything shows in a few requests, so one looks often then
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Session:
-    """A rollout in the hands of this process, which signs its writes as `owner`."""
+    """A rollout in the hands of this process, which signs its writes as `owner`.
+
+    `decided_at` is the step of the last look, and its seconds since the rollout began; `first_step` and `forecast` are
+    of a rollout that this process begins.
+    """
 
     site: Site
     plan: Plan
@@ -45,6 +48,9 @@ class Session:
     lease_seconds: float
     owner: str
     observations: tuple[Observation, ...] = ()
+    decided_at: tuple[int, float] | None = None
+    first_step: int = 0
+    forecast: Forecast | None = None
 
     @property
     def state(self) -> RolloutState:
@@ -66,6 +72,7 @@ def to_begin(session: Session, candidate: Release, champion: Release, plan_diges
         deadline_seconds=session.plan.deadline_seconds,
         plan_digest=plan_digest,
         lease=_lease(session, CLAIM_SECONDS),
+        step=session.first_step,
     )
     return step(session.where, event)
 
@@ -82,7 +89,8 @@ def begin(session: Session, candidate: Release, champion: Release, plan_digest: 
         Conflict: somebody else wrote to the router first. OutsideError: the hook failed.
     """
     session = _performed(session, *to_begin(session, candidate, champion, plan_digest))
-    session.site.say(plan_line(session.plan, session.state))
+    if session.forecast is not None:
+        session.site.say(plan_line(session.plan, session.state, session.forecast))
     drain(session.site, session.where.split.idle)
     return rebase(_step(session, Deployed(at=session.site.router.read().now)))
 
@@ -125,7 +133,7 @@ def look(session: Session) -> tuple[Session, Decided]:
     elapsed = view.now - session.state.started_at
     moment = Look(plan=session.plan, evidence=session.evidence, step=session.state.step, elapsed_seconds=elapsed)
     session.site.say(look_line(moment, session.where.split))
-    return session, decide(moment)
+    return replace(session, decided_at=(moment.step, elapsed)), decide(moment)
 
 
 def _adopt(session: Session, view: RouterView) -> Session:
@@ -210,7 +218,8 @@ def release(session: Session, reason: str) -> bool:
     """
     view = session.site.router.read(urgent=True)
     mine, state = session.where.state, view.state
-    owners = {session.owner, mine.owner if mine else session.owner}
+    # A rollout that this process goes on with is its own; a claim that it found is not: that run may live after all.
+    owners = {session.owner, mine.owner if mine is not None and mine.phase is Phase.RUNNING else session.owner}
     # Where the state is lost nobody can tell whose share it is, and no run can go on with it: it ends.
     lost = state is None and bool(view.unsaved) and view.split.threshold > 0
     if not lost and (state is None or not state.open or state.owner not in owners):
@@ -219,33 +228,6 @@ def release(session: Session, reason: str) -> bool:
     found = replace(session, where=Where(place=session.site.place, split=view.split, state=state))
     _step(found, Ended(reason=reason))
     return view.split.threshold > 0
-
-
-def promote(session: Session, reason: str) -> Receipt:
-    """Ledger, then router (the slots swap roles in one write), then alias. What is promoted is what was observed."""
-    check_arms(session.site, session.where, must_answer=True)
-    site, candidate = session.site, session.state.candidate
-    ledger = site.history()
-    version = site.snapshot().version(candidate.version)
-    verdict_digest = version.tags.get(TAG_GATE_DIGEST, "") if version else ""
-    event = Proven(reason=reason, ledger=ledger, author=site.author(), verdict_digest=verdict_digest)
-    _, operations = step(session.where, event)
-    return site.apply(operations, again=session.again)
-
-
-def refuse(session: Session, reason: str) -> Receipt:
-    """Traffic first; then the ledger; then the idle slot gets its standby version again."""
-    site, state = session.site, session.state
-    where, move = step(session.where, Refused(reason=reason))
-    traffic = site.apply(move, again=site.place.to_champion)
-    champion = state.champion.version
-    outcome = Outcome(champion=champion, before=champion, stopped=True, reason=reason)
-
-    def build() -> Operations:
-        return settle(site, where, outcome)
-
-    wanted = (f"Record in the ledger that version {state.candidate.version} was rolled back",)
-    return join(traffic, site.afterwards(build, wanted=wanted, again=site.place.to_champion))
 
 
 def settle(site: Site, where: Where, outcome: Outcome) -> Operations:

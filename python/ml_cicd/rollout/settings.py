@@ -14,10 +14,11 @@ from ml_cicd.settings import At, Chosen, Kind, block, choice, door, duration, ea
 
 RENEWALS = 3
 URL = "^https?://"
+LADDER = (100, 500, 2500, 5000)
 
 
 class WhenInconclusive(StrEnum):
-    """What a passed deadline means."""
+    """What a passed deadline means. `rollback` and `hold` are one: all traffic is back, and the end is inconclusive."""
 
     ROLLBACK = "rollback"
     HOLD = "hold"
@@ -70,7 +71,11 @@ class TargetSettings:
 class CanarySettings:
     """The rollout's plan. `steps` in 1/100 %; `guardrails` are the settings of each guardrail by its name."""
 
-    steps: tuple[int, ...] = setting(each(share(), most=20), "Shares in percent.", default=(100, 500, 2500, 5000))
+    steps: tuple[int, ...] = setting(
+        each(share(), most=20),
+        "Shares in percent. Where none are written, the first one is left out below about 20 requests/s.",
+        default=LADDER,
+    )
     guardrails: Mapping[str, Any] = setting(
         parts(GUARDRAILS, always=ALWAYS),
         "What must not get worse, and by how much it may.",
@@ -93,7 +98,9 @@ class CanarySettings:
         number(whole=True, least=1), "Requests of the candidate before it is promoted.", default=200
     )
     when_inconclusive: WhenInconclusive = setting(
-        choice(WhenInconclusive), "What a passed deadline means.", default=WhenInconclusive.ROLLBACK
+        choice(WhenInconclusive),
+        "What a passed deadline means: rollback (or hold, the same) ends without a verdict; promote takes the risk.",
+        default=WhenInconclusive.ROLLBACK,
     )
 
     def __post_init__(self) -> None:

@@ -37,7 +37,8 @@ class Record:
 class Facts:
     """What is known; `record` is None until the registry was asked. `asked` is the input, a number or an alias.
 
-    `waits`: this run goes to the end, so that two of them would fight; a tick takes one look.
+    `waits`: this run goes to the end, so that two of them would fight; a tick takes one look. `takes_over`: who asks
+    knows that the run which holds the claim is dead.
     """
 
     asked: str
@@ -45,6 +46,7 @@ class Facts:
     plan_digest: str
     view: RouterView
     record: Record | None = None
+    takes_over: bool = False
 
     @property
     def running(self) -> bool:
@@ -82,7 +84,7 @@ SITUATIONS: tuple[tuple[Situation, Callable[[Facts], bool]], ...] = (
     (Situation.ALIVE, lambda facts: facts.running and facts.waits and facts.view.split.lease > facts.view.now),
     (Situation.OTHER_PLAN, lambda facts: facts.running and facts.changed),
     (Situation.GO_ON, lambda facts: facts.running),
-    (Situation.CLAIMED, lambda facts: facts.view.claimed),
+    (Situation.CLAIMED, lambda facts: facts.view.claimed and not facts.takes_over),
     (Situation.ASK_REGISTRY, lambda facts: facts.record is None),
     (Situation.FIRST_RELEASE, lambda facts: facts.champion_is(None)),
     (Situation.ON_RECORD, lambda facts: facts.record is not None and facts.champion_is(facts.record.candidate.number)),

@@ -147,6 +147,7 @@ class RolloutState:
         deadline_seconds: longest duration.
         owner: the process that wrote it last.
         rejected: the candidate has lost its traffic, which the ledger must know.
+        undecided: the rollout found out nothing, which the ledger must know too.
         looks: how many observations belong to it; they replay to the same decision.
         counters: the last ones read by slot; None where the next reading must only set them (after a change of share).
     """
@@ -164,6 +165,7 @@ class RolloutState:
     plan_digest: str
     owner: str = ""
     rejected: bool = False
+    undecided: bool = False
     looks: int = 0
     counters: Mapping[str, Counters] | None = None
 

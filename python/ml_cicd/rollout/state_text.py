@@ -108,6 +108,7 @@ def _state_data(state: RolloutState | None) -> Mapping[str, object] | None:
         "plan_digest": state.plan_digest,
         "owner": state.owner,
         "rejected": state.rejected,
+        "undecided": state.undecided,
         "looks": state.looks,
         "counters": None if counters is None else {slot: _counters_data(c) for slot, c in counters.items()},
     }
@@ -142,6 +143,7 @@ def _state(data: object, where: str) -> RolloutState:
         plan_digest=required(found, "plan_digest", _text, where),
         owner=required(found, "owner", _text, where),
         rejected=bool(found.get("rejected", False)),
+        undecided=bool(found.get("undecided", False)),
         looks=required(found, "looks", as_integer, where),
         counters=None if counters is None else {slot: _counters(c, f"{where}.{slot}") for slot, c in counters.items()},
     )
