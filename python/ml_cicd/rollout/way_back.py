@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from ml_cicd.ground.errors import Conflict
 from ml_cicd.registry.versions import NOTHING, Release
 from ml_cicd.rollout.aim import Aim
-from ml_cicd.rollout.events import Ended, Reverted, Rewritten
+from ml_cicd.rollout.events import Ended, Event, Reverted, Rewritten
 from ml_cicd.rollout.history import known_digest
 from ml_cicd.rollout.machine import Operations, Where, step
 from ml_cicd.rollout.operations import DeploySlot, SetSplit
@@ -53,7 +53,7 @@ def way_back(aim: Aim, where: Where, view: RouterView, identities: Mapping[str, 
             halts = opened and _stays(release, where.state)
             _, write = step(where, Reverted(to=release, swap=False, stays=halts, left=left))
         elif view.unsaved:
-            _, write = step(where, Rewritten())
+            _, write = step(where, _kept(release, where, identities))
         fill = not serves and bool(release.digest)
         deploy = (_deploy(where, release, split.serving),) if fill else ()
         return WayBack(operations=(*write, *deploy), slot=split.serving, deploys=fill, stops=ends)
@@ -72,6 +72,16 @@ def way_back(aim: Aim, where: Where, view: RouterView, identities: Mapping[str, 
         first = (*first, _deploy(where, release, split.idle))
     _, swap = step(where, Reverted(to=release, swap=True, stays=False, left=left))
     return WayBack(operations=(*first, *swap), slot=split.idle, deploys=deploys, stops=ends)
+
+
+def _kept(release: Release, where: Where, identities: Mapping[str, Identity]) -> Event:
+    """Return what writes the files again: as they were, unless they tell of another champion than the one that serves,
+    which is what an urgent write leaves that could not be kept.
+    """
+    if where.state is None or _stays(release, where.state):
+        return Rewritten()
+    idle = identities.get(where.split.idle)
+    return Reverted(to=release, swap=False, stays=False, left=NOTHING if idle is None else idle.release)
 
 
 def _stopped(where: Where) -> str:

@@ -131,7 +131,9 @@ def test_a_rollback_moves_traffic_where_nothing_can_be_written(proxy: Proxy, fau
     assert report.cure.endswith("ml-cicd rollback --target production --to 1")
     again = rollback.run(rollback.Inputs(to="1"), world)
     assert again.exit_code is Exit.DONE
-    assert proxy.router().read().split.serving == "blue"
+    view = proxy.router().read()
+    assert view.split.serving == "blue"
+    assert view.state is None or (view.state.serving.version, view.state.idle.version) == ("1", "2")
 
 
 @pytest.mark.parametrize("fault", NOTHING_CAN_BE_KEPT)
@@ -171,5 +173,6 @@ def test_a_rollback_needs_no_files_and_mends_them(proxy: Proxy, fault: str, to: 
     assert (report.exit_code, report.outputs["to-version"], report.outputs["verified"]) == (Exit.DONE, "1", "true")
     view = proxy.router().read()
     assert (view.split.serving, view.share) == ("blue", 0)
+    assert view.state is None or view.state.serving.version == "1"
     assert proxy.served_by(10) == {"blue": 10}
     assert rollback.run(rollback.Inputs(to="1"), world).outputs["rolled-back"] == "false"
