@@ -6,7 +6,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 from ml_cicd.faces.json_v1 import to_json
@@ -50,12 +50,15 @@ def publish(
     return code
 
 
-def forget(command: str, report_dir: str) -> None:
+def forget(command: str, report_dir: str, *, reads: Collection[str] = ()) -> None:
     """Remove this command's last report: if this run is killed, nobody may take that one for this one's.
 
-    Another command's report stays: `register` may read the gate's from the folder that it writes to.
+    Another command's report stays: `register` may read the gate's from the folder that it writes to. So does one that
+    the run `reads`, e.g. to repeat its verdict.
     """
     folder = Path(report_dir or f"{OWN_FOLDER}/{command}")
+    if (folder / "report.json").absolute() in {Path(path).absolute() for path in reads if path}:
+        return
     with contextlib.suppress(OSError, ValueError, AttributeError):
         if json.loads((folder / "report.json").read_text("utf-8")).get("command") == command:
             (folder / "report.json").unlink()

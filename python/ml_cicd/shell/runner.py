@@ -11,7 +11,7 @@ from types import FrameType
 from typing import Any
 
 from ml_cicd.ground.errors import Exit, InputError, MlCicdError
-from ml_cicd.ground.inputs import read_inputs
+from ml_cicd.ground.inputs import options_of, read_inputs
 from ml_cicd.ground.report import Report
 from ml_cicd.shell.command_line import Request, read_arguments
 from ml_cicd.shell.github.commands import harmless
@@ -52,7 +52,8 @@ def _run(request: Request, make_world: Callable[[], Any]) -> Report:
     try:
         inputs = read_inputs(request.command.inputs, request.texts)
         _enter(inputs.working_directory)
-        forget(request.name, request.report_dir)
+        paths = [getattr(inputs, one.name) for one in options_of(request.command.inputs) if one.path]
+        forget(request.name, request.report_dir, reads=paths)
         return request.command.run(inputs, make_world())
     except MlCicdError as problem:
         return failure(request, problem)
