@@ -124,6 +124,15 @@ def test_a_replay_reports_no_traffic_that_moved() -> None:
     assert report.headline.startswith("Replayed: rollback: ")
 
 
+def test_the_report_of_a_replay_can_be_replayed() -> None:
+    """It holds the same observations, and lies in a folder of its own."""
+    report = run(Inputs(), begun(v2=0.2))
+    again = replayed(as_file(report))
+    assert again.command == "canary-replay"
+    assert again.details == report.details
+    assert said(replayed(as_file(again))) == said(report)
+
+
 def changed(report: Report, **details: object) -> str:
     """A report whose details say something else."""
     data: dict[str, Any] = json.loads(as_file(report))

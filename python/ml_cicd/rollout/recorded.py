@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ml_cicd.ground.errors import EvidenceError, Exit, InputError, IntegrityError
 from ml_cicd.ground.parse import as_integer, as_list, as_mapping, as_number, as_text, required
@@ -15,6 +15,7 @@ from ml_cicd.rollout.state import LAPSED, Decision, Observation
 from ml_cicd.rollout.state_text import load_looks
 from ml_cicd.rollout.words import evidence_table, served_words
 
+COMMAND = "canary-replay"  # a name, and so a folder, of its own: the report that it reads stays
 CURE = "Give the report.json of a canary, or the file of looks beside the router's state."
 
 
@@ -30,6 +31,7 @@ class Recorded:
     champion: str = "of the champion"
     plan_digest: str = ""
     said: tuple[str, str] | None = None
+    details: Mapping[str, object] = field(default_factory=dict)
 
 
 def read_recorded(text: str, where: str, *, deadline_seconds: float) -> Recorded:
@@ -72,6 +74,7 @@ def _report(data: Mapping[str, object], where: str) -> Recorded:
         champion=required(details, "champion", as_text, where),
         plan_digest=required(details, "plan_digest", as_text, where),
         said=(required(decided, "decision", as_text, where), required(decided, "reason", as_text, where)),
+        details=details,
     )
 
 
@@ -102,7 +105,7 @@ def repeat(settings: CanarySettings, recorded: Recorded) -> Report:
             cure="Use the version of ml-cicd that wrote it; if it is this one, the report was changed.",
         )
     return Report(
-        command="canary",
+        command=COMMAND,
         exit_code=CODES[decision] if found.ends else Exit.DONE,
         headline=f"Replayed: {decision.value}: {reason}.",
         sections=(evidence_table(plan, evidence), Note(text="A replay of what was recorded; nothing was touched.")),
@@ -112,4 +115,5 @@ def repeat(settings: CanarySettings, recorded: Recorded) -> Report:
             "rolled-back": "false",
             "reason": reason,
         },
+        details=recorded.details,
     )

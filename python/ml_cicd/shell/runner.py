@@ -9,7 +9,7 @@ from types import FrameType
 from typing import Any
 
 from ml_cicd.ground.errors import Defect, Exit, InputError, MlCicdError
-from ml_cicd.ground.inputs import CommonInputs, names_in, read_inputs
+from ml_cicd.ground.inputs import CommonInputs, names_in, options_of, read_inputs
 from ml_cicd.ground.report import Report
 from ml_cicd.shell.command_line import Request, read_arguments
 from ml_cicd.shell.github.commands import harmless
@@ -66,7 +66,8 @@ def _run(request: Request, make_world: Callable[[], Any]) -> Report:
 def _reads_own_report(request: Request, inputs: CommonInputs) -> bool:
     """Whether the last report is one of the files that were asked about."""
     files = request.command.files
-    names = [*names_in(getattr(inputs, files)), inputs.config] if files else []
+    names = names_in(getattr(inputs, files)) if files else []
+    names += [getattr(inputs, one.name) for one in options_of(request.command.inputs) if one.path]
     own = os.path.realpath(report_folder(request.name, request.report_dir) / "report.json")
     return own in map(os.path.realpath, names)
 
