@@ -202,3 +202,23 @@ def test_its_own_last_report_can_be_validated(folder: Path) -> None:
     assert main(["validate", own], PROCESS) == Exit.DONE
     report = json.loads((folder / own).read_text("utf-8"))
     assert [finding["rule"] for finding in report["verdict"]["findings"]] == [own]
+
+
+CANARY_FILE = """
+version: 1
+model: m
+targets:
+  production:
+    router: {kind: haproxy, socket: /nowhere/h.sock, map: /nowhere/m.map}
+    slots: {blue: {url: 'http://127.0.0.1:1'}, green: {url: 'http://127.0.0.1:2'}}
+"""
+
+
+def test_the_report_that_a_replay_reads_is_there(folder: Path) -> None:
+    """Whatever input names this command's own last report, it is read before it is replaced."""
+    own = folder / ".ml-cicd/canary/report.json"
+    own.parent.mkdir(parents=True)
+    own.write_text('{"command": "canary"}', encoding="utf-8")
+    (folder / "ml-cicd.yml").write_text(CANARY_FILE, encoding="utf-8")
+    assert main(["canary", "--replay", str(own)], PROCESS) != Exit.DONE
+    assert "'readings' is missing" in json.loads(own.read_text("utf-8"))["headline"]

@@ -61,18 +61,6 @@ def test_another_commands_report_stays(folder: Path) -> None:
     assert list((folder / "reports").iterdir()) == []
 
 
-def test_what_a_run_reads_stays(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A command that is given its own last report, however its path is written, finds it there."""
-    assert run(folder, "--thresholds=accuracy: 0.95").returncode == 0
-    monkeypatch.chdir(folder)
-    written = ".ml-cicd/quality-gate/report.json"
-    for path in (written, str(folder / written)):
-        forget("quality-gate", "", reads=("", path))
-        assert (folder / written).exists()
-    forget("quality-gate", "", reads=("", "m.json"))
-    assert not (folder / written).exists()
-
-
 @pytest.mark.parametrize("text", [r'{"\ud800": "x"}', r'{"accuracy": "\ud800"}'])
 def test_half_a_character_is_reported(folder: Path, text: str) -> None:
     """A lone surrogate from outside is an error like any other, with its report."""
