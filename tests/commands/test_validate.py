@@ -21,7 +21,7 @@ NOT_A_CONFIGURATION = [
     ("model: x\n", "line 1: the file: 'version' is missing."),
     ("version: 1\ncanary:\n  when_inconclusive: pass\n", "line 3: canary.when_inconclusive: found the text 'pass'."),
     ("version: 1\ncanary:\n  deadline: soon\n", "line 3: canary.deadline: found the text 'soon'."),
-    ("version: 1\ncanary:\n  steps: [50, 10]\n", "c.yml, line 2: canary: canary.steps must rise."),
+    ("version: 1\ncanary:\n  steps: [50, 10]\n", "c.yml, line 2: canary: the steps must rise."),
     ("version: 1\nmodel: a\nmodel: b\n", "c.yml, line 3: 'model' stands twice, first on line 2."),
     ("[1]\n", "line 1: the file: found the list [1]."),
     (WHOLE.replace("kind: haproxy", "kind: nginx"), "line 14: targets.production.router.kind: found the text 'nginx'."),

@@ -100,8 +100,8 @@ class CanarySettings:
         """Refuse a lease that one late look would end, and steps that do not rise."""
         if self.interval <= 0 or self.lease < RENEWALS * self.interval:
             raise InputError(
-                f"canary.lease is {self.lease:g} s and canary.interval {self.interval:g} s.",
+                f"the lease is {self.lease:g} s and the interval {self.interval:g} s.",
                 cure="The lease must be at least three intervals, or traffic would flap when one look is late.",
             )
         if list(self.steps) != sorted(set(self.steps)):
-            raise InputError("canary.steps must rise.", cure="E.g. steps: [1, 5, 25, 50].")
+            raise InputError("the steps must rise.", cure="E.g. steps: [1, 5, 25, 50].")
