@@ -52,6 +52,11 @@ def _line(text: str) -> str:
     return "".join(c for c in " ".join(text.split()) if c.isprintable())
 
 
+def _verbatim(text: str) -> str:
+    """Return a command to be copied: one line without control characters too, but with all of its blanks."""
+    return "".join(c for c in " ".join(text.splitlines()) if c.isprintable())
+
+
 def _paint(text: str, code: str, *, colour: bool) -> str:
     return f"{code}{text}{PLAIN}" if colour else text
 
@@ -125,5 +130,5 @@ def _receipt(receipt: Receipt) -> list[str]:
     lines += [f"  NOT DONE  {_line(what)}" for what in receipt.not_done]
     if receipt.problem:
         lines.append(f"  stopped:  {_line(receipt.problem)}")
-    lines += [f"  finish with: {_line(cure)}" for cure in receipt.cures]
+    lines += [f"  finish with: {_verbatim(cure)}" for cure in receipt.cures]
     return [*lines, *(f"  would     {_line(what)}" for what in receipt.planned)]
