@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from ml_cicd.commands import canary, doctor, rollback, status
-from ml_cicd.ground.errors import CorruptState, Exit, InputError, Unreachable
+from ml_cicd.ground.errors import CorruptState, Defect, Exit, InputError, Unreachable
 from tests.fakes.world import CONFIG, FakeWorld, release_of
 
 
@@ -118,3 +118,14 @@ def test_doctor_without_targets(world: FakeWorld) -> None:
     """A configuration for the gate alone is healthy."""
     world.settings = replace(CONFIG, targets={})
     assert doctor.run(doctor.Inputs(), world).exit_code is Exit.DONE
+
+
+def test_doctor_hides_no_bug(world: FakeWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A defect of ours is not a finding about somebody's registry."""
+
+    def broken(_uri: str) -> object:
+        raise Defect("Two champions.")
+
+    monkeypatch.setattr(world, "records", broken)
+    with pytest.raises(Defect):
+        doctor.run(doctor.Inputs(), world)

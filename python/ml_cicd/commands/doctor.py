@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from ml_cicd.config import Config
-from ml_cicd.ground.errors import Exit, MlCicdError, OutsideError
+from ml_cicd.ground.errors import Defect, Exit, MlCicdError, OutsideError
 from ml_cicd.ground.finding import Finding, Outcome, Verdict, worst
 from ml_cicd.ground.inputs import Command, CommonInputs, option
 from ml_cicd.ground.report import Findings, Report
@@ -54,6 +54,8 @@ def attempt(name: str, look: Callable[[], str]) -> Checked:
     """Run one look and keep its answer or its error."""
     try:
         return passed(name, look())
+    except Defect:
+        raise
     except MlCicdError as problem:
         finding = Finding(rule=name, outcome=Outcome.ERROR, reason=problem.what, cure=problem.cure)
         return Checked(finding=finding, exit_code=problem.exit_code)
@@ -91,6 +93,8 @@ def _ledger(inputs: Inputs, world: World, config: Config) -> str:
 def _target(inputs: Inputs, world: World, config: Config, name: str) -> list[Checked]:
     try:
         site = world.site(config, target=name, registry_uri=inputs.registry_uri)
+    except Defect:
+        raise
     except MlCicdError as problem:
         finding = Finding(rule=name, outcome=Outcome.ERROR, reason=problem.what, cure=problem.cure)
         return [Checked(finding=finding, exit_code=problem.exit_code)]

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
-from ml_cicd.ground.errors import MlCicdError
+from ml_cicd.ground.errors import Defect, MlCicdError
 
 D_contra = TypeVar("D_contra", contravariant=True)
 T = TypeVar("T")
@@ -66,7 +66,7 @@ def apply(
     `again` is the command that finishes the rest. The receipt has a `problem` when some are done and others are not.
 
     Raises:
-        MlCicdError: an operation failed before anything had changed.
+        MlCicdError: an operation failed before anything had changed. Defect: always, whatever had changed.
     """
     if dry_run:
         return Receipt(planned=tuple(operation.describe() for operation in operations))
@@ -75,6 +75,8 @@ def apply(
         say(f"{operation.describe()} ...")
         try:
             done.append(operation.perform(doors))
+        except Defect:  # a bug is no outcome of an operation: it ends the run with its traceback
+            raise
         except MlCicdError as problem:
             if not any(d.changed for d in done):
                 raise

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from ml_cicd.ground.errors import Exit, InputError, MlCicdError
+from ml_cicd.ground.errors import Defect, Exit, InputError, MlCicdError
 from ml_cicd.ground.inputs import read_inputs
 from ml_cicd.ground.report import Report
 from ml_cicd.shell.command_line import Request, read_arguments
@@ -53,6 +53,9 @@ def _run(request: Request, make_world: Callable[[], Any]) -> Report:
         _enter(inputs.working_directory)
         forget(request.name, request.report_dir)
         return request.command.run(inputs, make_world())
+    except Defect as problem:
+        log_traceback()
+        return failure(request, problem)
     except MlCicdError as problem:
         return failure(request, problem)
     except Exception:  # noqa: BLE001  # anything else is a bug, and the report must still say so
