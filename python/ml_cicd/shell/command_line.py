@@ -7,7 +7,7 @@ from typing import Any
 
 from ml_cicd.commands.table import COMMANDS, load
 from ml_cicd.ground.errors import Exit, InputError
-from ml_cicd.ground.inputs import Command, Option, options_of
+from ml_cicd.ground.inputs import Command, Option, join_names, options_of
 from ml_cicd.shell.streams import flush_out, print_err, print_out
 from ml_cicd.version import __version__
 
@@ -94,13 +94,18 @@ def _command_request(name: str, argv: Sequence[str], environ: Mapping[str, str])
     for declared in options:
         _add(parser, declared, files=declared.name == command.files)
     parser.add_argument("--json", action="store_true", help="Print the report as JSON instead of the table.")
-    # Files may stand between options, which only this method of argparse reads.
-    found = vars(parser.parse_intermixed_args(argv) if command.files else parser.parse_args(argv))
-    if command.files:
-        found[command.files] = "\n".join(found[command.files]) or None
+    found = vars(_parsed_with_files(parser, argv, command.files) if command.files else parser.parse_args(argv))
     texts = from_environment(options, environ)
     texts |= {o.kebab: found[o.name] for o in options if found[o.name] is not None}
     return Request(name=name, command=command, texts=texts, as_json=found["json"])
+
+
+def _parsed_with_files(parser: argparse.ArgumentParser, argv: Sequence[str], files: str) -> argparse.Namespace:
+    """Parse files between options, which only this method of argparse reads; it loses those after `--`."""
+    split = argv.index("--") if "--" in argv else len(argv)
+    found = parser.parse_intermixed_args(argv[:split])
+    setattr(found, files, join_names([*getattr(found, files), *argv[split + 1 :]]) or None)
+    return found
 
 
 def _add(parser: argparse.ArgumentParser, declared: Option, *, files: bool) -> None:

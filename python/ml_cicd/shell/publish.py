@@ -28,7 +28,7 @@ def publish(
     report: Report, *, report_dir: str, environ: Mapping[str, str], as_action: bool = False, as_json: bool = False
 ) -> int:
     """Write report and summary, tell the runner, print the result, and return the exit code."""
-    folder = Path(report_dir or f"{OWN_FOLDER}/{report.command}").absolute()
+    folder = report_folder(report.command, report_dir).absolute()
     paths = {"report": str(folder / "report.json"), "summary": str(folder / "summary.md")}
     outputs = {**report.outputs, **paths}
     # Both files are drawn before one is written: if one cannot be, nothing has been said yet.
@@ -44,12 +44,17 @@ def publish(
     return code if shown else code or int(Exit.BUG)
 
 
+def report_folder(command: str, report_dir: str) -> Path:
+    """Return where a command's report goes."""
+    return Path(report_dir or f"{OWN_FOLDER}/{command}")
+
+
 def forget(command: str, report_dir: str) -> None:
     """Remove this command's last report: if this run is killed, nobody may take that one for this one's.
 
     Another command's report stays: `register` may read the gate's from the folder that it writes to.
     """
-    folder = Path(report_dir or f"{OWN_FOLDER}/{command}")
+    folder = report_folder(command, report_dir)
     with contextlib.suppress(OSError, ValueError, AttributeError):
         if json.loads((folder / "report.json").read_text("utf-8")).get("command") == command:
             (folder / "report.json").unlink()

@@ -9,11 +9,11 @@ from types import FrameType
 from typing import Any
 
 from ml_cicd.ground.errors import Defect, Exit, InputError, MlCicdError
-from ml_cicd.ground.inputs import read_inputs
+from ml_cicd.ground.inputs import CommonInputs, names_in, read_inputs
 from ml_cicd.ground.report import Report
 from ml_cicd.shell.command_line import Request, read_arguments
 from ml_cicd.shell.github.commands import harmless
-from ml_cicd.shell.publish import forget, log_traceback, publish
+from ml_cicd.shell.publish import forget, log_traceback, publish, report_folder
 from ml_cicd.shell.streams import print_err
 from ml_cicd.version import __version__
 
@@ -51,7 +51,8 @@ def _run(request: Request, make_world: Callable[[], Any]) -> Report:
     try:
         inputs = read_inputs(request.command.inputs, request.texts)
         _enter(inputs.working_directory)
-        forget(request.name, request.report_dir)
+        if not _reads_own_report(request, inputs):
+            forget(request.name, request.report_dir)
         return request.command.run(inputs, make_world())
     except Defect as problem:
         log_traceback()
@@ -60,6 +61,14 @@ def _run(request: Request, make_world: Callable[[], Any]) -> Report:
         return failure(request, problem)
     except Exception:  # noqa: BLE001  # anything else is a bug, and the report must still say so
         return bug(request)
+
+
+def _reads_own_report(request: Request, inputs: CommonInputs) -> bool:
+    """Whether the last report is one of the files that were asked about."""
+    files = request.command.files
+    names = [*names_in(getattr(inputs, files)), inputs.config] if files else []
+    own = os.path.realpath(report_folder(request.name, request.report_dir) / "report.json")
+    return own in map(os.path.realpath, names)
 
 
 def _published(report: Report, request: Request, environ: Mapping[str, str]) -> int:
