@@ -106,11 +106,14 @@ class TorchModels:
         return measure_loader(model, loader, wanted, confidence)
 
     def save(self, model: object, path: str, loader: Iterable[Any] | None, example: object) -> None:
-        """Export it as MLflow does; the example is the one given, the loader's, or what the model tells."""
+        """Export it in eval mode as MLflow does; the example is the one given, the loader's, or the model's."""
         with _from_extra("PyTorch", "torch"):
+            from ml_cicd.gate.engines.torch_loader import evaluating  # noqa: PLC0415
             from ml_cicd.registry.formats.torch_export import example_for, save_model  # noqa: PLC0415
 
-        save_model(model, path, example_for(model, loader, example))
+        given = example_for(model, loader, example)
+        with evaluating(model):
+            save_model(model, path, given)
 
     def load(self, path: str) -> object:
         """Return the program that `save` wrote."""
