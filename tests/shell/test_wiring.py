@@ -8,7 +8,7 @@ import pytest
 
 from ml_cicd.gate.evidence import EvidenceRequest
 from ml_cicd.gate.settings import Columns
-from ml_cicd.ground.errors import InputError
+from ml_cicd.ground.errors import EvidenceError, InputError
 from ml_cicd.ground.finding import Subject
 from ml_cicd.shell.wiring import RealWorld, TorchModels
 
@@ -49,3 +49,10 @@ def test_models_without_torch(ask: Any, monkeypatch: pytest.MonkeyPatch) -> None
     with pytest.raises(InputError, match="PyTorch is not installed") as problem:
         ask(TorchModels())
     assert "`torch` extra" in problem.value.cure
+
+
+def test_a_name_that_is_too_long_is_no_file() -> None:
+    """Not every path can be asked about; that is no bug."""
+    request = EvidenceRequest(predictions=f"{'x' * 300}.csv", columns=Columns(), wanted=ACCURACY, confidence=0.95)
+    with pytest.raises(EvidenceError, match="is not a file"):
+        RealWorld({}, lambda _line: None).measure(request)
