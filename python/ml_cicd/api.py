@@ -8,7 +8,6 @@ if verdict:
 """
 
 import os
-import sys
 import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -27,6 +26,7 @@ from ml_cicd.registry.gate_report import claim_of
 from ml_cicd.registry.operations import Registered
 from ml_cicd.registry.registration import Candidate, check_names, plan
 from ml_cicd.registry.versions import CHALLENGER
+from ml_cicd.shell.streams import print_err
 from ml_cicd.shell.wiring import ModelFiles, TorchModels, real_world
 from ml_cicd.world import World
 
@@ -119,7 +119,7 @@ def register_if_passing(  # noqa: PLR0913  # the first four say what, the rest w
         else _from_loader(model, test_loader, policy)
     )
     _refuse_unless_passing(judgement(policy, evidence))  # before the export, which takes longer and says less
-    world = real_world(lambda line: print(line, file=sys.stderr, flush=True))
+    world = real_world(print_err)
     with tempfile.TemporaryDirectory(prefix="ml-cicd-") as folder:
         path = str(Path(folder) / "model")
         TorchModels().save(model, path, test_loader, input_example)
