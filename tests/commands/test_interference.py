@@ -413,3 +413,33 @@ def test_a_first_release_does_not_replace_what_serves(world: FakeWorld) -> None:
     assert "rollback --target renamed --to 2" in problem.value.cure
     assert go_back(world, "2").exit_code is Exit.DONE
     assert canary.run(canary.Inputs(), world).outputs["decision"] == "promote"
+
+
+def test_a_record_that_comes_late_is_true(world: FakeWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between a refusal and its record somebody rolls back to another version: that one stays, in slot and ledger."""
+    world.add_version()
+    ledger = world.ledger
+    moved: list[bool] = []
+
+    def late(uri: str) -> object:
+        """Let somebody roll back to version 4 before the refused canary reaches the ledger."""
+        if phase(world) is Phase.ROLLED_BACK and not moved:
+            moved.append(True)
+            with monkeypatch.context() as patch:
+                patch.setattr(world, "ledger", ledger)
+                assert go_back(world, "4").exit_code is Exit.DONE
+        return ledger(uri)
+
+    monkeypatch.setattr(world, "ledger", late)
+    world.failing["3"] = 0.5
+    assert canary.run(canary.Inputs(candidate="3"), world).outputs["decision"] == "rollback"
+    assert moved
+    assert world.serves() == "4"
+    assert world.record()[-1] == ("reject", "3", "4")
+
+
+def test_a_rollback_to_what_serves_keeps_the_way_back(world: FakeWorld) -> None:
+    """Version 2 was promoted over 1, warm in the other slot: `--to champion` deploys nothing over it."""
+    deployed = len(world.fake_slots.deployed)
+    assert go_back(world, "champion").exit_code is Exit.DONE
+    assert (world.standby(), len(world.fake_slots.deployed)) == ("1", deployed)

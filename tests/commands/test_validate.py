@@ -218,7 +218,7 @@ def test_the_report_that_a_replay_reads_is_there(folder: Path) -> None:
     """Whatever input names this command's own last report, it is read before it is replaced."""
     own = folder / ".ml-cicd/canary/report.json"
     own.parent.mkdir(parents=True)
-    own.write_text('{"command": "canary"}', encoding="utf-8")
+    own.write_text('{"command": "canary"}\n', encoding="utf-8")
     (folder / "ml-cicd.yml").write_text(CANARY_FILE, encoding="utf-8")
     assert main(["canary", "--replay", str(own)], PROCESS) != Exit.DONE
     assert "'readings' is missing" in json.loads(own.read_text("utf-8"))["headline"]

@@ -70,7 +70,7 @@ EVENTS: dict[type[Event], Event] = {
     Finished: Finished(),
     Reverted: Reverted(to=ONE, swap=True, stays=False, left=TWO),
     Rewritten: Rewritten(),
-    Settled: Settled(ledger=LEDGER, author=AUTHOR, outcome=OUTCOME, idle=THREE),
+    Settled: Settled(ledger=LEDGER, author=AUTHOR, outcome=OUTCOME),
 }
 
 

@@ -141,7 +141,7 @@ def _look_around(inputs: Inputs, world: World) -> tuple[Start, Situation]:
     )
     found = situation(facts)
     if found is Situation.ASK_REGISTRY:
-        facts = replace(facts, record=_record(inputs, site))
+        facts = _asked(inputs, site, facts)
         found = situation(facts)
     lease = _lease_seconds(inputs, config.canary)
     session = sessions.new_session(site, plan, view, lease_seconds=lease, owner=world.new_name())
@@ -226,6 +226,14 @@ def _deadline_seconds(inputs: Inputs, settings: CanarySettings) -> float:
 
 def _lease_seconds(inputs: Inputs, settings: CanarySettings) -> float:
     return max(settings.lease, TICK_LEASE_SECONDS) if inputs.ticks else settings.lease
+
+
+def _asked(inputs: Inputs, site: Site, facts: Facts) -> Facts:
+    """Ask the registry no more than is needed: a rollout goes on without a readable ledger and a new verdict."""
+    if not facts.running:
+        return replace(facts, record=_record(inputs, site))
+    found = site.snapshot().resolve(inputs.candidate)
+    return replace(facts, number=found.number if found is not None else "")
 
 
 def _record(inputs: Inputs, site: Site) -> Record:

@@ -142,12 +142,11 @@ class Rewritten:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Settled:
-    """Traffic is where it belongs, and the ledger can be read: the record is to follow. `idle` is in the idle slot."""
+    """Traffic is where it belongs, and the ledger can be read: the record is to follow."""
 
     ledger: Ledger
     author: Author
     outcome: Outcome
-    idle: Release
 
 
 Event: TypeAlias = (

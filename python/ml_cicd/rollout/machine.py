@@ -8,7 +8,7 @@ its row's operations, in the row's order, which is the order that a kill between
                 a record would be undone by it
     going back  traffic first, and only then the record, whatever state the registry is in
 
-The diagram of docs/architecture.md is drawn from `ROWS` by tools/draw_rollout.py.
+The diagram of docs/architecture.md is drawn from `ROWS` by tools/render_docs.py.
 """
 
 import hashlib
@@ -221,9 +221,9 @@ def _rewritten(where: Where, _event: Rewritten) -> tuple[Where, Operations]:
 def _settled(where: Where, event: Settled) -> tuple[Where, Operations]:
     entries = entries_due(event.author, event.ledger, where.state, event.outcome)
     alias = where.place.alias_at(event.outcome.champion)  # an earlier run may have left it
-    wanted = NOTHING if where.state is None else where.state.standby
+    wanted = NOTHING if where.state is None else where.state.idle
     back: Operations = ()
-    if wanted and wanted.digest and where.place.has_hook and event.idle.version != wanted.version:
+    if wanted and wanted.digest and where.place.has_hook:  # nothing to do where the slot has it; asked after the record
         back = (DeploySlot(slot=where.split.idle, model=where.place.model, release=wanted),)
     return where, (*entries, alias, *back)
 

@@ -20,7 +20,7 @@ from ml_cicd.rollout.events import (
 )
 from ml_cicd.rollout.evidence import Decided, Evidence, Look, decide, is_harmful, no_evidence, replay, take_in
 from ml_cicd.rollout.forecast import Forecast
-from ml_cicd.rollout.history import Outcome
+from ml_cicd.rollout.history import Outcome, entries_due
 from ml_cicd.rollout.machine import Operations, Where, step
 from ml_cicd.rollout.operations import SetSplit
 from ml_cicd.rollout.plan import Plan
@@ -231,10 +231,17 @@ def release(session: Session, reason: str) -> bool:
 
 
 def settle(site: Site, where: Where, outcome: Outcome) -> Operations:
-    """Return what the record lacks, now that traffic is where it belongs."""
+    """Return what the record lacks, now that traffic is where it belongs.
+
+    The ledger first: its client may have to be installed. Where somebody else moved the traffic meanwhile, the record
+    gets what stays true of this rollout, and no slot is touched: the idle one may be the one that serves by now.
+    """
     ledger = site.history()
-    idle = site.slots.identify(where.split.idle).release
-    return step(where, Settled(ledger=ledger, author=site.author(), outcome=outcome, idle=idle))[1]
+    author = site.author()
+    if site.router.read(urgent=True).split.seq != where.split.seq:
+        true = replace(outcome, champion=ledger.champion or outcome.champion)
+        return entries_due(author, ledger, where.state, true)
+    return step(where, Settled(ledger=ledger, author=author, outcome=outcome))[1]
 
 
 def _lease(session: Session, seconds: float | None = None) -> Lease:

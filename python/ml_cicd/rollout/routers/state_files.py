@@ -9,6 +9,7 @@ write behind. No canary goes on from there (`read` refuses it), and a rollback n
 """
 
 import contextlib
+import glob
 import hashlib
 import os
 import tempfile
@@ -19,6 +20,7 @@ from ml_cicd.ground.errors import CorruptState, OutsideError, Refused
 from ml_cicd.rollout.state import Observation, RolloutState
 from ml_cicd.rollout.state_text import Kept, dump_kept, dump_look, load_kept, load_looks
 
+MODE = 0o660
 CURE = "Run `ml-cicd rollback --to champion`: it keeps what serves and writes the files again."
 
 
@@ -118,8 +120,10 @@ class StateFiles:
             return known or 0
         path, text = self._looks(state), "".join(map(dump_look, seen)).encode()
         try:
-            handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o660)
+            handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, MODE)
             with os.fdopen(handle, "r+b") as stream:
+                with contextlib.suppress(PermissionError):  # another user of the group made it, and it is as it should
+                    os.fchmod(handle, MODE)  # as the state beside it, whatever the umask says
                 end = stream.seek(0, os.SEEK_END)
                 size = end if known is None else known
                 if end < size:
@@ -135,15 +139,16 @@ class StateFiles:
 
     def _forget_all_but(self, *states: RolloutState | None) -> None:
         kept = {self._looks(state) for state in states if state is not None}
-        for path in self._base.parent.glob(f"{self._base.name}.looks-*.jsonl"):
+        for path in self._base.parent.glob(f"{glob.escape(self._base.name)}.looks-*.jsonl"):
             if path not in kept:
-                path.unlink(missing_ok=True)
+                with contextlib.suppress(OSError):  # one that stays costs space, and no write
+                    path.unlink()
 
 
 def replace_file(path: Path, text: str) -> None:
     """Write beside and rename, so that a kill leaves the old or the new file, never half of one."""
     try:
-        mode = path.stat().st_mode & 0o777 if path.exists() else 0o660
+        mode = path.stat().st_mode & 0o777 if path.exists() else MODE
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name + ".")
         try:
             with os.fdopen(handle, "w", encoding="utf-8", errors="surrogateescape") as stream:
