@@ -1,5 +1,6 @@
 """The Python API: the gate over a loader, and registration bound to its verdict."""
 
+import ast
 import math
 import subprocess
 import sys
@@ -25,6 +26,7 @@ from ml_cicd.gate.settings import WhenInconclusive
 from ml_cicd.ground.errors import Exit, NotFound
 from ml_cicd.registry.formats.payload import payload_digest
 from ml_cicd.registry.mlflow.versions import MlflowRegistry
+from tests.workflows.documents import ROOT
 
 
 @pytest.fixture(scope="module")
@@ -401,3 +403,19 @@ def test_the_package_is_light() -> None:
     )
     answer = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert answer.stdout.splitlines() == ["['ml_cicd', 'ml_cicd.version']", "[]"]
+
+
+def test_what_a_deploy_hook_checks_is_public(tmp_path: Path) -> None:
+    """Digest and violations of a model's files, by path or text; what no format knows is a violation."""
+    (tmp_path / "weights.bin").write_bytes(b"x")
+    assert ml_cicd.payload_digest(tmp_path) == ml_cicd.payload_digest(str(tmp_path)) == payload_digest(tmp_path)
+    assert len(ml_cicd.violations(tmp_path)) == 1
+    with pytest.raises(InputError):
+        ml_cicd.payload_digest(tmp_path / "absent")
+
+
+def test_examples_import_what_is_public() -> None:
+    """Users copy them: nothing in them depends on where a thing lives inside."""
+    for file in sorted((ROOT / "examples").rglob("*.py")):
+        imports = [node for node in ast.walk(ast.parse(file.read_text("utf-8"))) if isinstance(node, ast.ImportFrom)]
+        assert {n.module for n in imports if (n.module or "").startswith("ml_cicd.")} <= {"ml_cicd.api"}, file

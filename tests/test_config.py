@@ -171,3 +171,25 @@ def test_targets_are_chosen_by_name() -> None:
         config.target("prodution")
     with pytest.raises(InputError, match="no targets"):
         read("version: 1\n").target("")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "version: 1.0",
+        "version: 1\ncanary: {minimum_requests: 200.0}",
+        "version: 1\nevidence: {columns: {score: p}}",
+        "version: 1\nmodel: a+b",
+    ],
+)
+def test_what_was_valid_stays_valid(text: str) -> None:
+    """A whole number with a point, a column that nothing reads, a name that only a registry would refuse."""
+    assert read(text).version == 1
+
+
+def test_a_section_is_named_once() -> None:
+    """The place says which section it is, the sentence what is wrong in it."""
+    for text in ("canary: {steps: [50, 1]}", "canary: {lease: 1}", "evidence: {predictions: p, metrics: m}"):
+        with pytest.raises(InputError) as problem:
+            read(f"version: 1\n{text}")
+        assert problem.value.what.count(text.partition(":")[0]) == 1

@@ -36,6 +36,28 @@ def test_each_row_says_what_to_type() -> None:
     assert TEXT.count("\n") <= 70
 
 
+@pytest.mark.parametrize(
+    ("words", "module"),
+    [
+        ("a reload would undo it", "rollout/present.py"),
+        ("its deadline comes after", "rollout/forecast.py"),
+        ("router and ledger say", "rollout/present.py"),
+        ("is HAProxy's master socket", "rollout/routers/haproxy_examination.py"),
+        ("somebody else", "rollout/refusal.py"),
+    ],
+)
+def test_what_is_seen_is_what_the_tool_says(words: str, module: str) -> None:
+    """Somebody searches the page for the words on the screen."""
+    assert words in TEXT
+    assert words in (ROOT / "python/ml_cicd" / module).read_text("utf-8").replace('"\n            f"', "")
+
+
+def test_the_ways_of_an_emergency_are_on_it() -> None:
+    """Each of them is typed somewhere."""
+    typed = " ".join(COMMANDS)
+    assert all(option in typed for option in ("--force", "--take-over", "--allow-inconclusive", "--to champion"))
+
+
 def test_the_exit_codes_are_the_tools() -> None:
     """It names no code that the tool does not have."""
     codes = {int(code) for code in re.findall(r"^\| (\d+) \|", TEXT, re.MULTILINE)}

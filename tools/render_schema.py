@@ -7,20 +7,13 @@ With --check nothing is written; a stale file is named and the exit code is 1.
 
 import json
 import sys
-from collections.abc import Mapping
-from importlib import import_module
 from pathlib import Path
 
 from ml_cicd.config import config_schema
+from ml_cicd.shell.wiring import door_settings
 
 ROOT = Path(__file__).resolve().parent.parent
 PATH = ROOT / "python" / "ml_cicd" / "schemas" / "config-v1.json"
-
-
-def door_settings(table: Mapping[str, str], name: str) -> type:
-    """Return the class that declares a door's block, from the module that its wing's table names."""
-    settings: type = import_module(table[name]).Settings
-    return settings
 
 
 def rendered() -> str:

@@ -15,8 +15,7 @@ import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from ml_cicd.registry.formats.mlflow_pt2 import violations
-from ml_cicd.registry.formats.payload import payload_digest
+from ml_cicd import payload_digest, violations
 
 HERE = Path(__file__).resolve().parent
 SLOTS = HERE / "slots"

@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING
 from ml_cicd.version import __version__
 
 if TYPE_CHECKING:
-    from ml_cicd.api import GateRefusal, Registration, model_quality_gate, register_if_passing
+    from ml_cicd.api import (
+        GateRefusal,
+        Registration,
+        model_quality_gate,
+        payload_digest,
+        register_if_passing,
+        violations,
+    )
     from ml_cicd.ground.errors import (
         EvidenceError,
         InputError,
@@ -33,10 +40,19 @@ __all__ = [
     "Verdict",
     "__version__",
     "model_quality_gate",
+    "payload_digest",
     "register_if_passing",
+    "violations",
 ]
 _HOMES = {
-    "ml_cicd.api": {"GateRefusal", "Registration", "model_quality_gate", "register_if_passing"},
+    "ml_cicd.api": {
+        "GateRefusal",
+        "Registration",
+        "model_quality_gate",
+        "payload_digest",
+        "register_if_passing",
+        "violations",
+    },
     "ml_cicd.ground.finding": {"Finding", "Outcome", "Verdict"},
 }
 

@@ -1,4 +1,4 @@
-"""The gate and the registration from Python, for training scripts and notebooks.
+"""The gate and the registration from Python, for training scripts and notebooks, and what a deploy hook checks.
 
 from ml_cicd import model_quality_gate, register_if_passing
 
@@ -8,7 +8,6 @@ if verdict:
 """
 
 import os
-import sys
 import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -27,7 +26,8 @@ from ml_cicd.registry.gate_report import claim_of
 from ml_cicd.registry.operations import Registered
 from ml_cicd.registry.registration import Candidate, check_names, plan
 from ml_cicd.registry.versions import CHALLENGER
-from ml_cicd.shell.wiring import TorchModels, real_world
+from ml_cicd.shell.streams import print_err
+from ml_cicd.shell.wiring import ModelFiles, TorchModels, real_world
 from ml_cicd.world import World
 
 CONFIG = "ml-cicd.yml"
@@ -119,7 +119,7 @@ def register_if_passing(  # noqa: PLR0913  # the first four say what, the rest w
         else _from_loader(model, test_loader, policy)
     )
     _refuse_unless_passing(judgement(policy, evidence))  # before the export, which takes longer and says less
-    world = real_world(lambda line: print(line, file=sys.stderr, flush=True))
+    world = real_world(print_err)
     with tempfile.TemporaryDirectory(prefix="ml-cicd-") as folder:
         path = str(Path(folder) / "model")
         TorchModels().save(model, path, test_loader, input_example)
@@ -138,6 +138,23 @@ def register_if_passing(  # noqa: PLR0913  # the first four say what, the rest w
             run_url=world.who.run_url,
         )
         return _register(candidate, verdict, world, registry_uri)
+
+
+def payload_digest(path: str | Path) -> str:
+    """Return the digest of a model's file or folder, as the registry and a deploy hook's `ML_CICD_DIGEST` have it.
+
+    Raises:
+        InputError: nothing is there. EvidenceError: a link, or what is neither file nor folder.
+    """
+    return ModelFiles().payload_digest(str(path))
+
+
+def violations(path: str | Path) -> tuple[str, ...]:
+    """Return what in a model's files could run code when they are loaded, without loading them; empty for a plain one.
+
+    What no format recognises cannot be looked through, and that is a violation itself.
+    """
+    return ModelFiles().violations(str(path))
 
 
 def _policy(thresholds: Mapping[str, object], confidence: float, when_inconclusive: WhenInconclusive | str) -> Policy:

@@ -10,12 +10,12 @@ from ml_cicd.ground.errors import InputError
 from ml_cicd.ground.parse import as_mapping, suggest
 from ml_cicd.ground.yaml_text import Document, KeyPath, read_yaml
 from ml_cicd.registry.settings import RegistrySettings
-from ml_cicd.registry.versions import NAME as MODEL_NAME
 from ml_cicd.rollout.settings import CanarySettings, TargetSettings
 from ml_cicd.settings import At, Doors, Schema, block, number, read_block, schema_of, setting, table, text
 
 CONFIG_SCHEMA = "https://json-schema.org/draft/2020-12/schema"
 SET_VARIABLE = "Set it in the step's env."
+MODEL_NAME = "^[^/:]{1,200}$"  # the registry is stricter, where one is used: a gate needs none
 LATER = ("registry", "targets")  # what a gate does not use may be unset where a gate runs
 
 
@@ -28,7 +28,7 @@ class Config:
 
     version: int = setting(number(whole=True, least=1, most=1), "Version of this file's format.")
     model: str | None = setting(
-        text(MODEL_NAME, allowed="Use letters, digits, spaces, _ . and -."),
+        text(MODEL_NAME, allowed="Use at most 200 characters, and neither / nor `:`."),
         "Registered model; its ledger is <model>--deployments.",
         default=None,
     )

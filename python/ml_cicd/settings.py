@@ -9,6 +9,7 @@ checks what concerns several of its values in `__post_init__`.
 """
 
 import dataclasses
+import math
 import operator
 import re
 from collections.abc import Callable, Mapping
@@ -92,17 +93,22 @@ def text(pattern: str = "", *, allowed: str = "") -> Kind[str]:
 
 
 def number(*, whole: bool = False, **limits: float) -> Kind[Any]:
-    """A finite number within `least`, `most`, `above`, `below`."""
+    """A finite number within `least`, `most`, `above`, `below`; 3.0 is whole, as in JSON Schema."""
+    only = limits["least"] if limits.get("least") == limits.get("most", math.nan) else None
 
     def read(value: object, at: At) -> float:
         found = as_number(value, str(at))
-        if whole and not isinstance(value, int):
-            raise at.found(value, "Write it without a point.")
+        if whole and not found.is_integer():
+            raise at.found(value, "Write a whole number.")
+        if whole:
+            found = int(value)  # type: ignore[call-overload]  # not by way of a float, which rounds a large one
+        if only is not None and found != only:
+            raise at.found(value, f"Allowed: {only}.")
         for name, limit in limits.items():
             holds, words, _ = LIMITS[name]
             if not holds(found, limit):
                 raise at.found(value, f"It must be {words} {limit}.")
-        return int(found) if whole else found
+        return found
 
     schema = {LIMITS[name][2]: limit for name, limit in limits.items()}
     return Kind(read, lambda _: {"type": "integer" if whole else "number", **schema})
@@ -211,9 +217,9 @@ def door(doors_by_name: Mapping[str, str]) -> Kind[Chosen]:
         if "kind" not in found:
             raise InputError(f"{at}: 'kind' is missing.", cure=f"Add it: kind: {next(iter(doors_by_name))}")
         kind = found.pop("kind")
-        if kind not in doors_by_name:
+        if not isinstance(kind, str) or kind not in doors_by_name:
             raise (at / "kind").found(kind, suggest(str(kind), doors_by_name))
-        return Chosen(str(kind), read_block(at.doors(doors_by_name, str(kind)), found, at))
+        return Chosen(kind, read_block(at.doors(doors_by_name, kind), found, at))
 
     def schema(doors: Doors) -> Schema:
         known = [(name, schema_of(doors(doors_by_name, name), doors)) for name in doors_by_name]

@@ -71,7 +71,7 @@ class World(Protocol):
         """Model files."""
 
     def new_name(self) -> str:
-        """Return a name that no other process has."""
+        """Return a name that no other process has; in a workflow it begins with the run's id and a dot."""
 
     def config(self, path: str, *, required: bool) -> Config:
         """Read the configuration; an absent file is an empty one unless it is `required`."""

@@ -4,14 +4,26 @@ from dataclasses import replace
 
 import pytest
 
+from ml_cicd.commands import rollback
 from ml_cicd.commands.canary import OUTPUTS, Inputs, run
 from ml_cicd.gate.settings import WhenNoChampion
-from ml_cicd.ground.errors import Conflict, EvidenceError, Exit, InputError, IntegrityError, OutsideError, Unreachable
+from ml_cicd.ground.errors import (
+    Conflict,
+    EvidenceError,
+    Exit,
+    InputError,
+    IntegrityError,
+    MlCicdError,
+    OutsideError,
+    Unreachable,
+)
+from ml_cicd.ground.operation import Receipt
 from ml_cicd.ground.report import Report
 from ml_cicd.registry.versions import Release
+from ml_cicd.rollout import ending
 from ml_cicd.rollout.guardrails.errors import ErrorsSettings
-from ml_cicd.rollout.settings import WhenInconclusive
-from ml_cicd.rollout.state import Phase
+from ml_cicd.rollout.settings import LADDER, WhenInconclusive
+from ml_cicd.rollout.state import Decision, Phase
 from tests.fakes.faults import Fault, Faults
 from tests.fakes.traffic import FakeRouter
 from tests.fakes.world import CANARY, CONFIG, GATE, MODEL, FakeWorld, digest_of, release_of
@@ -25,6 +37,9 @@ def world() -> FakeWorld:
     assert run(Inputs(), world).exit_code is Exit.DONE
     world.add_version()
     return world
+
+
+ANYWAY = Inputs(allow_inconclusive=True)
 
 
 def decision(report: Report) -> tuple[str, str, str]:
@@ -101,21 +116,112 @@ def test_a_rollback_puts_the_standby_back(world: FakeWorld) -> None:
     assert (world.serves(), world.standby()) == ("2", "1")
 
 
-def test_without_traffic_the_deadline_rolls_back(world: FakeWorld) -> None:
-    """No request, no evidence: never a promotion, and the run ends."""
+def test_without_traffic_the_deadline_is_inconclusive(world: FakeWorld) -> None:
+    """No request, no evidence: never a promotion, and nothing is said against the candidate."""
     world.rate = 0
-    report = run(Inputs(), world)
-    assert decision(report) == ("rollback", "0", "true")
-    assert "deadline" in report.outputs["reason"]
-
-
-def test_a_deadline_may_hold(world: FakeWorld) -> None:
-    """With `hold` the end is inconclusive: no traffic at the candidate, no entry in the ledger."""
-    world.rate = 0
-    world.settings = replace(CONFIG, canary=replace(CANARY, when_inconclusive=WhenInconclusive.HOLD))
-    report = run(Inputs(), world)
+    report = run(ANYWAY, world)
     assert (decision(report), report.exit_code) == (("inconclusive", "0", "true"), Exit.INCONCLUSIVE)
-    assert (world.record(), state_phase(world)) == ([("promote", "1", "1")], Phase.HELD)
+    assert report.headline.startswith("Inconclusive at 5 %: deadline reached before the evidence could tell")
+    assert "--candidate 2" in report.cure
+    assert (world.serves(), world.fake_router.split.threshold, state_phase(world)) == ("1", 0, Phase.HELD)
+    assert world.record() == [("promote", "1", "1"), ("ended", "2", "1")]
+
+
+@pytest.mark.parametrize("setting", [WhenInconclusive.ROLLBACK, WhenInconclusive.HOLD, WhenInconclusive.PROMOTE])
+def test_no_setting_makes_harm_of_a_deadline(world: FakeWorld, setting: WhenInconclusive) -> None:
+    """Whatever is configured, without traffic the end is exit 11 and an `ended` in the ledger, never a `reject`."""
+    world.rate = 0
+    world.settings = replace(CONFIG, canary=replace(CANARY, when_inconclusive=setting))
+    report = run(ANYWAY, world)
+    assert (decision(report), report.exit_code) == (("inconclusive", "0", "true"), Exit.INCONCLUSIVE)
+    assert world.record()[-1] == ("ended", "2", "1")
+
+
+@pytest.mark.parametrize("mode", ["run", "tick"])
+def test_what_was_not_decided_may_be_tried_again(world: FakeWorld, mode: str) -> None:
+    """The same command begins anew, by the alias too: a version that time ran out for is not turned down."""
+    world.rate = 0
+    assert run(ANYWAY, world).exit_code is Exit.INCONCLUSIVE
+    world.rate = 200
+    assert run(Inputs(mode=mode), world).outputs["decision"] == ("promote" if mode == "run" else "hold")
+    assert state_phase(world) is (Phase.PROMOTED if mode == "run" else Phase.RUNNING)
+
+
+def test_an_end_without_evidence_does_not_clear_a_version(world: FakeWorld) -> None:
+    """A version that did harm, and that time ran out for when it was tried again, is still turned down."""
+    world.failing = {"2": 0.5}
+    assert run(Inputs(), world).exit_code is Exit.FAILED
+    world.rate = 0
+    assert run(replace(ANYWAY, candidate="2"), world).exit_code is Exit.INCONCLUSIVE
+    with pytest.raises(InputError, match="turned down"):
+        run(Inputs(), world)
+
+
+def test_an_inconclusive_end_puts_the_standby_back(world: FakeWorld) -> None:
+    """The candidate took the warm standby's slot, and it goes for want of evidence: the standby is there again."""
+    run(Inputs(), world)
+    world.add_version()
+    world.rate = 0
+    assert run(ANYWAY, world).exit_code is Exit.INCONCLUSIVE
+    assert (world.serves(), world.standby()) == ("2", "1")
+
+
+def test_an_end_that_cannot_be_recorded_is_finished_later(world: FakeWorld) -> None:
+    """The registry is away at the deadline: traffic is back, exit 12, and the command that it names writes `ended`."""
+    world.rate = 0
+    append = world.fake_ledger.append_entry
+
+    def die(name: str, entry: object) -> None:
+        """Fail as a dead server does."""
+        raise Unreachable("The registry does not answer.", cure="Mend it.")
+
+    world.fake_ledger.append_entry = die  # type: ignore[method-assign,assignment]
+    report = run(ANYWAY, world)
+    assert (report.exit_code, decision(report)) == (Exit.PARTLY, ("inconclusive", "0", "true"))
+    assert "rollback --target production --to champion" in report.cure
+    world.fake_ledger.append_entry = append  # type: ignore[method-assign]
+    for _ in range(2):
+        assert rollback.run(rollback.Inputs(to="champion"), world).exit_code is Exit.DONE
+    assert world.record() == [("promote", "1", "1"), ("ended", "2", "1")]
+
+
+@pytest.mark.parametrize("partly", [False, True])
+@pytest.mark.parametrize("decided", Decision)
+def test_a_loss_of_traffic_is_never_a_success(decided: Decision, *, partly: bool) -> None:
+    """Over every decision and receipt: exit 0 never says `rolled-back`, and 10 is harm alone."""
+    receipt = Receipt(problem="The registry does not answer." if partly else "")
+    found = ending.report(ending.Ending(decision=decided, share="0", reason="because", receipt=receipt))
+    assert (found.outputs["rolled-back"] == "true") <= (found.exit_code is not Exit.DONE)
+    assert (found.exit_code is Exit.FAILED) == (decided is Decision.ROLLBACK and not partly)
+    assert (found.exit_code is Exit.INCONCLUSIVE) == (decided is Decision.INCONCLUSIVE and not partly)
+    assert (found.exit_code is Exit.PARTLY) == partly
+
+
+@pytest.mark.parametrize("fault", [Fault.BEFORE, Fault.AFTER, Fault.CANCEL_BEFORE, Fault.CANCEL_AFTER])
+@pytest.mark.parametrize("end", ["harm", "deadline"])
+def test_no_fault_turns_a_loss_of_traffic_into_a_success(end: str, fault: Fault) -> None:
+    """Whatever call fails while a candidate loses its traffic, the run ends red, and the traffic is back."""
+
+    def losing() -> FakeWorld:
+        """Version 2 about to lose its traffic."""
+        world = FakeWorld(settings=replace(CONFIG, canary=replace(CANARY, deadline=30)))
+        world.add_version()
+        run(Inputs(), world)
+        world.add_version()
+        world.failing, world.rate = ({"2": 1.0}, 200) if end == "harm" else ({}, 0)
+        return world
+
+    calls = calls_of(losing(), ANYWAY)
+    for at in range(calls):
+        world = losing()
+        with Faults(world, at=at, fault=fault):
+            try:
+                report = run(ANYWAY, world)
+            except (MlCicdError, KeyboardInterrupt):
+                continue
+        assert report.exit_code in {Exit.FAILED, Exit.INCONCLUSIVE, Exit.PARTLY}, at
+        assert report.exit_code is not Exit.FAILED or end == "harm", at
+        assert (world.serves(), world.fake_router.read().share) == ("1", 0), at
 
 
 @pytest.mark.parametrize("broken_split", [0.2, 3.0])
@@ -128,7 +234,10 @@ def test_a_share_that_is_not_the_written_one_promotes_nothing(world: FakeWorld, 
         serve(slot, round(requests * broken_split) if slot == "green" else requests, errors)
 
     world.fake_source.serve = skewed  # type: ignore[method-assign]
-    assert decision(run(Inputs(), world))[0] == "rollback"
+    report = run(Inputs(), world)
+    assert (decision(report), report.exit_code) == (("inconclusive", "0", "true"), Exit.INCONCLUSIVE)
+    assert "not the one written to the router (mismatch)" in report.headline
+    assert world.record()[-1] == ("ended", "2", "1")
 
 
 class Interrupting(FakeWorld):
@@ -382,11 +491,18 @@ def test_a_router_that_dies_between_ledger_and_traffic(world: FakeWorld) -> None
     """The ledger has the promotion but traffic did not move: the next run moves it."""
     write = FakeRouter.set_split
 
-    def die(split: object, state: object, *, expect_seq: int, seen: object = ()) -> None:
+    def die(split: object, state: object, *, expect_seq: int, seen: object = (), urgent: bool = False) -> None:
         """Fail only for the write that swaps the slots."""
         if getattr(split, "serving", "") == "green":
             raise Unreachable("The router does not answer.", cure="Mend it.")
-        return write(world.fake_router, split, state, expect_seq=expect_seq, seen=seen)  # type: ignore[arg-type,return-value]
+        return write(  # type: ignore[return-value]
+            world.fake_router,
+            split,  # type: ignore[arg-type]
+            state,  # type: ignore[arg-type]
+            expect_seq=expect_seq,
+            seen=seen,  # type: ignore[arg-type]
+            urgent=urgent,
+        )
 
     world.fake_router.set_split = die  # type: ignore[method-assign,assignment]
     report = run(Inputs(), world)
@@ -485,6 +601,96 @@ def test_a_dry_run_of_a_dead_rollout_changes_nothing(world: FakeWorld) -> None:
     assert (world.fake_router.split, world.fake_router.state) == (value, state)
 
 
+SLOW = replace(CONFIG, canary=replace(CANARY, guardrails={"errors": ErrorsSettings(margin=0.001)}))
+
+
+def everything(world: FakeWorld) -> tuple[object, ...]:
+    """Return all that a canary may write."""
+    router = world.fake_router
+    return router.split, router.state, router.log[:], world.fake_slots.deployed[:], world.record()
+
+
+def test_minutes_are_told_before_anything_is_written(world: FakeWorld) -> None:
+    """At the traffic and the error rate of the router's own counters, in the dry run, in a line and in the report."""
+    world.failing = {"1": 0.02, "2": 0.02}
+    before = everything(world)
+    dry = run(Inputs(dry_run=True), world)
+    assert everything(world) == before
+    assert dry.tables[0].header == ("share", "margin", "candidate requests needed", "minutes")
+    report = run(Inputs(), world)
+    assert dry.tables[0] in report.tables
+    said = "minutes at 200 requests/s and 1.95% errors, each step counted by itself; the deadline comes after 10."
+    assert said in dry.notes[0]
+    assert any(said in note for note in report.notes)
+    assert any(said in line and "Candidate requests needed: 5 %: " in line for line in world.lines)
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_a_plan_that_cannot_end_is_refused(world: FakeWorld, *, dry_run: bool) -> None:
+    """Before any write, with the ways out; a dry run says the same."""
+    world.settings, world.rate = SLOW, 50
+    before = everything(world)
+    with pytest.raises(
+        InputError, match=r"this rollout takes about \d+ minutes, and its deadline comes after 10"
+    ) as no:
+        run(Inputs(dry_run=dry_run), world)
+    assert everything(world) == before
+    assert "--deadline-minutes" in no.value.cure
+    assert "wider margin (errors 0.0" in no.value.cure
+
+
+def test_a_plan_that_cannot_end_may_be_tried(world: FakeWorld) -> None:
+    """With `allow-inconclusive`, and it ends without a verdict, as foretold."""
+    world.settings, world.rate = SLOW, 50
+    assert run(ANYWAY, world).exit_code is Exit.INCONCLUSIVE
+
+
+def test_the_longer_deadline_that_it_names_is_enough(world: FakeWorld) -> None:
+    """The refusal's own number, given back as the input, leads to a promotion."""
+    world.settings, world.rate = SLOW, 60
+    with pytest.raises(InputError) as no:
+        run(Inputs(), world)
+    named = no.value.cure.partition("--deadline-minutes ")[2].partition(")")[0]
+    assert run(Inputs(deadline_minutes=named), world).outputs["decision"] == "promote"
+
+
+def test_without_traffic_nothing_begins(world: FakeWorld) -> None:
+    """A target that nobody asks cannot compare anything: refused, and nothing is touched."""
+    world.rate = 0
+    before = everything(world)
+    with pytest.raises(InputError, match="No request came in 5 s") as no:
+        run(Inputs(), world)
+    assert everything(world) == before
+    assert "--allow-inconclusive true" in no.value.cure
+
+
+def test_who_promotes_at_the_deadline_is_not_asked(world: FakeWorld) -> None:
+    """The configuration takes the risk itself, so the forecast is told, and refuses nothing."""
+    promotes = replace(SLOW.canary, when_inconclusive=WhenInconclusive.PROMOTE)
+    world.settings, world.rate = replace(SLOW, canary=promotes), 60
+    report = run(Inputs(), world)
+    assert decision(report) == ("promote", "100", "false")
+    assert "the configuration promotes" in report.outputs["reason"]
+
+
+@pytest.mark.parametrize(("rate", "first"), [(19, 500), (40, 100)])
+def test_scarce_traffic_leaves_the_first_step_out(world: FakeWorld, rate: int, first: int) -> None:
+    """Where the configuration writes no steps: decided once, and kept when traffic grows."""
+    world.settings = replace(CONFIG, canary=replace(CANARY, steps=LADDER))
+    world.rate = rate
+    report = run(replace(ANYWAY, mode="tick"), world)
+    assert world.fake_router.split.threshold == first
+    assert any("first step is left out" in note for note in report.notes) == (first == 500)
+    world.rate = 400
+    world.fake_clock.sleep(10)
+    run(Inputs(mode="tick"), world)
+    assert world.fake_router.split.threshold >= first
+    world.fake_clock.sleep(1900)
+    assert decision(run(Inputs(), world)) == ("promote", "100", "false")
+    shares = {int(value.split(":")[2]) for value in world.fake_router.log}
+    assert (100 in shares) == (first == 100)
+
+
 @pytest.mark.parametrize("text", ["0", "-1", "soon", "99999999"])
 def test_a_deadline_must_be_minutes(world: FakeWorld, text: str) -> None:
     """A deadline that is no count of minutes is refused before anything is touched."""
@@ -496,5 +702,5 @@ def test_the_deadline_input_wins(world: FakeWorld) -> None:
     """Three minutes mean three minutes."""
     world.rate = 0
     begun = world.fake_clock.now()
-    run(Inputs(deadline_minutes="3"), world)
+    run(Inputs(deadline_minutes="3", allow_inconclusive=True), world)
     assert 180 <= world.fake_clock.now() - begun < 240

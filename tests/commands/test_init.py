@@ -87,9 +87,17 @@ def test_an_operation_says_what_it_did(world: RealWorld) -> None:
 
 
 @pytest.mark.parametrize("name", ["model_name", "target", "owner"])
-@pytest.mark.parametrize("value", ["", "a b", "../x", "a: b", "x" * 33, "${{ x }}"])
+@pytest.mark.parametrize("value", ["", "a b", "../x", "a: b", "x" * 33, "${{ x }}", "a\n"])
 def test_a_name_that_would_break_a_file_is_refused(world: RealWorld, name: str, value: str) -> None:
     """What goes into YAML is letters, digits, _ and -."""
     with pytest.raises(InputError, match=name.replace("_", "-")):
         run(replace(INPUTS, **{name: value}), world)  # type: ignore[arg-type]
     assert list(Path().iterdir()) == []
+
+
+@pytest.mark.parametrize("word", ["on", "no", "null", "y", "True"])
+def test_a_name_that_yaml_reads_as_something_else(world: RealWorld, word: str) -> None:
+    """Names are quoted where they stand in YAML: `on` is a target, not true."""
+    run(Inputs(model_name=word, target=word, owner="acme"), world)
+    config = world.config("ml-cicd.yml", required=True)
+    assert (config.model, list(config.targets)) == (word, [word])

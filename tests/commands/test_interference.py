@@ -10,6 +10,8 @@ from ml_cicd.commands import canary, rollback, status
 from ml_cicd.ground.errors import Conflict, Exit, InputError, IntegrityError, Unreachable
 from ml_cicd.ground.report import Report
 from ml_cicd.registry.versions import Release
+from ml_cicd.rollout.session import CLAIM_SECONDS, DEPLOY_SECONDS
+from ml_cicd.rollout.slots import http
 from ml_cicd.rollout.state import Identity, Phase
 from tests.fakes.faults import Fault, Faults, Kill
 from tests.fakes.world import CANARY, CONFIG, MODEL, TARGET, FakeWorld
@@ -156,6 +158,90 @@ def test_a_dead_claim_ends(world: FakeWorld) -> None:
     assert canary.run(canary.Inputs(), world).outputs["decision"] == "promote"
 
 
+def dead_claim(world: FakeWorld) -> None:
+    """Leave what a run leaves that is killed in its deploy hook."""
+    faults = Faults(world, fault=Fault.KILL_BEFORE)
+
+    def kill() -> None:
+        faults.dead = True
+        raise Kill
+
+    during_the_hook(world, kill)
+    with faults, pytest.raises(Kill):
+        canary.run(canary.Inputs(), world)
+    assert world.fake_router.read().claimed
+
+
+@pytest.mark.parametrize("newer", [False, True], ids=["the same version", "a newer one"])
+@pytest.mark.parametrize("mode", ["run", "tick"])
+def test_a_dead_claim_is_taken_over_at_once(world: FakeWorld, mode: str, *, newer: bool) -> None:
+    """Nobody waits seven minutes for a run that is known to be dead; the standby is still known afterwards."""
+    dead_claim(world)
+    version = world.add_version() if newer else "3"
+    report = canary.run(canary.Inputs(take_over=True, mode=mode), world)
+    assert report.outputs["decision"] == ("promote" if mode == "run" else "hold")
+    state = world.fake_router.state
+    assert state is not None
+    assert (state.candidate.version, state.standby.version) == (version, "1")
+    assert "Taking over from the run that was deploying version 3." in world.lines
+
+
+@pytest.mark.parametrize(("age", "says"), [(100, "is deploying version 3"), (361, "is dead: it began 36")])
+def test_a_claim_that_nobody_can_hold_is_named(world: FakeWorld, age: int, says: str) -> None:
+    """A deployment has six minutes: a claim that is older is a dead run's. Both times the way over it is told."""
+    dead_claim(world)
+    world.fake_clock.sleep(age)
+    with pytest.raises(Conflict, match=says) as problem:
+        canary.run(canary.Inputs(), world)
+    assert "--take-over true" in problem.value.cure
+
+
+def test_a_claim_outlasts_what_a_deployment_may_take() -> None:
+    """The hook and the slot's answer, as the door waits for them."""
+    assert http.HOOK_SECONDS + http.READY_SECONDS <= DEPLOY_SECONDS < CLAIM_SECONDS
+
+
+def test_a_run_that_was_not_dead_stops(world: FakeWorld) -> None:
+    """Somebody takes over from a run that lives: it finds another number, stops, and the new rollout goes on."""
+
+    def taken_over() -> None:
+        assert canary.run(replace(TICK, take_over=True), world).outputs["decision"] == "hold"
+
+    during_the_hook(world, taken_over)
+    with pytest.raises(Conflict):
+        canary.run(canary.Inputs(), world)
+    assert (phase(world), world.fake_router.split.threshold) == (Phase.RUNNING, 500)
+
+
+def test_a_claim_whose_run_moves_on_is_left_alone(world: FakeWorld) -> None:
+    """It gives its candidate a share meanwhile: whoever wanted to take over stops, and undoes nothing."""
+    dead_claim(world)
+    moved = False
+
+    def move_on() -> None:
+        """Write the first share, as the run of the claim would."""
+        nonlocal moved
+        FakeWorld._one_second(world)
+        router = world.fake_router
+        if not moved and router.state is not None:
+            moved = True
+            router.split = replace(router.split, threshold=500, seq=router.split.seq + 1)
+            router.state = replace(router.state, phase=Phase.RUNNING)
+
+    world.fake_clock.each_second = move_on
+    with pytest.raises(Conflict):
+        canary.run(canary.Inputs(take_over=True), world)
+    assert (phase(world), world.fake_router.split.threshold) == (Phase.RUNNING, 500)
+
+
+def test_a_take_over_takes_nothing_from_a_running_canary(world: FakeWorld) -> None:
+    """It is for claims alone: a canary that has traffic and a lease is somebody's."""
+    canary.run(TICK, world)
+    with pytest.raises(Conflict, match="somebody else"):
+        canary.run(canary.Inputs(take_over=True), world)
+    assert phase(world) is Phase.RUNNING
+
+
 def test_a_rollback_does_not_lose_against_a_lease(world: FakeWorld) -> None:
     """A running canary renews its lease between the rollback's look and its write: the rollback looks again."""
     canary.run(TICK, world)
@@ -193,11 +279,11 @@ def test_a_promotion_that_the_router_does_not_take(world: FakeWorld, monkeypatch
     """The ledger is ahead: the report does not say promoted, traffic is at the champion, and one command finishes."""
     real = world.fake_router.set_split
 
-    def write(split: object, state: object, *, expect_seq: int, seen: object = ()) -> object:
+    def write(split: object, state: object, *, expect_seq: int, seen: object = (), urgent: bool = False) -> object:
         """Refuse the swap."""
         if getattr(state, "phase", None) is Phase.PROMOTED:
             dead()
-        return real(split, state, expect_seq=expect_seq, seen=seen)  # type: ignore[arg-type]
+        return real(split, state, expect_seq=expect_seq, seen=seen, urgent=urgent)  # type: ignore[arg-type]
 
     with monkeypatch.context() as patch:
         patch.setattr(world.fake_router, "set_split", write)
@@ -240,6 +326,17 @@ def test_a_schedule_does_not_try_a_rejected_version_again(world: FakeWorld) -> N
     assert canary.run(canary.Inputs(candidate="3"), world).outputs["decision"] == "promote"
 
 
+def test_a_schedule_may_try_again_what_was_not_decided(world: FakeWorld) -> None:
+    """A day of ticks without a request ends without a verdict; the next tick begins anew, with no word against it."""
+    world.rate = 0
+    tick = replace(TICK, allow_inconclusive=True)
+    for _ in range(13):
+        report = canary.run(tick, world)
+        world.fake_clock.sleep(2 * 3600)
+    assert (report.outputs["decision"], report.exit_code) == ("inconclusive", Exit.INCONCLUSIVE)
+    assert canary.run(tick, world).outputs["reason"] == "the rollout has begun"
+
+
 def test_a_schedule_does_not_undo_what_a_person_stopped(world: FakeWorld) -> None:
     """The rollback command stops a canary of ticks: the next tick leaves it stopped."""
     canary.run(TICK, world)
@@ -275,7 +372,7 @@ def test_late_ticks_promote_nothing(world: FakeWorld) -> None:
     for _ in range(13):
         report = canary.run(TICK, world)
         world.fake_clock.sleep(2 * 3600)
-    assert report.outputs["decision"] == "rollback"
+    assert report.outputs["decision"] == "inconclusive"
     assert "deadline" in report.outputs["reason"]
 
 
@@ -316,3 +413,33 @@ def test_a_first_release_does_not_replace_what_serves(world: FakeWorld) -> None:
     assert "rollback --target renamed --to 2" in problem.value.cure
     assert go_back(world, "2").exit_code is Exit.DONE
     assert canary.run(canary.Inputs(), world).outputs["decision"] == "promote"
+
+
+def test_a_record_that_comes_late_is_true(world: FakeWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between a refusal and its record somebody rolls back to another version: that one stays, in slot and ledger."""
+    world.add_version()
+    ledger = world.ledger
+    moved: list[bool] = []
+
+    def late(uri: str) -> object:
+        """Let somebody roll back to version 4 before the refused canary reaches the ledger."""
+        if phase(world) is Phase.ROLLED_BACK and not moved:
+            moved.append(True)
+            with monkeypatch.context() as patch:
+                patch.setattr(world, "ledger", ledger)
+                assert go_back(world, "4").exit_code is Exit.DONE
+        return ledger(uri)
+
+    monkeypatch.setattr(world, "ledger", late)
+    world.failing["3"] = 0.5
+    assert canary.run(canary.Inputs(candidate="3"), world).outputs["decision"] == "rollback"
+    assert moved
+    assert world.serves() == "4"
+    assert world.record()[-1] == ("reject", "3", "4")
+
+
+def test_a_rollback_to_what_serves_keeps_the_way_back(world: FakeWorld) -> None:
+    """Version 2 was promoted over 1, warm in the other slot: `--to champion` deploys nothing over it."""
+    deployed = len(world.fake_slots.deployed)
+    assert go_back(world, "champion").exit_code is Exit.DONE
+    assert (world.standby(), len(world.fake_slots.deployed)) == ("1", deployed)

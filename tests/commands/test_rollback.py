@@ -9,6 +9,7 @@ from ml_cicd.commands.rollback import OUTPUTS, Inputs, run
 from ml_cicd.ground.errors import Exit, InputError, IntegrityError, OutsideError, Unreachable
 from ml_cicd.ground.report import Report
 from ml_cicd.registry.versions import Release
+from tests.fakes.faults import Faults, Kill
 from tests.fakes.world import MODEL, FakeWorld, digest_of, release_of
 
 
@@ -238,3 +239,119 @@ def test_a_dry_run_shows_the_moves(world: FakeWorld) -> None:
     assert report.receipt is not None
     assert report.receipt.planned == ("Route production: champion blue, 0 % to green",)
     assert world.fake_router.split == value
+
+
+@pytest.fixture
+def night(world: FakeWorld) -> FakeWorld:
+    """The deploy hook is broken, so nothing can be filled anew."""
+    world.fake_slots.broken = True
+    return world
+
+
+@pytest.mark.parametrize("standby", [None, Release(version="8", digest=digest_of("8"))], ids=["silent", "lies"])
+def test_by_force_traffic_goes_to_the_last_known_slot(night: FakeWorld, standby: Release | None) -> None:
+    """The standby cannot be verified: without force nothing moves, with it traffic does, and the report names it."""
+    if standby is None:
+        del night.fake_slots.holds["blue"]
+    else:
+        night.fake_slots.holds["blue"] = standby
+    with pytest.raises(OutsideError, match="hook"):
+        run(Inputs(), night)
+    assert night.fake_router.split.serving == "green"
+    report = run(Inputs(force=True), night)
+    assert (moved(report), report.exit_code) == (("true", "2", "1", "false"), Exit.PARTLY)
+    assert night.fake_router.split.serving == "blue"
+    assert "by force, and nobody verified that slot blue holds it" in report.headline
+    assert night.record()[-1] == ("rollback", "2", "1")
+
+
+def test_by_force_without_any_state(night: FakeWorld) -> None:
+    """State lost, standby silent, registry dead: a named version is taken to be in the slot that does not serve."""
+    night.fake_router.state, night.fake_router.unsaved = None, "The state file is missing."
+    del night.fake_slots.holds["blue"]
+    report = run(Inputs(to="1", force=True), night)
+    for _ in range(2):  # pressed twice, it does not go back to where it came from
+        assert (night.fake_router.split.serving, report.exit_code) == ("blue", Exit.PARTLY)
+        report = run(Inputs(to="1", force=True), night)
+
+
+def test_force_never_sends_traffic_to_a_candidate(night: FakeWorld) -> None:
+    """A canary holds the idle slot: the version before the champion is nowhere, and force does not invent it."""
+    night.fake_slots.broken = False
+    canary.run(canary.Inputs(mode="tick"), night)
+    night.fake_slots.broken = True
+    report = run(Inputs(to="1", force=True), night)  # the canary is stopped first, then the hook fails
+    assert (report.exit_code, report.outputs["to-version"]) == (Exit.PARTLY, "2")
+    assert (night.fake_router.split.serving, night.fake_router.split.threshold) == ("green", 0)
+
+
+def test_force_changes_nothing_where_all_can_be_verified(world: FakeWorld) -> None:
+    """It is a permission, not another way."""
+    report = run(Inputs(force=True), world)
+    assert (moved(report), report.exit_code) == (("true", "2", "1", "true"), Exit.DONE)
+    assert "force" not in report.headline
+
+
+def left_behind(phase: str, owner: str) -> FakeWorld:
+    """Versions 1 and 2 were released; what a canary of version 3 left has this owner."""
+    world = FakeWorld()
+    for _ in range(2):
+        world.add_version()
+        canary.run(canary.Inputs(), world)
+    world.add_version()
+    router = world.fake_router
+    if phase == "deploying":
+        world.new_name = lambda: owner  # type: ignore[method-assign]
+        with Faults(world) as faults:
+            real = world.fake_slots.deploy
+
+            def killed(*_: object, **__: object) -> None:
+                """End the process in its hook."""
+                faults.dead = True
+                raise Kill
+
+            world.fake_slots.deploy = killed  # type: ignore[method-assign,assignment]
+            with pytest.raises(Kill):
+                canary.run(canary.Inputs(), world)
+            world.fake_slots.deploy = real  # type: ignore[method-assign]
+    elif phase == "running":
+        world.new_name = lambda: owner  # type: ignore[method-assign]
+        canary.run(canary.Inputs(mode="tick"), world)
+    elif phase == "none":
+        router.state = None
+    assert router.state is None or router.state.phase == ("promoted" if phase == "never began" else phase)
+    return world
+
+
+@pytest.mark.parametrize(
+    ("phase", "owner", "stopped", "record", "words"),
+    [
+        ("running", "77.a", "true", ("reject", "3", "2"), "Stopped the canary of version 3; version 2 serves on"),
+        ("running", "78.a", "false", ("promote", "2", "2"), "Nothing to stop: run 77 has no rollout"),
+        ("running", "777.a", "false", ("promote", "2", "2"), "version 3 is rolled out by 777"),
+        ("running", "a-laptop", "false", ("promote", "2", "2"), "version 3 is rolled out by a-laptop"),
+        ("deploying", "77.a", "true", ("promote", "2", "2"), "Stopped the deployment of version 3 into slot blue"),
+        ("deploying", "78.a", "false", ("promote", "2", "2"), "version 3 is rolled out by 78"),
+        ("never began", "77.a", "false", ("promote", "2", "2"), "version 2 was rolled out (promoted)"),
+        ("none", "", "false", ("promote", "2", "2"), "no rollout is known here"),
+    ],
+)
+def test_whose_canary_the_safety_net_stops(
+    phase: str, owner: str, stopped: str, record: tuple[str, str, str], words: str
+) -> None:
+    """Run 77 stops its own and no other: nothing else moves or is recorded; what nobody judged is not rejected."""
+    world = left_behind(phase, owner)
+    value = world.fake_router.split
+    report = run(Inputs(to="champion", only_run="77"), world)
+    assert (report.exit_code, report.outputs["rolled-back"]) == (Exit.DONE, stopped)
+    assert words in report.headline
+    assert world.record()[-1] == record
+    assert (world.fake_router.split == value) is (stopped == "false")
+    assert world.serves() == "2"
+    assert "Rolled back" not in report.headline
+
+
+def test_only_run_is_for_the_safety_net(world: FakeWorld) -> None:
+    """It limits which canary is stopped; a version to go back to has no owner."""
+    with pytest.raises(InputError, match="only-run"):
+        run(Inputs(to="previous", only_run="77"), world)

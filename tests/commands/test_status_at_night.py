@@ -114,13 +114,28 @@ def test_the_whole_patience_is_below_twenty_seconds() -> None:
 def test_a_hanging_router_still_leaves_the_slots(world: FakeWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody knows what serves, but what each slot holds is told, and the ledger too."""
     monkeypatch.setattr(present, "ROUTER_SECONDS", 0.05)
-    monkeypatch.setattr(world.fake_router, "read", lambda: time.sleep(1))
+    monkeypatch.setattr(world.fake_router, "read", lambda **_: time.sleep(1))
     report = status.run(status.Inputs(), world)
     says = now(report)
     assert "did not answer within" in says["router"]
     assert says["slot green"].startswith("version 2")
     assert says["champion by the ledger"] == "1"
     assert report.exit_code is Exit.OUTSIDE
+
+
+def test_damaged_files_hide_nothing(world: FakeWorld) -> None:
+    """Share and slots are told, nobody vouches for the rollout, and what writes the files again is named."""
+    world.fake_router.unsaved = "The map was edited."
+    report = status.run(status.Inputs(), world)
+    says = now(report)
+    assert says["router"] == "slot blue serves, 5 % to slot green"
+    assert says["files"] == "What serves is not on disk, a reload would undo it: The map was edited."
+    assert says["rollout"].startswith("not certain: the files speak of digits-2-")
+    assert says["files"] in report.headline
+    assert (report.exit_code, report.outputs["share"]) == (Exit.OUTSIDE, "5")
+    assert report.cure == "To finish: ml-cicd rollback --target production --to champion"
+    rollback.run(rollback.Inputs(to="champion"), world)
+    assert status.run(status.Inputs(), world).exit_code is Exit.DONE
 
 
 def test_every_disagreement_is_in_the_headline_once(world: FakeWorld) -> None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from ml_cicd.commands import canary, doctor, rollback, status
-from ml_cicd.ground.errors import CorruptState, Exit, InputError, Unreachable
+from ml_cicd.ground.errors import CorruptState, Defect, Exit, InputError, Unreachable
 from tests.fakes.world import CONFIG, FakeWorld, release_of
 
 
@@ -91,7 +91,7 @@ def test_doctor_finds_nothing_wrong(world: FakeWorld) -> None:
 def test_doctor_gives_a_cure_for_each_problem(world: FakeWorld) -> None:
     """A corrupt router and a dead registry are two findings: what only they could tell is not asked."""
 
-    def corrupt() -> None:
+    def corrupt(**_: object) -> None:
         """Fail as an edited map does."""
         raise CorruptState("The map was edited.", cure="Restore it.")
 
@@ -122,3 +122,14 @@ def test_doctor_without_targets(world: FakeWorld) -> None:
     """A configuration for the gate alone is healthy."""
     world.settings = replace(CONFIG, targets={})
     assert doctor.run(doctor.Inputs(), world).exit_code is Exit.DONE
+
+
+def test_doctor_hides_no_bug(world: FakeWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A defect of ours is not a finding about somebody's registry."""
+
+    def broken(_uri: str) -> object:
+        raise Defect("Two champions.")
+
+    monkeypatch.setattr(world, "records", broken)
+    with pytest.raises(Defect):
+        doctor.run(doctor.Inputs(), world)

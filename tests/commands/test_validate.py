@@ -2,6 +2,8 @@
 
 import builtins
 import json
+import signal
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,17 +13,19 @@ from ml_cicd.commands.validate import COMMAND, Inputs, run
 from ml_cicd.faces.json_v1 import to_json
 from ml_cicd.ground.errors import Exit, InputError
 from ml_cicd.ground.finding import Finding, Outcome
+from ml_cicd.shell.runner import Process, main
 from ml_cicd.shell.wiring import RealWorld
 from tests.faces.reports import report_of
 from tests.test_config import WHOLE
 
+PROCESS = Process(environ={}, make_world=lambda say: RealWorld({}, say))
 NOT_A_CONFIGURATION = [
     ("version: 1\ngate: {confidence: 95}\n", "line 2: gate.confidence: found the number 95."),
     ("version: 1\n\nmodle: x\n", "line 3: modle: unknown name 'modle'."),
     ("model: x\n", "line 1: the file: 'version' is missing."),
     ("version: 1\ncanary:\n  when_inconclusive: pass\n", "line 3: canary.when_inconclusive: found the text 'pass'."),
     ("version: 1\ncanary:\n  deadline: soon\n", "line 3: canary.deadline: found the text 'soon'."),
-    ("version: 1\ncanary:\n  steps: [50, 10]\n", "c.yml, line 2: canary: canary.steps must rise."),
+    ("version: 1\ncanary:\n  steps: [50, 10]\n", "c.yml, line 2: canary: the steps must rise."),
     ("version: 1\nmodel: a\nmodel: b\n", "c.yml, line 3: 'model' stands twice, first on line 2."),
     ("[1]\n", "line 1: the file: found the list [1]."),
     (WHOLE.replace("kind: haproxy", "kind: nginx"), "line 14: targets.production.router.kind: found the text 'nginx'."),
@@ -30,10 +34,13 @@ NOT_A_CONFIGURATION = [
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A working directory."""
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A working directory; signals are as they were afterwards."""
     monkeypatch.chdir(tmp_path)
-    return tmp_path
+    handlers = {one: signal.getsignal(one) for one in (signal.SIGTERM, signal.SIGINT)}
+    yield tmp_path
+    for one, handler in handlers.items():
+        signal.signal(one, handler)
 
 
 def check(*paths: str, **environ: str) -> tuple[Exit, list[Finding]]:
@@ -44,6 +51,13 @@ def check(*paths: str, **environ: str) -> tuple[Exit, list[Finding]]:
     assert report.outputs == {"valid": str(report.exit_code is Exit.DONE).lower()}
     assert bool(report.cure) is (report.exit_code is not Exit.DONE)
     return report.exit_code, list(report.verdict.findings)
+
+
+def through_the_shell(arguments: list[str], **environ: str) -> list[str]:
+    """Return the files that a command line names."""
+    main(["validate", *arguments], Process(environ=environ, make_world=lambda say: RealWorld(environ, say)))
+    report = json.loads(Path(".ml-cicd/validate/report.json").read_text("utf-8"))
+    return [finding["rule"] for finding in report["verdict"]["findings"]]
 
 
 def written_report(**changes: Any) -> str:
@@ -156,3 +170,55 @@ def test_a_run_that_could_not_check_is_no_pass() -> None:
     """Its output says false, and it has no action."""
     assert COMMAND.on_error == {"valid": "false"}
     assert COMMAND.needs is None
+
+
+def test_without_files_the_configuration_is_meant(folder: Path) -> None:
+    """Whatever the input config says, by option or environment."""
+    (folder / "prod.yml").write_text("version: 1\n", encoding="utf-8")
+    report = run(Inputs(config="prod.yml"), RealWorld({}, lambda _line: None))
+    assert (report.exit_code, report.headline) == (Exit.DONE, "1 file checked: valid.")
+    assert through_the_shell([], ML_CICD_CONFIG="prod.yml") == ["prod.yml"]
+    assert through_the_shell(["--config=prod.yml"]) == ["prod.yml"]
+
+
+@pytest.mark.parametrize("name", [" a.yml", "a\nb.yml", "-x.yml", "a b .yml"])
+def test_a_name_is_taken_as_it_is(folder: Path, name: str) -> None:
+    """Blanks, line ends and dashes belong to it."""
+    (folder / name).write_text("version: 1\n", encoding="utf-8")
+    assert through_the_shell(["--", name, "c.yml"]) == [name, "c.yml"]
+
+
+def test_an_empty_name_is_refused(folder: Path) -> None:
+    """A variable without a value is not the default file."""
+    (folder / "ml-cicd.yml").write_text("version: 1\n", encoding="utf-8")
+    assert main(["validate", ""], PROCESS) == Exit.INPUT
+
+
+def test_its_own_last_report_can_be_validated(folder: Path) -> None:
+    """It is read before this run's report takes its place."""
+    (folder / "ml-cicd.yml").write_text("version: 1\n", encoding="utf-8")
+    own = ".ml-cicd/validate/report.json"
+    assert main(["validate"], PROCESS) == Exit.DONE
+    assert main(["validate", own], PROCESS) == Exit.DONE
+    report = json.loads((folder / own).read_text("utf-8"))
+    assert [finding["rule"] for finding in report["verdict"]["findings"]] == [own]
+
+
+CANARY_FILE = """
+version: 1
+model: m
+targets:
+  production:
+    router: {kind: haproxy, socket: /nowhere/h.sock, map: /nowhere/m.map}
+    slots: {blue: {url: 'http://127.0.0.1:1'}, green: {url: 'http://127.0.0.1:2'}}
+"""
+
+
+def test_the_report_that_a_replay_reads_is_there(folder: Path) -> None:
+    """Whatever input names this command's own last report, it is read before it is replaced."""
+    own = folder / ".ml-cicd/canary/report.json"
+    own.parent.mkdir(parents=True)
+    own.write_text('{"command": "canary"}\n', encoding="utf-8")
+    (folder / "ml-cicd.yml").write_text(CANARY_FILE, encoding="utf-8")
+    assert main(["canary", "--replay", str(own)], PROCESS) != Exit.DONE
+    assert "'readings' is missing" in json.loads(own.read_text("utf-8"))["headline"]

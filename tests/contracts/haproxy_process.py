@@ -43,7 +43,9 @@ def free_port() -> int:
 
 
 class SlotServer(ThreadingHTTPServer):
-    """A slot: says who it is, answers 200, 500 for every n-th request, or only the beginning of an answer."""
+    """A slot: says who it is, answers `status`, 500 for every n-th request, only the beginning of an answer, or nothing
+    for as long as `answers` is clear.
+    """
 
     daemon_threads = True
     request_queue_size = 128
@@ -56,6 +58,9 @@ class SlotServer(ThreadingHTTPServer):
         self.fail_every = 0
         self.cut = False
         self.count = 0
+        self.status = 200
+        self.answers = threading.Event()
+        self.answers.set()
 
     def handle_error(self, request: object, client_address: object) -> None:
         """Stay quiet when HAProxy ends with a connection open."""
@@ -72,6 +77,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(200, slot.identity)
             return
         slot.count += 1
+        slot.answers.wait(timeout=START_SECONDS)
         if slot.cut:
             self.send_response(200)
             self.send_header("Content-Length", "100")
@@ -79,7 +85,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             return
         failing = slot.fail_every and slot.count % slot.fail_every == 0
-        self._answer(500 if failing else 200, slot.name)
+        self._answer(500 if failing else slot.status, slot.name)
 
     def _answer(self, status: int, text: str) -> None:
         self.send_response(status)
@@ -176,6 +182,7 @@ def running_haproxy(*, checks: bool = False) -> Iterator[Proxy]:
             if proxy.process.poll() is None:
                 proxy.stop()
             for slot in slots.values():
+                slot.answers.set()
                 slot.shutdown()
                 slot.server_close()
             for thread in threads:

@@ -65,6 +65,14 @@ def test_a_digest_is_of_the_bytes(engine: Engine) -> None:
     assert engine.digest("p.csv") == f"sha256:{hashlib.sha256(b'label' + bytes([10]) + b'1' + bytes([10])).hexdigest()}"
 
 
+@pytest.mark.parametrize("path", ["none.csv", "folder.csv"])
+def test_a_digest_of_no_file_is_unusable_evidence(engine: Engine, path: str) -> None:
+    """What was there a moment ago may be gone: an error like any other, and the message names it."""
+    Path("folder.csv").mkdir()
+    with pytest.raises(EvidenceError, match=path):
+        engine.digest(path)
+
+
 @pytest.mark.parametrize("content", [None, b"\x00\xff\xfe\x00 no text \x00"])
 def test_what_cannot_be_opened_is_unusable_evidence(engine: Engine, content: bytes | None) -> None:
     """An absent file and a broken one; the message names it."""

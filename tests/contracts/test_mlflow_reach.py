@@ -1,12 +1,13 @@
 """Reaching MLflow: short patience, and every failure one of ours with its cure."""
 
+import itertools
 import socket
 import ssl
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
@@ -273,3 +274,75 @@ def test_a_server_without_logged_models_is_named_before_anything_is_created(tmp_
         registry.register(wanted("m", model_folder(tmp_path / "m")))
     registry._client = real
     assert registry.snapshot("m").versions == ()
+
+
+@contextmanager
+def dripping(first: bytes, *, honest: int = 0) -> Iterator[str]:
+    """A registry that answers some requests, and then sends a byte now and then for ever."""
+    over = threading.Event()
+    body = b'{"registered_models": []}'
+    good = (
+        b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: %d\r\n\r\n"
+        % len(body)
+    )
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def answer(connection: socket.socket, *, well: bool) -> None:
+        """Answer one request."""
+        with connection, suppress(OSError):
+            connection.recv(65536)
+            connection.sendall(good + body if well else first)
+            while not well and not over.wait(0.05):
+                connection.sendall(b" ")
+
+    def serve() -> None:
+        """Answer until the socket is closed."""
+        with suppress(OSError):
+            for number in itertools.count():
+                connection, _ = listener.accept()
+                threading.Thread(
+                    target=answer, args=(connection,), kwargs={"well": number < honest}, daemon=True
+                ).start()
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        over.set()
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+        thread.join(timeout=10)
+
+
+HALF_AN_ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 99999\r\n\r\n"
+
+
+@pytest.mark.parametrize("first", [b"", b"HTTP/1.1 200 OK\r\nX: ", HALF_AN_ANSWER], ids=["nothing", "headers", "body"])
+def test_a_registry_that_drips_is_given_up(monkeypatch: pytest.MonkeyPatch, first: bytes) -> None:
+    """However its bytes come, the first question has one budget."""
+    monkeypatch.setattr(mlflow_client, "PREFLIGHT_SECONDS", 0.4)
+    with dripping(first) as uri, pytest.raises(Unreachable, match=r"too slowly|does not answer"):
+        MlflowRegistry(uri)
+
+
+def test_a_registry_that_begins_to_drip_is_given_up_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It answered while this run connected; the next call has one budget too, and those after it ask no more."""
+    with dripping(HALF_AN_ANSWER, honest=2) as uri:
+        registry = MlflowRegistry(uri)
+        monkeypatch.setattr(mlflow_client, "CALL_SECONDS", 0.4)
+        with pytest.raises(Unreachable, match=r"within 0\.4 s"):
+            registry.snapshot("m")
+        monkeypatch.setattr(mlflow_client, "within", None)
+        with pytest.raises(Unreachable, match="did not answer within"):
+            registry.snapshot("m")
+
+
+def test_a_sqlite_registry_that_is_no_database(tmp_path: Path) -> None:
+    """MLflow tries it a few times, not for two minutes."""
+    (tmp_path / "r.db").mkdir()
+    with pytest.raises(MlCicdError, match="failed"):
+        MlflowRegistry(f"sqlite:///{tmp_path}/r.db")
+    from mlflow.store.db import utils  # slow to import
+
+    assert utils.MAX_RETRY_COUNT == mlflow_client.SQL_TRIES

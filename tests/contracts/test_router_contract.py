@@ -7,9 +7,10 @@ from dataclasses import replace
 
 import pytest
 
-from ml_cicd.ground.errors import Conflict, CorruptState, MlCicdError
+from ml_cicd.ground.errors import Conflict, CorruptState, MlCicdError, OutsideError
 from ml_cicd.registry.versions import NOTHING, Release
 from ml_cicd.rollout.ports import MetricSource, TrafficRouter
+from ml_cicd.rollout.routers.haproxy import HaproxyRouter
 from ml_cicd.rollout.state import Counters, Observation, Phase, RolloutState
 from ml_cicd.stats.sequential import Counts
 from tests.contracts.haproxy_process import running_haproxy
@@ -71,6 +72,52 @@ def test_a_write_without_a_state_forgets_the_rollout(router: TrafficRouter) -> N
     for seq, state in enumerate((None, STATE, None), start=1):
         router.set_split(replace(start, seq=seq), state, expect_seq=seq - 1)
         assert (router.read().state, router.read().split.seq) == (state, seq)
+
+
+def damage(router: TrafficRouter) -> None:
+    """Take away what the router keeps beside its value: nothing can be written there until it is mended."""
+    if isinstance(router, FakeRouter):
+        router.full, router.unsaved = True, "The disk is full."
+        return
+    assert isinstance(router, HaproxyRouter)
+    state = router.state_path
+    state.unlink(missing_ok=True)
+    state.mkdir()
+
+
+def test_an_urgent_write_is_a_write(router: TrafficRouter) -> None:
+    """Where all is well it leaves the same as any other, and says that nothing is left to do."""
+    before = router.read(urgent=True)
+    split = replace(before.split, salt="abc", seq=1)
+    written = router.set_split(split, STATE, expect_seq=0, urgent=True)
+    assert (written.unsaved, before.unsaved, router.read(urgent=True).unsaved) == ("", "", "")
+    assert (router.read().split, router.read().state) == (split, STATE)
+
+
+def test_an_urgent_write_needs_nothing_but_the_router(router: TrafficRouter) -> None:
+    """Without its files a share cannot be given, but be taken back: the answer says what is not kept."""
+    start = router.read()
+    given = replace(start.split, threshold=500, lease=int(start.now) + 60, salt="abc", seq=1)
+    router.set_split(given, STATE, expect_seq=0)
+    damage(router)
+    more = replace(given, threshold=900, seq=2)
+    with pytest.raises(OutsideError):
+        router.set_split(more, STATE, expect_seq=1)
+    assert router.read(urgent=True).split == given
+    written = router.set_split(given.calm(), STATE, expect_seq=1, urgent=True)
+    assert written.unsaved
+    found = router.read(urgent=True)
+    assert (found.split, found.share, bool(found.unsaved)) == (given.calm(), 0, True)
+    with pytest.raises(OutsideError):
+        router.read()
+
+
+def test_an_urgent_write_minds_the_fencing_number(router: TrafficRouter) -> None:
+    """Urgent or not, of two writers that saw the same one is refused."""
+    split = replace(router.read().split, seq=1)
+    router.set_split(split, STATE, expect_seq=0, urgent=True)
+    with pytest.raises(Conflict):
+        router.set_split(split, STATE, expect_seq=0, urgent=True)
 
 
 def test_a_passed_lease_means_no_share(router: TrafficRouter) -> None:

@@ -1,7 +1,7 @@
 """A command: who runs this, by what the ledger would say.
 
 One file in `commands/` and one line in `COMMANDS` of its `table.py`. Command line, environment variables and messages
-follow from the declaration; with `needs` it is an action too (`make actions` renders it). A command asks for the
+follow from the declaration; with `needs` it is an action too (`make render` renders it). A command asks for the
 outside through `world` alone, and changes it by operations alone.
 """
 

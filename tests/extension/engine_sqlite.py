@@ -56,7 +56,10 @@ class Sqlite:
 
     def digest(self, path: str) -> str:
         """Return sha256 over the file's bytes."""
-        return "sha256:" + hashlib.sha256(Path(path).read_bytes()).hexdigest()
+        try:
+            return "sha256:" + hashlib.sha256(Path(path).read_bytes()).hexdigest()
+        except OSError as problem:
+            raise EvidenceError(f"{path} cannot be read: {problem}.", cure="Check the path.") from problem
 
     def _run(self, sql: str, path: str) -> list[tuple[object, ...]]:
         try:

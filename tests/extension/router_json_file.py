@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from ml_cicd.ground.errors import Conflict, CorruptState, Unreachable
+from ml_cicd.ground.errors import Conflict, CorruptState, OutsideError, Unreachable
 from ml_cicd.rollout.routers.state_files import StateFiles, replace_file
 from ml_cicd.rollout.state import Observation, RolloutState, RouterView, Split
 from ml_cicd.settings import setting, text
@@ -37,22 +37,37 @@ class JsonFileRouter:
         self._start = Split(serving=slots[0], idle=slots[1])
         self._files = StateFiles(path)
 
-    def read(self) -> RouterView:
+    def read(self, *, urgent: bool = False) -> RouterView:
         """Read split, state and clock."""
         split = self._split()
-        return RouterView(split=split, state=self._files.read(split.seq)[0], now=time.time())
+        state, unsaved = self._files.last(split.seq) if urgent else (self._files.read(split.seq)[0], "")
+        return RouterView(split=split, state=state, now=time.time(), unsaved=unsaved)
 
     def set_split(
-        self, split: Split, state: RolloutState | None, *, expect_seq: int, seen: Sequence[Observation] = ()
+        self,
+        split: Split,
+        state: RolloutState | None,
+        *,
+        expect_seq: int,
+        seen: Sequence[Observation] = (),
+        urgent: bool = False,
     ) -> RouterView:
-        """Change both under a lock: state first, for it keeps the one before."""
+        """Change both under a lock: state first, for it keeps the one before; traffic first where it is urgent."""
+        unsaved = ""
         with self._locked():
             current = self._split()
             if current.seq != expect_seq or split.seq <= current.seq:
                 raise Conflict(f"The seq is {current.seq}, not {expect_seq}.", cure="Run `ml-cicd status`.")
-            self._files.write(split.seq, state, seen, seq_before=current.seq)
-            replace_file(self._path, json.dumps(asdict(split)))
-        return self.read()
+            if urgent:
+                replace_file(self._path, json.dumps(asdict(split)))
+                try:
+                    self._files.write(split.seq, state, seen, seq_before=current.seq, urgent=True)
+                except OutsideError as problem:
+                    unsaved = problem.what
+            else:
+                self._files.write(split.seq, state, seen, seq_before=current.seq)
+                replace_file(self._path, json.dumps(asdict(split)))
+        return RouterView(split=split, state=state, now=time.time(), unsaved=unsaved)
 
     def observations(self, state: RolloutState) -> tuple[Observation, ...]:
         """Return the looks of a rollout."""

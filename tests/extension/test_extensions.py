@@ -30,7 +30,13 @@ from ml_cicd.settings import Chosen
 from ml_cicd.shell.machine import SystemFiles
 from ml_cicd.shell.runner import Process, main
 from ml_cicd.shell.wiring import ModelFiles, RealWorld
-from tests.extension import guardrail_refusals, importer_trainer, metric_specificity, router_json_file, source_json_file
+from tests.extension import (
+    guardrail_fallbacks,
+    importer_trainer,
+    metric_specificity,
+    router_json_file,
+    source_json_file,
+)
 from tests.fakes.world import CANARY, CONFIG, TARGET, FakeWorld
 from tests.rollout.test_machine import PLACE
 
@@ -148,31 +154,31 @@ def released(world: FakeWorld) -> FakeWorld:
     return world
 
 
-@pytest.mark.parametrize(("refused", "decision"), [(0.0, "promote"), (0.5, "rollback")])
-def test_a_guardrail(monkeypatch: pytest.MonkeyPatch, refused: float, decision: str) -> None:
-    """Beside `errors`: a candidate that refuses half of its requests goes, an equal one must prove both margins."""
-    monkeypatch.setitem(GUARDRAILS, "refusals", guardrail_refusals.RefusalsSettings)
-    guards = {"errors": ErrorsSettings(margin=0.05), "refusals": guardrail_refusals.RefusalsSettings(margin=0.05)}
+@pytest.mark.parametrize(("fallen", "decision"), [(0.0, "promote"), (0.5, "rollback")])
+def test_a_guardrail(monkeypatch: pytest.MonkeyPatch, fallen: float, decision: str) -> None:
+    """Beside `errors`: a candidate that often falls back goes, an equal one must prove both margins."""
+    monkeypatch.setitem(GUARDRAILS, "fallbacks", guardrail_fallbacks.FallbacksSettings)
+    guards = {"errors": ErrorsSettings(margin=0.05), "fallbacks": guardrail_fallbacks.FallbacksSettings(margin=0.05)}
     world = FakeWorld(settings=replace(CONFIG, canary=replace(CANARY, guardrails=guards)))
     read = world.fake_source.read
 
-    def with_refusals() -> Mapping[str, Counters]:
-        """Count refusals as well."""
+    def with_fallbacks() -> Mapping[str, Counters]:
+        """Count fallbacks as well."""
         return {
             slot: replace(
-                counted, events={**counted.events, "refusals": int(counted.requests * refused * (slot == "green"))}
+                counted, events={**counted.events, "fallbacks": int(counted.requests * fallen * (slot == "green"))}
             )
             for slot, counted in read().items()
         }
 
-    world.fake_source.read = with_refusals  # type: ignore[method-assign]
+    world.fake_source.read = with_fallbacks  # type: ignore[method-assign]
     report = canary.run(canary.Inputs(), released(world))
     assert report.outputs["decision"] == decision
-    assert ("refuses more often" in report.outputs["reason"]) is bool(refused)
-    assert "refused" in report.outputs["reason"]
+    assert ("falls back more often" in report.outputs["reason"]) is bool(fallen)
+    assert "fell back in" in report.outputs["reason"]
     tables = {table.title: table for table in report.tables}
-    assert tables["Evidence by step (without the warm-up)"].header[1:3] == ("margin of errors", "margin of refusals")
-    assert {"Errors by share", "Refusals by share"} <= set(tables)
+    assert tables["Evidence by step (without the warm-up)"].header[1:3] == ("margin of errors", "margin of fallbacks")
+    assert {"Errors by share", "Fallbacks by share"} <= set(tables)
 
 
 def test_a_router(monkeypatch: pytest.MonkeyPatch) -> None:

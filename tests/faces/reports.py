@@ -71,6 +71,6 @@ def report_of(*sections: Section) -> Report:
 
 
 def live(text: str) -> str:
-    """Return Markdown without what GitHub shows as it stands: escaped backquotes, diagrams, code spans."""
-    without_diagrams = re.sub(r"^```mermaid\n.*?^```$", "", text.replace("\\`", ""), flags=re.MULTILINE | re.DOTALL)
-    return re.sub(r"`[^`\n]*`", "", without_diagrams)
+    """Return Markdown without what GitHub shows as it stands: escaped backquotes, blocks, code spans."""
+    without_blocks = re.sub(r"^(```+)\w+\n.*?^\1$", "", text.replace("\\`", ""), flags=re.MULTILINE | re.DOTALL)
+    return re.sub(r"`[^`\n]*`", "", without_blocks)

@@ -50,7 +50,7 @@ def test_markdown_has_no_live_markup() -> None:
     assert "@team" not in live(text)
     assert "](http" not in live(text)
     assert "://" not in live(text).replace(":\u200b//", "")
-    headings = [line for line in text.splitlines() if line.startswith("#")]
+    headings = [line for line in live(text).splitlines() if line.startswith("#")]
     assert [h.split(" ")[0] for h in headings] == ["##", *["###"] * 5]
     assert all(line.count(" | ") == 6 for line in text.splitlines() if line.startswith("| ") and "accuracy" in line)
 
@@ -202,7 +202,11 @@ def test_a_receipt() -> None:
         "",
         "**Stopped:** Lost.",
         "",
-        "**To finish:** `ml-cicd x`",
+        "**To finish:**",
+        "",
+        "```sh",
+        "ml-cicd x",
+        "```",
     ]
 
 
@@ -243,3 +247,48 @@ def test_checks_show_what_was_found_and_what_to_do() -> None:
     assert narrow == ["  error    slot blue", "      It does not answer.", "      Start it."]
     assert "| ⛔ error | slot blue | It does not answer. | Start it. |" in markdown(section)
     assert "<details>" not in markdown(section)
+
+
+@pytest.mark.parametrize("ticks", ["", "`", "``` ````", "\n```\n"])
+def test_a_command_to_finish_with_can_be_copied(ticks: str) -> None:
+    """A fenced block holds it whole: no length, no run of blanks and no backquote is lost."""
+    cure = f"ml-cicd register --model='a  b{ticks}' --name={'x' * 2000} --uri=http://a@b"
+    text = markdown(Receipt(problem="Lost.", cures=(cure, "second")))
+    longest, *_ = re.findall(r"^(```+)sh$", text, flags=re.MULTILINE)
+    assert f"\n{longest}sh\n{cure}\n{longest}\n" in text
+    assert longest not in cure
+    assert text.endswith("```sh\nsecond\n```\n")
+
+
+def test_a_command_on_the_terminal_keeps_its_blanks() -> None:
+    """What is copied from there means the same."""
+    assert (
+        "  finish with: x --name='a  b'" in terminal(Receipt(problem="Lost.", cures=("x --name='a  b'",))).splitlines()
+    )
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "axis"),
+    [
+        (0.99999999, 1.0, "0.99999999 --> 1"),
+        (123456789.0, 123456789.0, "123456789 --> 123456790"),
+        (0.0, 2.5, "0 --> 2.5"),
+        (-1.0000000000000002, -1.0, "-1.0000000000000002 --> -1"),
+    ],
+)
+def test_the_ends_of_an_axis_differ(low: float, high: float, axis: str) -> None:
+    """As many digits as that takes, on both axes, and no point beyond them."""
+    text = markdown(Curve(title="t", x="x", y="y", series={"a": ((0.0, low), (1.0, high))}))
+    assert f'y-axis "y" {axis}' in text
+    heights = [float(y) for y in text.partition("[")[2].partition("]")[0].split(", ")]
+    assert (min(heights), max(heights)) == (low, high)
+    if low < high:
+        turned = markdown(Curve(title="t", x="x", y="y", series={"a": ((low, 0.0), (high, 1.0))}))
+        assert f'x-axis "x" {axis}' in turned
+
+
+def test_a_flat_line_without_room_is_a_table() -> None:
+    """At 1e17 one more is the same number: no axis could be true."""
+    text = markdown(Curve(title="t", x="x", y="y", series={"a": ((0.0, 1e17), (1.0, 1e17))}))
+    assert "mermaid" not in text
+    assert "| line | x | y |" in text

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ml_cicd.ground.errors import Conflict, CorruptState, OutsideError
-from ml_cicd.registry.versions import Release
+from ml_cicd.registry.versions import NOTHING, Release
 from ml_cicd.rollout.state import Counters, Identity, Observation, RolloutState, RouterView, Split
 
 START = Split(serving="blue", idle="green")
@@ -38,25 +38,39 @@ class FakeRouter:
     looks: dict[str, list[Observation]] = field(default_factory=dict)
     broken: bool = False
     log: list[str] = field(default_factory=list)
+    full: bool = False
+    unsaved: str = ""
 
-    def read(self) -> RouterView:
-        """Read."""
+    def read(self, *, urgent: bool = False) -> RouterView:
+        """Read; what is `unsaved` is an error where it is not urgent."""
         if self.broken:
             raise OutsideError("The router does not answer.", cure="Mend it.")
-        return RouterView(split=self.split, state=self.state, now=self.clock.now())
+        if self.unsaved and not urgent:
+            raise CorruptState(self.unsaved, cure="Mend it.")
+        return RouterView(split=self.split, state=self.state, now=self.clock.now(), unsaved=self.unsaved)
 
     def set_split(
-        self, split: Split, state: RolloutState | None, *, expect_seq: int, seen: Sequence[Observation] = ()
+        self,
+        split: Split,
+        state: RolloutState | None,
+        *,
+        expect_seq: int,
+        seen: Sequence[Observation] = (),
+        urgent: bool = False,
     ) -> RouterView:
-        """Write if the seq is the expected one."""
-        self.read()
+        """Write if the seq is right. On a `full` disk only an urgent write moves traffic; no state goes with it."""
+        self.read(urgent=urgent)
+        if self.full and not urgent:
+            raise OutsideError("The disk is full.", cure="Mend it.")
         if self.split.seq != expect_seq or split.seq <= self.split.seq:
             raise Conflict(f"seq is {self.split.seq}, not {expect_seq}", cure="Mend it.")
         if state is not None:
             self.looks.setdefault(state.run_id, []).extend(seen)
-        self.split, self.state = split, state
         self.log.append(f"{split.serving}:{split.idle}:{split.threshold}:{split.lease}:{split.salt}:{split.seq}")
-        return self.read()
+        self.split, self.unsaved = split, "The disk is full." if self.full else ""
+        if not self.full:
+            self.state = state
+        return RouterView(split=split, state=state, now=self.clock.now(), unsaved=self.unsaved)
 
     def observations(self, state: RolloutState) -> tuple[Observation, ...]:
         """Return what was seen."""
@@ -99,6 +113,10 @@ class FakeSlots:
         if slot not in self.holds:
             return Identity(slot=slot, problem="empty")
         return Identity(slot=slot, release=self.holds[slot])
+
+    def identify_all(self, slots: Sequence[str], *, enough: Release = NOTHING) -> Mapping[str, Identity]:
+        """Ask one after the other."""
+        return {slot: self.identify(slot) for slot in slots}
 
     def deploy(self, slot: str, *, model: str, release: Release) -> Identity:
         """Fill a slot."""

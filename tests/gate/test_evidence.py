@@ -115,7 +115,7 @@ def test_a_program_may_give_its_metrics() -> None:
     given = {"accuracy": {"value": Scalar(0.9), "n": 10}, "loss": "unread"}
     found = evidence_from_mapping(given, frozenset({ACCURACY, LATENCY}))
     assert found.samples == {ACCURACY: Proportion(successes=9, n=10)}
-    assert found.absent == {LATENCY: "the argument metrics does not have it"}
+    assert found.absent == {LATENCY: "the mapping `metrics` does not have it"}
     assert found.digests == evidence_from_mapping({"accuracy": {"n": 10, "value": 0.9}}, frozenset({ACCURACY})).digests
     with pytest.raises(InputError, match=r"metrics\.accuracy"):
         evidence_from_mapping({"accuracy": float("nan")}, frozenset({ACCURACY}))

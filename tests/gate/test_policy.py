@@ -34,6 +34,9 @@ def policy(thresholds: dict[str, object], *, margins: dict[str, object] | None =
         ({"accuracy": {"at_least": 0.9, "sevrity": "warn"}}, "unknown name 'sevrity'"),
         ({"accuracy": {"at_least": 0.9, "severity": "maybe"}}, "'maybe'"),
         ({"my_metric": 3}, "direction is not known"),
+        ({"": {"at_least": 1}}, "cannot be a metric's name"),
+        ({" ": {"at_least": 1}}, "cannot be a metric's name"),
+        ({"a\nb": {"at_least": 1}}, "cannot be a metric's name"),
     ],
 )
 def test_a_policy_that_cannot_be_meant(thresholds: dict[str, object], says: str) -> None:

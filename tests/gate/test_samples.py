@@ -104,3 +104,9 @@ def test_counts_that_do_not_add_up_are_refused(build: object) -> None:
     assert callable(build)
     with pytest.raises(EvidenceError):
         build()
+
+
+def test_bounds_beyond_all_numbers() -> None:
+    """A spread so wide that a bound overflows cannot carry a decision."""
+    with pytest.raises(EvidenceError, match=r"Estimate\.lower is -inf"):
+        Estimate(value=-1e308, standard_error=1e308).bounded(0.05)

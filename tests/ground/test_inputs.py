@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pytest
 
 from ml_cicd.ground.errors import Exit, InputError
-from ml_cicd.ground.inputs import Command, CommonInputs, option, options_of, read_inputs
+from ml_cicd.ground.inputs import Command, CommonInputs, join_names, names_in, option, options_of, read_inputs
 from ml_cicd.ground.report import Report
 
 
@@ -73,3 +73,14 @@ def test_a_command_reads_and_runs() -> None:
     command = Command(inputs=Inputs, outputs={}, on_error={}, run=run)
     assert command.run(read_inputs(command.inputs, {"model-path": "m"}), seen).exit_code is Exit.DONE
     assert seen == ["m"]
+
+
+@pytest.mark.parametrize("names", [["a.yml"], [" a", "b\nc", "", "-x"], []])
+def test_names_of_files_survive_as_one_text(names: list[str]) -> None:
+    """Whatever a name is, it comes out as it went in."""
+    assert names_in(join_names(names)) == names
+
+
+def test_names_as_people_write_them() -> None:
+    """One a line; blank lines are none, and blanks belong to a name."""
+    assert names_in("a.yml\n\n b.yml\n") == ["a.yml", " b.yml"]

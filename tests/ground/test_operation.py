@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from ml_cicd.ground.errors import OutsideError
+from ml_cicd.ground.errors import Defect, OutsideError
 from ml_cicd.ground.operation import Done, Receipt, apply, join
 
 AGAIN = "ml-cicd x"
@@ -121,3 +121,17 @@ def test_receipts_of_consecutive_applies_are_put_together() -> None:
         done=(done, done), not_done=("b", "c"), problem="B. C.", cures=("x", "y"), planned=("d",)
     )
     assert join() == Receipt()
+
+
+def test_a_bug_is_no_outcome_of_an_operation() -> None:
+    """A defect ends the run as the bug that it is, also where something has changed."""
+
+    class Broken(Put):
+        """One that a bug stops."""
+
+        def perform(self, doors: Shelf) -> Done[int]:
+            """Fail as only our own mistake can."""
+            raise Defect(f"{len(doors.things)} things")
+
+    with pytest.raises(Defect, match="1 things"):
+        apply([Put(name="a"), Broken(name="b")], Shelf(), say=lambda _: None, again=AGAIN)

@@ -7,7 +7,7 @@ import pytest
 from ml_cicd.ground.errors import Defect, Exit
 from ml_cicd.ground.finding import Finding, Outcome, Verdict
 from ml_cicd.ground.operation import Receipt
-from ml_cicd.ground.report import Findings, Note, Report, Section, Table
+from ml_cicd.ground.report import Curve, Findings, Note, Report, Section, Table
 
 TABLE = Table(title="t", header=("a", "b"), rows=(("x", 1), (None, 2.5)))
 VERDICT = Verdict(outcome=Outcome.PASS, findings=(Finding(rule="r", outcome=Outcome.PASS, reason="x"),))
@@ -49,3 +49,10 @@ def test_a_bug_has_exit_code_one() -> None:
     """Nobody but its makers can mend it, and it says so."""
     assert Defect("x").exit_code is Exit.BUG
     assert "report it" in Defect("x").cure
+
+
+@pytest.mark.parametrize("point", [(0.0, float("nan")), (float("inf"), 0.0)])
+def test_a_curve_through_no_number_is_a_defect(point: tuple[float, float]) -> None:
+    """No face could draw it, and JSON has no word for it."""
+    with pytest.raises(Defect, match="not finite"):
+        Curve(title="t", x="x", y="y", series={"a": ((0.0, 0.0), point)})

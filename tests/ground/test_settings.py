@@ -139,7 +139,10 @@ def test_defaults_are_the_declared_ones() -> None:
         ("name: otto\nwheels: {a: {}, b: {}, c: {}}", "At most 2."),
         ("name: otto\nwheels: {a: {}, 'b c': {}}", "b.yml, line 2: wheels.b c: found the text 'b c'."),
         ("name: otto\nwheels: {a: {}, b: {spokes: 2}}", "b.yml, line 2: wheels.b.spokes: found the number 2."),
-        ("name: otto\nwheels: {a: {}, b: {spokes: 3.5}}", "Write it without a point."),
+        ("name: otto\nwheels: {a: {}, b: {spokes: 3.5}}", "Write a whole number."),
+        ("name: otto\nlamp: {kind: [led]}", "lamp.kind: found the list ['led']. Did you mean 'led'?"),
+        ("name: otto\nlamp: {kind: {led: 1}}", "lamp.kind: found the mapping {'led': 1}. Allowed: dynamo, led."),
+        ("name: otto\nlamp: {kind: }", "lamp.kind: found nothing. Allowed: dynamo, led."),
         ("name: otto\nlamp: {volts: 3}", "b.yml, line 2: lamp: 'kind' is missing. Add it: kind: led"),
         ("name: otto\nlamp: {kind: lde}", "b.yml, line 2: lamp.kind: found the text 'lde'. Did you mean 'led'?"),
         ("name: otto\nlamp: {kind: dynamo}", "b.yml, line 2: lamp: 'side' is missing."),
@@ -201,7 +204,8 @@ def test_the_schema_says_the_same() -> None:
     [
         (text("^a"), ["a", "env:X"], ["b", 1, ""]),
         (number(least=0, below=1), [0, 0.5], [1, -1, "0", True]),
-        (number(whole=True), [3], [3.5, "3"]),
+        (number(whole=True), [3, 3.0, -2e3, 2**70], [3.5, "3", True]),
+        (number(whole=True, least=1, most=1), [1, 1.0], [2, 0, "1"]),
         (duration(), [0, 1.5, "1s", "2.5h"], [-1, "soon", "1d"]),
         (choice(Colour), ["red"], ["blue", 1]),
         (each(text(), most=2), [["a"], ["a", "b"]], [[], ["a"] * 3, "a", [1]]),
@@ -212,10 +216,23 @@ def test_the_schema_says_the_same() -> None:
         (
             door({"led": "lamps.led"}),
             [{"kind": "led"}, {"kind": "led", "volts": 2}],
-            [{}, {"kind": "x"}, {"kind": "led", "volts": 0}],
+            [{}, {"kind": "x"}, {"kind": ["led"]}, {"kind": {}}, {"kind": "led", "volts": 0}],
         ),
     ],
-    ids=["text", "number", "whole", "duration", "choice", "each", "table", "block", "parts", "as_written", "door"],
+    ids=[
+        "text",
+        "number",
+        "whole",
+        "only",
+        "duration",
+        "choice",
+        "each",
+        "table",
+        "block",
+        "parts",
+        "as_written",
+        "door",
+    ],
 )
 def test_reader_and_schema_agree(kind: Kind[Any], good: list[Any], bad: list[Any]) -> None:
     """They take and refuse the same values."""
@@ -228,3 +245,16 @@ def test_reader_and_schema_agree(kind: Kind[Any], good: list[Any], bad: list[Any
         with pytest.raises(InputError):
             kind.read(value, at)
         assert not validator.is_valid(value), value
+
+
+@pytest.mark.parametrize("value", [2**53 + 1, 10**30 + 1, 200.0])
+def test_a_whole_number_is_kept_to_its_last_digit(value: float) -> None:
+    """Nothing is rounded on the way through a float, and 200.0 is the integer 200."""
+    found = number(whole=True, least=1).read(value, At("x", lambda _: 1, doors))
+    assert (found, type(found)) == (value, int)
+
+
+def test_the_only_value_is_named() -> None:
+    """Where one number is allowed, the cure says it and no limit."""
+    with pytest.raises(InputError, match=r"found the number 2\. Allowed: 1\."):
+        number(whole=True, least=1, most=1).read(2, At("x", lambda _: 1, doors))

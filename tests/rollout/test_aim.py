@@ -40,6 +40,7 @@ def ledger(*story: str) -> Ledger:
         (("promote 1", "promote 2"), "1", "1"),
         (("promote 1", "promote 2", "rollback 2 1"), "1", "1"),
         (("promote 1", "promote 2", "reject 3 2"), "1", "1"),
+        (("promote 1", "promote 2", "ended 3 2"), "1", "1"),
         (("promote 1", "promote 2", "promote 3"), "2", "2"),
         (("promote 1", "promote 2", "rollback 2 1", "promote 3"), "1", "1"),
         (("promote 1", "promote 2", "promote 3", "rollback 3 2"), "2", "2"),

@@ -1,13 +1,17 @@
 """The canary's table of transitions, and counts from counters."""
 
+import math
 from dataclasses import replace
 
 import pytest
 
 from ml_cicd.ground.errors import InputError
 from ml_cicd.rollout.counting import difference
-from ml_cicd.rollout.evidence import TRANSITIONS, Evidence, Look, decide, no_evidence, replay, take_in
+from ml_cicd.rollout.evidence import TRANSITIONS, Evidence, Look, decide, is_harmful, no_evidence, replay
+from ml_cicd.rollout.guardrail import Levels, Proves, Window
+from ml_cicd.rollout.guardrails.catalogue import GUARDRAILS
 from ml_cicd.rollout.guardrails.errors import ErrorsSettings
+from ml_cicd.rollout.guardrails.unanswered import UnansweredSettings
 from ml_cicd.rollout.plan import Plan, forecast, make_plan
 from ml_cicd.rollout.settings import WhenInconclusive
 from ml_cicd.rollout.state import Counters, Decision, Observation
@@ -15,6 +19,7 @@ from ml_cicd.stats.sequential import Counts
 from tests.fakes.world import CANARY
 
 PLAN = make_plan(CANARY, deadline_seconds=600)
+DEFAULT = {name: of() for name, of in GUARDRAILS.items()}
 QUIET = Counts(nc=0, xc=0, nb=0, xb=0)
 
 
@@ -41,9 +46,9 @@ SKEWED = Counts(nc=300, xc=2, nb=100, xb=1)
         (BAD, 100, Decision.ROLLBACK),
         (BAD, 9999, Decision.ROLLBACK),
         (SKEWED, 100, Decision.HOLD),
-        (SKEWED, 9999, Decision.ROLLBACK),
+        (SKEWED, 9999, Decision.INCONCLUSIVE),
         (QUIET, 100, Decision.HOLD),
-        (QUIET, 9999, Decision.ROLLBACK),
+        (QUIET, 9999, Decision.INCONCLUSIVE),
         (GOOD, 1, Decision.HOLD),
     ],
 )
@@ -67,10 +72,10 @@ def test_two_looks_are_not_enough_to_advance() -> None:
 @pytest.mark.parametrize(
     ("setting", "counts", "decision"),
     [
-        (WhenInconclusive.ROLLBACK, QUIET, Decision.ROLLBACK),
+        (WhenInconclusive.ROLLBACK, QUIET, Decision.INCONCLUSIVE),
         (WhenInconclusive.HOLD, QUIET, Decision.INCONCLUSIVE),
-        (WhenInconclusive.PROMOTE, QUIET, Decision.ROLLBACK),
-        (WhenInconclusive.PROMOTE, SKEWED, Decision.ROLLBACK),
+        (WhenInconclusive.PROMOTE, QUIET, Decision.INCONCLUSIVE),
+        (WhenInconclusive.PROMOTE, SKEWED, Decision.INCONCLUSIVE),
         (WhenInconclusive.PROMOTE, Counts(nc=50, xc=2, nb=50, xb=2), Decision.PROMOTE),
         (WhenInconclusive.PROMOTE, BAD, Decision.ROLLBACK),
     ],
@@ -87,12 +92,72 @@ def test_the_last_row_always_holds() -> None:
     assert TRANSITIONS[-1].when(Look(plan=PLAN, evidence=no_evidence(PLAN), step=0, elapsed_seconds=0))
 
 
-def test_the_warm_up_proves_nothing() -> None:
-    """What falls into the warm-up is counted as served, and is no evidence."""
-    plan = replace(PLAN, warm_up_seconds=60.0)
-    seen = Observation(at_seconds=30, step=1, readings={"errors": BAD})
-    evidence = take_in(plan, no_evidence(plan), seen)
-    assert (evidence.served, evidence.guards) == ({"errors": BAD}, no_evidence(plan).guards)
+WORSE = Counts(nc=200, xc=6, nb=200, xb=2)
+
+
+@pytest.mark.parametrize(("counts", "harmful"), [(BAD, True), (WORSE, False), (GOOD, False)])
+def test_the_warm_up_shows_a_collapse_and_nothing_else(counts: Counts, harmful: bool) -> None:
+    """A cold candidate may fail three times as often; one that fails in a third of its answers goes at once."""
+    plan = replace(PLAN, warm_up_seconds=600.0)
+    evidence = after(plan, counts, looks=4)
+    assert (is_harmful(plan, evidence), evidence.looks, evidence.per_step) == (harmful, {}, {})
+    assert evidence.requests == (800, 800)
+
+
+def test_a_candidate_that_fails_everything_costs_few_requests() -> None:
+    """From the first request on, at a share of 5 %, with the default guardrails: rolled back after 20 at most."""
+    plan = make_plan(replace(CANARY, warm_up=60.0, guardrails=DEFAULT), deadline_seconds=600)
+    quiet = Counts(nc=1, xc=0, nb=19, xb=0)
+    for looks in range(1, 21):
+        failed = {**dict.fromkeys(DEFAULT, quiet), "errors": Counts(nc=1, xc=1, nb=19, xb=0)}
+        seen = [Observation(at_seconds=float(i), step=1, readings=failed) for i in range(looks)]
+        if is_harmful(plan, replay(plan, tuple(seen))):
+            break
+    assert looks < 10
+
+
+BURST = (
+    Counts(nc=100, xc=0, nb=100, xb=9),
+    Counts(nc=100, xc=9, nb=100, xb=0),
+    *[Counts(nc=100, xc=0, nb=100, xb=0)] * 8,
+)
+
+LEARNT = (Counts(nc=100, xc=0, nb=100, xb=9), *[Counts(nc=100, xc=0, nb=100, xb=0)] * 3) * 5
+
+
+def test_bursts_are_not_taken_for_harm_or_safety() -> None:
+    """Failures in bursts of nine: what would be strong evidence from independent ones is tempered, and it is said."""
+    errors = PLAN.guardrails[0]
+    seen = [Observation(at_seconds=float(i), step=1, readings={"errors": c}) for i, c in enumerate(LEARNT + BURST * 4)]
+    bursty = replay(PLAN, tuple(seen)).guards["errors"]
+    spread = Counts(nc=100, xc=1, nb=100, xb=1)
+    even = after(PLAN, spread, looks=40).guards["errors"]
+    assert errors.remark(even) == ""
+    assert "come in bursts" in errors.remark(bursty)
+    assert errors.safety(bursty, 1) < errors.safety(even, 1) / 4
+    assert errors.harm_log_e(bursty) < 1
+
+
+@pytest.mark.parametrize(
+    ("candidate", "champion", "harmful", "safe"),
+    [
+        (Window(requests=0, started=40, open=40), Window(requests=760, started=760, open=1), True, False),
+        (Window(requests=30, started=40, open=10), Window(requests=756, started=760, open=4), True, False),
+        (Window(requests=40, started=40, open=0), Window(requests=756, started=760, open=4), False, True),
+        (Window(requests=4, started=40, open=200), Window(requests=40, started=760, open=3800), False, True),
+        (Window(requests=40), Window(requests=760), False, True),
+    ],
+    ids=["hangs", "slow", "equal", "both slow", "the source cannot tell"],
+)
+def test_open_requests(candidate: Window, champion: Window, harmful: bool, safe: bool) -> None:
+    """A candidate that leaves more requests unanswered than its share explains goes, and is never promoted before."""
+    guard = UnansweredSettings().guardrail(Levels(steps=(500,), harm_alpha=0.005, safety_alpha=0.05))
+    evidence = guard.start()
+    for _ in range(5):
+        evidence = guard.take_in(evidence, guard.reading(candidate, champion), Proves.ALL)
+    assert (guard.harm_log_e(evidence) >= -math.log(0.005) - 0.01) is harmful
+    assert (guard.safety(evidence, 0) >= 1) is safe
+    assert bool(guard.remark(evidence)) is not safe
 
 
 def margins(steps: tuple[int, ...], margin: float) -> tuple[float, ...]:
@@ -148,6 +213,15 @@ def test_failures_that_came_early_are_not_lost() -> None:
     assert first is not None
     assert second is not None
     assert (first[0].count("errors") + second[0].count("errors"), first[0].requests + second[0].requests) == (5, 10)
+
+
+def test_requests_under_way_are_nobodys_success() -> None:
+    """What was open before and has ended counts; what is open at the end has started, and is not counted yet."""
+    before = {"green": replace(counters(10, 0), open=3), "blue": replace(counters(0, 0), open=0)}
+    now = {"green": replace(counters(12, 1), open=5), "blue": replace(counters(0, 0), open=0)}
+    windows, _ = difference(before, now, SLOTS)
+    assert windows is not None
+    assert (windows[0].requests, windows[0].started, windows[0].open) == (2, 4, 5)
 
 
 @pytest.mark.parametrize("before", [None, {}, {"green": counters(1, 0)}])

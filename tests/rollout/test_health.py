@@ -65,6 +65,15 @@ def test_a_slot_with_another_version_is_one_finding(world: FakeWorld) -> None:
     assert findings(world)["agreement"].reason == "Slot blue serves 7 but router and ledger say 1."
 
 
+def test_damaged_files_are_one_finding(world: FakeWorld) -> None:
+    """The router answers all the same; what writes the files again stands beside it."""
+    world.fake_router.unsaved = "The state is torn."
+    assert bad(world) == ["agreement"]
+    found = findings(world)["agreement"]
+    assert "a reload would undo it: The state is torn." in found.reason
+    assert found.cure == "ml-cicd rollback --target production --to champion"
+
+
 def test_a_moved_alias_is_found(world: FakeWorld) -> None:
     """Somebody set it by hand: the command that puts it back stands beside it."""
     world.fake_registry.aliases["digits", "champion"] = "9"
@@ -99,7 +108,7 @@ def test_a_lease_that_no_run_would_ask_for(world: FakeWorld) -> None:
 def test_two_clocks(world: FakeWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     """The router's time is not this machine's."""
     read = world.fake_router.read
-    monkeypatch.setattr(world.fake_router, "read", lambda: replace(read(), now=world.fake_clock.now() + 100))
+    monkeypatch.setattr(world.fake_router, "read", lambda **_: replace(read(), now=world.fake_clock.now() + 100))
     assert "+100 s" in findings(world)["lease and clock"].reason
 
 

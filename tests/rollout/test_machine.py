@@ -26,8 +26,10 @@ from ml_cicd.rollout.events import (
     Refused,
     Renewed,
     Reverted,
+    Rewritten,
     Settled,
     Shared,
+    TimedOut,
 )
 from ml_cicd.rollout.history import Author, Outcome
 from ml_cicd.rollout.machine import ROWS, TABLE, Where, step
@@ -55,6 +57,7 @@ EVENTS: dict[type[Event], Event] = {
     Proven: Proven(reason="proven", ledger=LEDGER, author=AUTHOR, verdict_digest="v"),
     Refused: Refused(reason="it fails"),
     Ended: Ended(reason="cancelled"),
+    TimedOut: TimedOut(reason="no evidence"),
     FirstReleased: FirstReleased(
         candidate=THREE,
         at=10.0,
@@ -66,7 +69,8 @@ EVENTS: dict[type[Event], Event] = {
     ),
     Finished: Finished(),
     Reverted: Reverted(to=ONE, swap=True, stays=False, left=TWO),
-    Settled: Settled(ledger=LEDGER, author=AUTHOR, outcome=OUTCOME, idle=THREE),
+    Rewritten: Rewritten(),
+    Settled: Settled(ledger=LEDGER, author=AUTHOR, outcome=OUTCOME),
 }
 
 
@@ -151,6 +155,15 @@ def test_the_order_of_effects(phase: Phase | None, event: type[Event], kinds: li
     assert [type(operation) for operation in operations] == kinds
 
 
+@pytest.mark.parametrize("event", [Claimed, Shared, Based, Renewed, Proven, Refused, Ended, Reverted, Rewritten])
+def test_only_what_takes_traffic_back_is_urgent(event: type[Event]) -> None:
+    """To give a candidate more must wait for files; to take it back must not."""
+    phase = next(phase for phase in (Phase.RUNNING, Phase.HELD) if (phase, event) in TABLE)
+    _, operations = step(where(phase), EVENTS[event])
+    urgent = {operation.urgent for operation in operations if isinstance(operation, SetSplit)}
+    assert urgent == {event in {Refused, Ended, Reverted, Rewritten}}
+
+
 def test_a_promotion_swaps_the_slots_and_keeps_the_champion_warm() -> None:
     """One write: the candidate's slot serves, the previous champion is what the idle slot holds."""
     after, operations = step(where(Phase.RUNNING), EVENTS[Proven])
@@ -183,6 +196,12 @@ def test_a_first_release_has_no_standby() -> None:
     """There is nothing to go back to."""
     after, _ = step(where(Phase.HELD), EVENTS[FirstReleased])
     assert (after.running.champion, after.running.standby) == (NOTHING, NOTHING)
+
+
+def test_a_candidate_that_time_ran_out_for_is_not_rejected() -> None:
+    """The ledger must know that nothing was decided, and that is all that the state says of it."""
+    after, _ = step(where(Phase.RUNNING), TimedOut(reason="no evidence"))
+    assert (after.phase, after.running.rejected, after.running.undecided) == (Phase.HELD, False, True)
 
 
 @pytest.mark.parametrize(("stays", "rejected"), [(True, True), (False, False)])

@@ -50,11 +50,15 @@ def facts(phase: Phase | None, now: float, *, asked: str = "challenger", record:
         (replace(facts(Phase.RUNNING, LATER), plan_digest="q"), Situation.OTHER_PLAN),
         (facts(Phase.RUNNING, LATER, asked="4"), Situation.ASK_REGISTRY),
         (
-            facts(Phase.RUNNING, LATER, asked="x", record=Record(candidate=version("3"), ledger=ONE_SERVES)),
+            replace(facts(Phase.RUNNING, LATER, asked="x"), number="3"),
             Situation.GO_ON,
         ),
         (
-            facts(Phase.RUNNING, LATER, asked="4", record=Record(candidate=version("4"), ledger=ONE_SERVES)),
+            replace(facts(Phase.RUNNING, LATER, asked="4"), number="4"),
+            Situation.OTHER_CANDIDATE,
+        ),
+        (
+            replace(facts(Phase.RUNNING, LATER, asked="nobody"), number=""),
             Situation.OTHER_CANDIDATE,
         ),
         (facts(Phase.DEPLOYING, BEFORE), Situation.CLAIMED),

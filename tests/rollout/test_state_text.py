@@ -37,6 +37,7 @@ STATES = st.builds(
     plan_digest=WORDS,
     owner=WORDS,
     rejected=st.booleans(),
+    undecided=st.booleans(),
     looks=NUMBERS,
     counters=st.none() | st.dictionaries(st.text(min_size=1, max_size=9), COUNTERS, max_size=2),
 )

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from ml_cicd.commands.table import COMMANDS
+from ml_cicd.ground.inputs import join_names
 from ml_cicd.shell.command_line import EXIT_MEANING, Request, read_arguments
 from ml_cicd.version import __version__
 
@@ -61,14 +62,14 @@ def test_a_boolean_may_stand_alone(probe: Path, argv: list[str], text: str) -> N
 @pytest.mark.parametrize("argv", [["a.yml", "b c.yml", "--mode=wild"], ["a.yml", "--mode=wild", "b c.yml"]])
 def test_files_stand_without_a_name(probe: Path, argv: list[str]) -> None:
     """Before, between or after options, as many as there are."""
-    assert read("probe", *argv).texts == {"files": "a.yml\nb c.yml", "mode": "wild"}
+    assert read("probe", *argv).texts == {"files": join_names(["a.yml", "b c.yml"]), "mode": "wild"}
 
 
 def test_files_of_the_environment(probe: Path) -> None:
     """One a line; those on the command line replace them."""
     environ = {"ML_CICD_FILES": "x.yml\ny.yml"}
     assert read("probe", environ=environ).texts == {"files": "x.yml\ny.yml"}
-    assert read("probe", "z.yml", environ=environ).texts == {"files": "z.yml"}
+    assert read("probe", "z.yml", environ=environ).texts == {"files": join_names(["z.yml"])}
 
 
 def test_where_the_report_goes_is_known_at_once(probe: Path) -> None:
@@ -109,3 +110,9 @@ def test_help_is_light() -> None:
     )
     answer = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert answer.stdout.splitlines()[-1] == "[]"
+
+
+def test_files_after_two_dashes(probe: Path) -> None:
+    """There a dash begins a name, and no option."""
+    texts = read("probe", "a.yml", "--mode=wild", "--", "-x.yml", "--mode=calm").texts
+    assert texts == {"files": join_names(["a.yml", "-x.yml", "--mode=calm"]), "mode": "wild"}

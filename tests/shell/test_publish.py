@@ -138,3 +138,74 @@ def test_each_run_keeps_its_own_report(probe: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(publish, "MOST_RUNS", 1)
     assert main(["probe"], Process(environ={}, make_world=lambda _say: lambda _inputs: done())) == 0
     assert len(list((place / "runs").iterdir())) == 1
+
+
+MISSED = "--thresholds=accuracy: 0.999"
+
+
+def reported(folder: Path) -> tuple[int, str]:
+    """Return what the report on disk says."""
+    report = json.loads((folder / ".ml-cicd/quality-gate/report.json").read_text("utf-8"))
+    return report["exit_code"], report["verdict"]["outcome"]
+
+
+@pytest.mark.parametrize(
+    ("ending", "code", "says"),
+    [(">&-", 0, b""), (">/dev/full", 2, b"The result cannot be written: "), ("2>&-", 0, b"")],
+)
+def test_a_result_that_nobody_can_read(folder: Path, ending: str, code: int, says: bytes) -> None:
+    """Closed or full streams: the report is on disk as it was found, and only an output that was lost is said."""
+    shell = ["sh", "-c", f'exec "$@" {ending}', "sh", *GATE, "--thresholds=accuracy: 0.95"]
+    answer = subprocess.run(shell, cwd=folder, check=False, capture_output=True, timeout=120)
+    assert (answer.returncode, reported(folder)) == (code, (0, "pass")), answer.stderr
+    assert answer.stderr.startswith(says)
+    assert b"Traceback" not in answer.stderr
+
+
+def test_a_terminal_without_width(folder: Path) -> None:
+    """Two columns are drawn like twenty."""
+    answer = run(folder, MISSED, COLUMNS="2")
+    assert (answer.returncode, reported(folder)[1], answer.stderr) == (10, "fail", b"")
+
+
+@pytest.mark.parametrize("name", ["GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY"])
+@pytest.mark.parametrize(("accuracy", "code"), [("0.95", 2), ("0.999", 10)])
+def test_a_runner_that_cannot_be_told(folder: Path, name: str, accuracy: str, code: int) -> None:
+    """A file of the runner's that cannot be written: no pass, a message, and the report stays what it is."""
+    place = {"GITHUB_OUTPUT": str(folder / "output"), "GITHUB_STEP_SUMMARY": str(folder / "summary")}
+    place |= {name: "/nope/x", "ML_CICD_METRICS": "m.json", "ML_CICD_THRESHOLDS": f"accuracy: {accuracy}"}
+    environ = {"PATH": os.environ["PATH"], "HOME": str(folder), **place}
+    command = [*TOOL, "action", "quality-gate"]
+    answer = subprocess.run(command, cwd=folder, env=environ, check=False, capture_output=True, timeout=120)
+    assert answer.returncode == code, answer.stderr
+    assert answer.stderr.startswith(f"The runner's file {name} cannot be written: ".encode())
+    assert len(answer.stderr.splitlines()) == 1
+    assert reported(folder) == ((0, "pass") if code == 2 else (10, "fail"))
+    if name == "GITHUB_STEP_SUMMARY":
+        assert (folder / "output").read_text("utf-8").count("passed<<") == 1
+
+
+def test_a_terminal_face_with_a_bug_leaves_the_report(
+    probe: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What was found is on disk before it is drawn for people: no pass, but never another report in its place."""
+
+    def broken(*_: object, **__: object) -> str:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("ml_cicd.shell.publish.to_terminal", broken)
+    assert main(["probe"], Process(environ={}, make_world=lambda _say: lambda _inputs: done())) == 1
+    assert json.loads((probe / ".ml-cicd/probe/report.json").read_text("utf-8"))["outputs"]["verdict"] == "pass"
+    assert "ZeroDivisionError" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["validate", "--help"]])
+def test_help_that_nobody_reads_to_its_end(folder: Path, arguments: list[str]) -> None:
+    """`ml-cicd --help | head` says nothing of pipes."""
+    read, write = os.pipe()
+    os.close(read)
+    answer = subprocess.run(
+        [*TOOL, *arguments], cwd=folder, check=False, stdout=write, stderr=subprocess.PIPE, timeout=60
+    )
+    os.close(write)
+    assert (answer.returncode, answer.stderr) == (0, b"")

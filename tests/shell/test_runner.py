@@ -71,11 +71,12 @@ def test_an_error_that_a_user_can_meet(probe: Path, capsys: pytest.CaptureFixtur
     assert capsys.readouterr().err == ""
 
 
-def test_a_state_that_the_code_rules_out(probe: Path) -> None:
-    """A defect is a bug: exit 1, with the sentence that says which."""
+def test_a_state_that_the_code_rules_out(probe: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A defect is a bug: exit 1, with the sentence that says which, and its traceback in the log."""
     code, report = run(raising(Defect("Two champions.")))
     assert (code, report["headline"], report["outputs"]["verdict"]) == (1, "Two champions.", "error")
     assert "report it" in report["cure"]
+    assert "| Traceback" in capsys.readouterr().err
 
 
 def test_any_other_exception_is_a_bug(probe: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,11 +5,11 @@ from dataclasses import replace
 
 from ml_cicd.rollout.evidence import Look, decide, is_harmful, no_evidence, take_in
 from ml_cicd.rollout.guardrails.errors import ErrorsSettings
+from ml_cicd.rollout.guardrails.refusals import RefusalsSettings
 from ml_cicd.rollout.plan import make_plan
 from ml_cicd.rollout.settings import CanarySettings
 from ml_cicd.rollout.state import Decision, Observation
 from ml_cicd.stats.sequential import Counts
-from tests.extension.guardrail_refusals import RefusalsSettings
 from tests.fakes.world import CANARY
 from tests.statistics.draw import binomial, limit
 

@@ -39,8 +39,8 @@ EXEC_LINE = re.compile(r'^exec "\$ML_CICD_(TOOL_)?PYTHON" -I [^\n;&|`$<>]*("\$GI
 STABLE_INPUTS = {
     "quality-gate": "predictions metrics thresholds champion model when-inconclusive when-no-champion",
     "register": "model-name model gate-report registry-uri alias",
-    "canary": "candidate target mode deadline-minutes registry-uri",
-    "rollback": "target to reason registry-uri",
+    "canary": "candidate target mode deadline-minutes registry-uri allow-inconclusive replay take-over",
+    "rollback": "target to reason registry-uri force only-run",
 }
 STABLE_OUTPUTS = {
     "quality-gate": "verdict passed blocking model-digest",
@@ -246,6 +246,12 @@ def test_the_safety_net_runs_when_traffic_may_be_left(result: str, rolled_back: 
         "github": {},
     }
     assert condition(_condition("safety-net"), contexts) is wanted
+
+
+def test_the_safety_net_stops_its_own_canary_alone() -> None:
+    """A job that failed before its canary began must not stop the one that another run has on this target."""
+    (step,) = [step for step in jobs(load(PIPELINE))["safety-net"]["steps"] if step.get("name") == "Rollback"]
+    assert (step["with"]["to"], step["with"]["only-run"]) == ("champion", "${{ github.run_id }}")
 
 
 STAGES = ["code-quality", "train", "gate", "register", "canary"]

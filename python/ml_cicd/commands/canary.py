@@ -7,25 +7,27 @@ from typing import assert_never
 
 from ml_cicd.config import Config
 from ml_cicd.gate.settings import WhenNoChampion
-from ml_cicd.ground.errors import Conflict, Defect, EvidenceError, InputError, IntegrityError, MlCicdError
+from ml_cicd.ground.errors import Defect, EvidenceError, InputError, IntegrityError
 from ml_cicd.ground.inputs import Command, CommonInputs, Needs, option
 from ml_cicd.ground.report import Report
 from ml_cicd.registry.versions import CHALLENGER, TAG_GATE_VERDICT, Release
+from ml_cicd.rollout import forecast as forecasts
 from ml_cicd.rollout import session as sessions
 from ml_cicd.rollout.ending import already, end, going, not_again, planned
 from ml_cicd.rollout.machine import FIRST_RELEASE, Operations
 from ml_cicd.rollout.outright import check_champion, finish_promotion, first_release
 from ml_cicd.rollout.plan import make_plan, plan_digest
+from ml_cicd.rollout.recorded import read_recorded, repeat
+from ml_cicd.rollout.refusal import named, refusal
 from ml_cicd.rollout.session import Session
-from ml_cicd.rollout.settings import CanarySettings
+from ml_cicd.rollout.settings import CanarySettings, WhenInconclusive
 from ml_cicd.rollout.site import Site
 from ml_cicd.rollout.situation import Facts, Record, Situation, situation
-from ml_cicd.rollout.state import RolloutState
 from ml_cicd.world import World
 
 TICK_LEASE_SECONDS = 1800.0
 TICK_DEADLINE_SECONDS = 86_400.0  # a step needs three looks, and looks are minutes apart
-LONGEST_DEADLINE_MINUTES = 7 * 24 * 60
+LARGEST_RECORD = 64 * 2**20
 OUTPUTS: Mapping[str, str] = {
     "decision": "promote, rollback, hold or inconclusive.",
     "share": "The candidate's share in percent at the end; 100 after promotion.",
@@ -48,6 +50,18 @@ class Inputs(CommonInputs):
     )
     deadline_minutes: str = option("Longest rollout in minutes; empty for the configuration's.")
     registry_uri: str = option("Registry; empty for the configuration's.")
+    allow_inconclusive: bool = option(
+        "Begin even where the forecast says that the deadline comes before the evidence.", default=False
+    )
+
+    take_over: bool = option(
+        "Take the idle slot from a run that died while it deployed, without waiting for its claim to end.",
+        default=False,
+    )
+    replay: str = option(
+        "Report of an earlier canary, or its file of looks: decide again on that, offline, and touch nothing.",
+        path=True,
+    )
 
     @property
     def ticks(self) -> bool:
@@ -78,7 +92,9 @@ class Start:
 
 
 def run(inputs: Inputs, world: World) -> Report:
-    """Go on with a running rollout or begin one."""
+    """Go on with a running rollout or begin one; or decide again on a recorded one."""
+    if inputs.replay:
+        return _replay(inputs, world)
     start, found = _look_around(inputs, world)
     candidate, dry_run = inputs.candidate, inputs.dry_run
     session = start.session
@@ -96,11 +112,18 @@ def run(inputs: Inputs, world: World) -> Report:
         case Situation.BEGIN:
             return _begin(start)
         case Situation.OTHER_CANDIDATE | Situation.ALIVE | Situation.OTHER_PLAN | Situation.CLAIMED:
-            raise _refusal(found, start)
+            raise refusal(found, start.facts.view, start.session.state, session.site.place)
         case Situation.ASK_REGISTRY:
             raise Defect("The registry was asked, and still only it can tell.")
         case _:
             assert_never(found)
+
+
+def _replay(inputs: Inputs, world: World) -> Report:
+    settings = world.config(inputs.config, required=True).canary
+    text = world.files.read_text(inputs.replay, limit=LARGEST_RECORD)
+    deadline_seconds = _deadline_seconds(inputs, settings)
+    return repeat(settings, read_recorded(text, inputs.replay, deadline_seconds=deadline_seconds))
 
 
 def _look_around(inputs: Inputs, world: World) -> tuple[Start, Situation]:
@@ -109,10 +132,16 @@ def _look_around(inputs: Inputs, world: World) -> tuple[Start, Situation]:
     site = world.site(config, target=inputs.target, registry_uri=inputs.registry_uri)
     plan = make_plan(config.canary, deadline_seconds=_deadline_seconds(inputs, config.canary))
     view = site.router.read()
-    facts = Facts(asked=inputs.candidate, waits=not inputs.ticks, plan_digest=plan_digest(config.canary), view=view)
+    facts = Facts(
+        asked=inputs.candidate,
+        waits=not inputs.ticks,
+        plan_digest=plan_digest(config.canary),
+        view=view,
+        takes_over=inputs.take_over,
+    )
     found = situation(facts)
     if found is Situation.ASK_REGISTRY:
-        facts = replace(facts, record=_record(inputs, site))
+        facts = _asked(inputs, site, facts)
         found = situation(facts)
     lease = _lease_seconds(inputs, config.canary)
     session = sessions.new_session(site, plan, view, lease_seconds=lease, owner=world.new_name())
@@ -128,18 +157,39 @@ def _first_release(start: Start) -> Operations:
 
 def _begin(start: Start) -> Report:
     """Roll the candidate out over the champion."""
-    inputs, session, record = start.inputs, start.session, start.record
+    inputs, record = start.inputs, start.record
+    session = _forecast(start)
     if inputs.dry_run:
         champion = Release(version=record.ledger.champion or "")
         operations = sessions.to_begin(session, record.candidate.release, champion, start.facts.plan_digest)[1]
         headline = f"Would roll out version {record.candidate.number} over {champion.version}."
         return planned(session, headline, operations)
     champion = check_champion(session.site, start.facts.view, record.ledger.champion or "")
+    if start.facts.view.claimed:
+        # Should that run live after all: its next write finds another number in the router, and it stops.
+        session.site.say(f"Taking over from the run that was deploying version {session.state.candidate.version}.")
     with _traffic_returns(session, always=True):
         session = sessions.begin(session, record.candidate.release, champion, start.facts.plan_digest)
         if inputs.ticks:
             return going(session, "the rollout has begun")
         return end(*sessions.run_to_end(session, start.interval_seconds))
+
+
+def _forecast(start: Start) -> Session:
+    """Look at the traffic before anything is written, and choose the first step by it.
+
+    Raises:
+        InputError: the deadline would come before the evidence, and nobody allowed that.
+    """
+    settings, session = start.config.canary, start.session
+    traffic = forecasts.measure(session.site, session.plan, start.facts.view.split)
+    first = forecasts.first_step(settings, traffic)
+    pause = 0.0 if start.inputs.ticks else start.interval_seconds
+    found = forecasts.forecast(session.plan, traffic, first=first, interval_seconds=pause)
+    promotes = settings.when_inconclusive is WhenInconclusive.PROMOTE and traffic.requests > 0
+    if not (found.in_time or promotes or start.inputs.allow_inconclusive):
+        raise forecasts.too_slow(settings, found, first=first, interval_seconds=pause)
+    return replace(session, first_step=first, forecast=found)
 
 
 def _go_on(start: Start) -> Report:
@@ -149,7 +199,7 @@ def _go_on(start: Start) -> Report:
     if inputs.dry_run:
         return planned(session, "Would go on.", sessions.to_renew(session))
     steps = len(session.plan.steps)
-    session.site.say(f"Going on with {_name(state)[4:]} at step {state.step + 1} of {steps}.")
+    session.site.say(f"Going on with {named(state)} at step {state.step + 1} of {steps}.")
     plan = replace(session.plan, deadline_seconds=state.deadline_seconds)
     session = sessions.resumed(replace(session, plan=plan), view, state)
     with _traffic_returns(session, always=not inputs.ticks):
@@ -166,15 +216,24 @@ def _deadline_seconds(inputs: Inputs, settings: CanarySettings) -> float:
     minutes = inputs.deadline_minutes
     if not minutes:
         return max(settings.deadline, TICK_DEADLINE_SECONDS) if inputs.ticks else settings.deadline
-    if not minutes.isdigit() or not 0 < int(minutes) <= LONGEST_DEADLINE_MINUTES:
+    if not minutes.isdigit() or not 0 < int(minutes) <= forecasts.LONGEST_DEADLINE_MINUTES:
         raise InputError(
-            f"Input 'deadline-minutes' is {minutes!r}.", cure=f"Write minutes from 1 to {LONGEST_DEADLINE_MINUTES}."
+            f"Input 'deadline-minutes' is {minutes!r}.",
+            cure=f"Write minutes from 1 to {forecasts.LONGEST_DEADLINE_MINUTES}.",
         )
     return 60.0 * int(minutes)
 
 
 def _lease_seconds(inputs: Inputs, settings: CanarySettings) -> float:
     return max(settings.lease, TICK_LEASE_SECONDS) if inputs.ticks else settings.lease
+
+
+def _asked(inputs: Inputs, site: Site, facts: Facts) -> Facts:
+    """Ask the registry no more than is needed: a rollout goes on without a readable ledger and a new verdict."""
+    if not facts.running:
+        return replace(facts, record=_record(inputs, site))
+    found = site.snapshot().resolve(inputs.candidate)
+    return replace(facts, number=found.number if found is not None else "")
 
 
 def _record(inputs: Inputs, site: Site) -> Record:
@@ -190,31 +249,6 @@ def _record(inputs: Inputs, site: Site) -> Record:
             cure="Register it with `ml-cicd register`.",
         )
     return Record(candidate=found, ledger=site.history())
-
-
-def _name(state: RolloutState) -> str:
-    return f"The rollout of version {state.candidate.version} ({state.run_id})"
-
-
-def _refusal(found: Situation, start: Start) -> MlCicdError:
-    """Say why nothing can begin now, and what to do: somebody is at work, or the configuration changed half-way."""
-    view, state, site = start.facts.view, start.session.state, start.session.site
-    left = int(view.split.lease - view.now)
-    stop = f"`ml-cicd rollback --target {site.place.target} --to champion` ends it."
-    version, slot = state.candidate.version, view.split.idle
-    if found is Situation.OTHER_CANDIDATE:
-        return Conflict(f"{_name(state)} is not finished.", cure=f"Let it end first; {stop}")
-    if found is Situation.ALIVE:
-        return Conflict(
-            f"{_name(state)} is being run by somebody else.", cure=f"Its lease ends in {left} s unless renewed; {stop}"
-        )
-    if found is Situation.OTHER_PLAN:
-        what = f"{_name(state)} began under another canary configuration."
-        return InputError(what, cure=f"Put it back, or end it: {stop}")
-    return Conflict(
-        f"Another run is deploying version {version} into slot {slot}.",
-        cure=f"Let it end, or cancel it; if it is dead, its claim ends in {left} s.",
-    )
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from ml_cicd.config import Config
-from ml_cicd.ground.errors import Exit, MlCicdError
+from ml_cicd.ground.errors import Defect, Exit, MlCicdError
 from ml_cicd.ground.finding import Finding, Outcome, Verdict, broken, worst
 from ml_cicd.ground.inputs import Command, CommonInputs, option
 from ml_cicd.ground.report import Findings, Report
@@ -112,6 +112,8 @@ def _registry(inputs: Inputs, world: World, config: Config, budget: Budget) -> l
     try:
         uri = config.registry_uri(inputs.registry_uri)
         known = within(record_seconds(uri), "The registry", partial(ask, world.records(uri)))
+    except Defect:
+        raise
     except MlCicdError as problem:
         return [failed("registry", problem)]
     snapshot, ledger = known.snapshot, known.ledger
@@ -125,6 +127,8 @@ def _registry(inputs: Inputs, world: World, config: Config, budget: Budget) -> l
 def _target(inputs: Inputs, world: World, config: Config, name: str, asked: Asked) -> list[Checked]:
     try:
         site = world.site(config, target=name, registry_uri=inputs.registry_uri)
+    except Defect:
+        raise
     except MlCicdError as problem:
         return [failed(name, problem)]
     record = None

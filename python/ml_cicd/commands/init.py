@@ -12,7 +12,7 @@ from ml_cicd.ground.operation import Done, apply
 from ml_cicd.ground.report import Report
 from ml_cicd.world import Files, World
 
-NAME = re.compile(r"^[A-Za-z][A-Za-z0-9_-]{0,31}$")
+NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,31}")
 WORKFLOWS = ("ml-quality-gate.yml", "ml-release.yml")
 LONGEST = 2**20
 
@@ -49,7 +49,7 @@ class WriteFile:
 def run(inputs: Inputs, world: World) -> Report:
     """Write all files, or none where one exists with another text."""
     for name, value in (("model-name", inputs.model_name), ("target", inputs.target), ("owner", inputs.owner)):
-        if not NAME.match(value):
+        if not NAME.fullmatch(value):
             raise InputError(f"Input {name!r} is {value!r}.", cure="Use letters, digits, _ and -, at most 32.")
     wanted = planned(inputs)
     others = [one.path for one in wanted if world.files.exists(one.path) and not _is_there(one, world.files)]

@@ -8,14 +8,15 @@ from ml_cicd.ground.errors import Conflict, Exit, InputError, IntegrityError, Ml
 from ml_cicd.ground.inputs import Command, CommonInputs, Needs, option
 from ml_cicd.ground.operation import Receipt, join
 from ml_cicd.ground.report import Note, Report
-from ml_cicd.registry.versions import Release
+from ml_cicd.registry.versions import CHAMPION, Release
 from ml_cicd.rollout.aim import NAMES, PREVIOUS, Aim, aim_from_ledger, aim_from_router
 from ml_cicd.rollout.history import Outcome, known_digest
 from ml_cicd.rollout.machine import Operations, Where
+from ml_cicd.rollout.operations import to_finish
 from ml_cicd.rollout.session import settle
 from ml_cicd.rollout.site import Observed, Site, observe
 from ml_cicd.rollout.state import RouterView
-from ml_cicd.rollout.way_back import WayBack, again_command, way_back
+from ml_cicd.rollout.way_back import WayBack, again_command, forced, way_back
 from ml_cicd.world import World
 
 OUTPUTS: Mapping[str, str] = {
@@ -39,6 +40,13 @@ class Inputs(CommonInputs):
     )
     reason: str = option("Why, for the ledger.", default=NO_REASON)
     registry_uri: str = option("Registry; empty for the configuration's.")
+    only_run: str = option(
+        "With champion: the workflow run (its id) whose canary may be stopped; another one's is left alone."
+    )
+    force: bool = option(
+        "Move traffic to where the version was last known to be, also when its slot cannot say so; for emergencies.",
+        default=False,
+    )
 
 
 def run(inputs: Inputs, world: World) -> Report:
@@ -47,6 +55,8 @@ def run(inputs: Inputs, world: World) -> Report:
         raise InputError(
             f"Input 'to' is {inputs.to!r}.", cure="Write previous, last-good, champion or a version number."
         )
+    if inputs.only_run and inputs.to != CHAMPION:
+        raise InputError("Input 'only-run' goes with 'to: champion' alone.", cure="Leave it out, or stop a canary.")
     for _ in range(ATTEMPTS - 1):
         with contextlib.suppress(Conflict):
             return _attempt(inputs, world)
@@ -56,45 +66,71 @@ def run(inputs: Inputs, world: World) -> Report:
 def _attempt(inputs: Inputs, world: World) -> Report:
     config = world.config(inputs.config, required=True)
     site = world.site(config, target=inputs.target, registry_uri=inputs.registry_uri)
-    view = site.router.read()
-    identities = site.identities()
+    view = site.router.read(urgent=True)
+    if inputs.only_run and not (view.state is not None and view.state.is_of(inputs.only_run)):
+        return _not_ours(inputs.only_run, view)
+    aim = _aim(inputs, site, view)
+    identities = site.identities(enough=aim.release)  # what is to serve no longer may take its time
     serving = identities.get(view.split.serving)
     before = serving.release.version if serving else ""
-    aim = _aim(inputs.to, site, view)
+    if not before and view.state is not None and not view.unsaved:
+        before = view.state.serving.version
     version = aim.release.version
     where = Where(place=site.place, split=view.split, state=view.state)
     given = "" if inputs.reason == NO_REASON else inputs.reason
-    way = way_back(aim, where, view, identities, reason=given)
-    again = again_command(site.place.target, version, given)
+    way = (forced if inputs.force else way_back)(aim, where, view, identities, reason=given)
+    again = again_command(site.place.target, version, given) + (" --force" if way.forced else "")
     if way.deploys:
         site.say(f"No slot serves version {version}: it is deployed first, which can take minutes.")
     traffic = site.apply(way.operations, again=again, dry_run=inputs.dry_run)
     if inputs.dry_run:
         return _dry_run(traffic, before, aim)
-    if traffic.problem:
+    if len(traffic.done) < len(way.operations):
         return _report(way, before, aim, traffic, Observed(verified=False, words=traffic.problem))
-    observed = _observed(site, version)
-    stopped = view.state is not None and view.state.open
-    outcome = Outcome(champion=version, before=before, stopped=stopped, reason=inputs.reason)
-    record = _record(site, outcome, again)
+    written = traffic.values(RouterView)
+    observed = _observed(site, version, written)
+    outcome = Outcome(champion=version, before=before, stopped=bool(way.stops), reason=inputs.reason)
+    record = _record(site, outcome, again, written)
     return _report(way, before, aim, join(traffic, record), observed)
 
 
-def _observed(site: Site, version: str) -> Observed:
+def _not_ours(run: str, view: RouterView) -> Report:
+    """Report that there is nothing of this run to stop; whatever is there is left as it is."""
+    state = view.state
+    there = "no rollout is known here"
+    if state is not None:
+        what = "is rolled out" if state.open else f"was rolled out ({state.phase})"
+        there = f"version {state.candidate.version} {what} by {state.owner.partition('.')[0] or 'another run'}"
+    serving = "" if state is None or view.unsaved else state.serving.version
+    return Report(
+        command="rollback",
+        exit_code=Exit.DONE,
+        headline=f"Nothing to stop: run {run} has no rollout on this target; {there}.",
+        outputs={"rolled-back": "false", "from-version": serving, "to-version": serving, "verified": "false"},
+    )
+
+
+def _now(site: Site, written: tuple[RouterView, ...]) -> RouterView:
+    """Return what serves: what this run wrote, or else what is there, an earlier run's state perhaps."""
+    return written[-1] if written else site.router.read(urgent=True)
+
+
+def _observed(site: Site, version: str, written: tuple[RouterView, ...]) -> Observed:
     """Look at what serves. Traffic has moved by now: a look that fails must not keep the record from being written."""
     try:
-        return observe(site, site.router.read(), version=version)
+        return observe(site, _now(site, written), version=version)
     except MlCicdError as problem:
         return Observed(verified=False, words=problem.what)
 
 
-def _aim(to: str, site: Site, view: RouterView) -> Aim:
+def _aim(inputs: Inputs, site: Site, view: RouterView) -> Aim:
     """Find the release to serve; the registry is asked only when the router's state cannot tell."""
+    to = inputs.to
     aim = aim_from_router(to, view.state)
     if aim is None and to.isdigit():
         aim = Aim(release=Release(version=to, digest=known_digest(to, view.state)), why="it was asked for")
     aim = aim or aim_from_ledger(to, site.history())
-    if aim.release.digest:
+    if aim.release.digest or inputs.force:  # by force a version serves whose bytes nobody can check
         return aim
     number, model = aim.release.version, site.place.model
     snapshot = site.snapshot()
@@ -110,11 +146,11 @@ def _aim(to: str, site: Site, view: RouterView) -> Aim:
     return replace(aim, release=version.release)
 
 
-def _record(site: Site, outcome: Outcome, again: str) -> Receipt:
+def _record(site: Site, outcome: Outcome, again: str, written: tuple[RouterView, ...]) -> Receipt:
     """Write ledger and alias, and what an earlier run could not write; traffic is safe by now."""
 
     def build() -> Operations:
-        view = site.router.read()  # not what this run wrote: an earlier one's state may be there where nothing moved
+        view = _now(site, written)
         return settle(site, Where(place=site.place, split=view.split, state=view.state), outcome)
 
     alias = site.place.alias_at(outcome.champion)
@@ -134,21 +170,25 @@ def _dry_run(planned: Receipt, before: str, aim: Aim) -> Report:
 
 def _report(way: WayBack, before: str, aim: Aim, receipt: Receipt, observed: Observed) -> Report:
     version, moves = aim.release.version, len(receipt.values(RouterView))
-    headline = (
-        f"Rolled back from {before or 'an unknown version'} to {version}: {observed.words}."
-        if moves
-        else f"Version {version} serves; {aim.why}."
-    )
-    if not observed.verified:
+    headline = f"Version {version} serves; {aim.why}."
+    if moves and before != version:
+        headline = f"Rolled back from {before or 'an unknown version'} to {version}: {observed.words}."
+    elif moves and way.stops:
+        headline = f"Stopped {way.stops}; version {version} serves on: {observed.words}."
+    elif moves:
+        headline = f"Version {version} serves on, and its files are written again: {observed.words}."
+    if way.forced:
+        headline = f"Moved to {version} by force, and nobody verified {way.forced}: {observed.words}."
+    elif not observed.verified:
         headline = f"Rollback to {version} is not verified: {observed.words}."
     return Report(
         command="rollback",
         exit_code=Exit.PARTLY if receipt.problem or not observed.verified else Exit.DONE,
         headline=headline,
-        cure=f"To finish: {'; '.join(receipt.cures)}" if receipt.cures else "",
+        cure=to_finish(receipt),
         sections=(receipt,),
         outputs={
-            "rolled-back": str(moves > 0).lower(),
+            "rolled-back": str(moves > 0 and (before != version or bool(way.stops))).lower(),
             "from-version": before,
             "to-version": version if moves == way.writes else before,
             "verified": str(observed.verified).lower(),

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from ml_cicd.ground.errors import Exit, InputError, MlCicdError
+from ml_cicd.ground.errors import Defect, Exit, InputError, MlCicdError
 from ml_cicd.ground.inputs import Command, CommonInputs, option
 from ml_cicd.ground.report import Note, Report, Table
 from ml_cicd.registry.ledger import Ledger, LedgerEntry
@@ -92,6 +92,8 @@ def _present(site: Site, traffic: Traffic, rows: tuple[tuple[str, str], ...], se
     record, problem = None, None
     try:
         record = on_record(site, seconds)
+    except Defect:
+        raise
     except MlCicdError as found:
         problem = found
     place, view = site.place, traffic.view

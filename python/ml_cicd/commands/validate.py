@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ml_cicd.ground.errors import Exit
+from ml_cicd.ground.errors import Exit, InputError
 from ml_cicd.ground.finding import Finding, Outcome, Verdict, worst
-from ml_cicd.ground.inputs import Command, CommonInputs, option
+from ml_cicd.ground.inputs import Command, CommonInputs, names_in, option
 from ml_cicd.ground.report import Findings, Report
 from ml_cicd.world import World
 
@@ -16,12 +16,14 @@ OUTPUTS: Mapping[str, str] = {"valid": "true when every file is what its schema 
 class Inputs(CommonInputs):
     """Inputs of `validate`."""
 
-    files: str = option("Files to check, one a line: ml-cicd.yml or report.json.", default="ml-cicd.yml")
+    files: str = option("Files to check, one a line: ml-cicd.yml or report.json; empty for the input config.")
 
 
 def run(inputs: Inputs, world: World) -> Report:
     """Check every file, whatever the others are."""
-    paths = list(dict.fromkeys(line.strip() for line in inputs.files.splitlines() if line.strip()))
+    paths = list(dict.fromkeys(names_in(inputs.files) or [inputs.config]))
+    if "" in paths:
+        raise InputError("The name of a file is empty.", cure="Check the variable that it comes from.")
     findings = world.validate(paths)
     wrong = [finding for finding in findings if finding.outcome is not Outcome.PASS]
     files = list(dict.fromkeys(finding.rule for finding in wrong))

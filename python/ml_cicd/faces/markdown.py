@@ -51,6 +51,12 @@ def _code(text: str) -> str:
     return f"`{flat}`"
 
 
+def _block(text: str) -> str:
+    """Return text as it stands, to be copied: only a run of backquotes as long as the fence's would end it."""
+    fence = "`" * max(3, 1 + max(map(len, re.findall("`+", text)), default=0))
+    return f"{fence}sh\n{text}\n{fence}"
+
+
 def _section(section: Section) -> str:
     match section:
         case Findings():
@@ -120,18 +126,20 @@ def _curve(curve: Curve) -> str:
     drawn = {name: points for name, points in curve.series.items() if points}
     start = max((points[0][0] for points in drawn.values()), default=0.0)
     end = min((points[-1][0] for points in drawn.values()), default=0.0)
-    if not start < end:
+    lines = {name: picture.heights(points, start, end, CURVE_POINTS) for name, points in drawn.items()}
+    low, high = min(map(min, lines.values()), default=0.0), max(map(max, lines.values()), default=0.0)
+    high = high if high > low else low + 1
+    if not start < end or not low < high:  # the sum of a huge number and one is the number
         rows = [[escape(name), words.number(x), words.number(y)] for name, points in drawn.items() for x, y in points]
         return _titled(curve.title, _grid(["line", escape(curve.x), escape(curve.y)], rows))
-    lines = {name: picture.heights(points, start, end, CURVE_POINTS) for name, points in drawn.items()}
-    low, high = min(map(min, lines.values())), max(map(max, lines.values()))
+    digits = _digits(low, high)
     chart = [
         "```mermaid",
         PALETTE,
         "xychart-beta",
-        f"  x-axis {_mermaid_text(curve.x)} {_plain(start)} --> {_plain(end)}",
-        f"  y-axis {_mermaid_text(curve.y)} {_plain(low)} --> {_plain(high if high > low else low + 1)}",
-        *(f"  line {_mermaid_text(name)} [{', '.join(map(_plain, ys))}]" for name, ys in lines.items()),
+        f"  x-axis {_mermaid_text(curve.x)} {_axis(start, end)}",
+        f"  y-axis {_mermaid_text(curve.y)} {_axis(low, high)}",
+        *(f"  line {_mermaid_text(name)} [{', '.join(_plain(y, digits) for y in ys)}]" for name, ys in lines.items()),
         "```",
     ]
     colours = cycle(COLOURS)
@@ -144,9 +152,22 @@ def _mermaid_text(text: str) -> str:
     return f'"{known[:LONGEST_CELL] or "-"}"'
 
 
-def _plain(number: float) -> str:
-    """Return six digits without an exponent, which Mermaid does not read."""
-    return f"{Decimal(f'{number:.6g}'):f}"
+def _axis(low: float, high: float) -> str:
+    digits = _digits(low, high)
+    return f"{_plain(low, digits)} --> {_plain(high, digits)}"
+
+
+def _digits(low: float, high: float) -> int:
+    """Return six, or as many as it takes to tell the ends of an axis apart; words.MOST_DIGITS tell any two floats."""
+    return next(
+        (count for count in range(6, words.MOST_DIGITS) if _plain(low, count) != _plain(high, count)),
+        words.MOST_DIGITS,
+    )
+
+
+def _plain(number: float, digits: int) -> str:
+    """Return the number without an exponent, which Mermaid does not read."""
+    return f"{Decimal(f'{number:.{digits}g}'):f}"
 
 
 def _receipt(receipt: Receipt) -> str:
@@ -154,7 +175,7 @@ def _receipt(receipt: Receipt) -> str:
     done += [f"- [ ] {escape(what)}" for what in receipt.not_done]
     if receipt.problem:
         done.append(f"\n**Stopped:** {escape(receipt.problem)}")
-    done += [f"\n**To finish:** {_code(cure)}" for cure in receipt.cures]
+    done += [f"\n**To finish:**\n\n{_block(cure)}" for cure in receipt.cures]
     planned = [f"- {escape(what)}" for what in receipt.planned]
     parts = {"What was done": done, "What would be done": planned}
     return "\n\n".join(_titled(title, "\n".join(lines)) for title, lines in parts.items() if lines)

@@ -13,10 +13,12 @@ from ml_cicd.ground.report import Curve, Findings, Note, Report, Section, Table,
 GREEN, RED, YELLOW, PLAIN = "\x1b[32m", "\x1b[31m", "\x1b[33m", "\x1b[0m"
 COLOURS = {Outcome.PASS: GREEN, Outcome.FAIL: RED, Outcome.INCONCLUSIVE: YELLOW}
 CURVE_WIDTH = 40
+NARROWEST = 20  # below that there is no room beside the indents
 
 
 def to_terminal(report: Report, *, colour: bool, width: int) -> str:
-    """Return the report as lines of at most about `width` columns."""
+    """Return the report as lines of at most about `width` columns, and never less than twenty."""
+    width = max(width, NARROWEST)
     tint = GREEN if report.exit_code is Exit.DONE else YELLOW if report.exit_code is Exit.INCONCLUSIVE else RED
     lines = [_paint(f"{report.command}: {_line(report.headline)}", tint, colour=colour)]
     for section in report.sections:
@@ -48,6 +50,11 @@ def _section(section: Section, *, colour: bool, width: int) -> list[str]:
 def _line(text: str) -> str:
     """Return text as one line without control characters, which could steer a terminal."""
     return "".join(c for c in " ".join(text.split()) if c.isprintable())
+
+
+def _verbatim(text: str) -> str:
+    """Return a command to be copied: one line without control characters too, but with all of its blanks."""
+    return "".join(c for c in " ".join(text.splitlines()) if c.isprintable())
 
 
 def _paint(text: str, code: str, *, colour: bool) -> str:
@@ -123,5 +130,5 @@ def _receipt(receipt: Receipt) -> list[str]:
     lines += [f"  NOT DONE  {_line(what)}" for what in receipt.not_done]
     if receipt.problem:
         lines.append(f"  stopped:  {_line(receipt.problem)}")
-    lines += [f"  finish with: {_line(cure)}" for cure in receipt.cures]
+    lines += [f"  finish with: {_verbatim(cure)}" for cure in receipt.cures]
     return [*lines, *(f"  would     {_line(what)}" for what in receipt.planned)]

@@ -149,7 +149,7 @@ def evidence_from_mapping(metrics: Mapping[str, object], wanted: frozenset[Subje
     names = sorted({subject.metric for subject in wanted} & set(given))
     plain = {name: _plain(given[name]) for name in names}
     found = {name: read_metric(name, value, f"metrics.{name}") for name, value in plain.items()}
-    return evidence_from_metrics(found, wanted=wanted, where="the argument metrics", digest=canonical_digest(plain))
+    return evidence_from_metrics(found, wanted=wanted, where="the mapping `metrics`", digest=canonical_digest(plain))
 
 
 def _plain(value: object) -> object:

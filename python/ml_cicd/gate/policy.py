@@ -109,6 +109,8 @@ def build_policy(gate: GateSettings, *, thresholds: Mapping[str, object] | None,
 
 def value_rule(name: str, bound: object, path: str) -> Rule:
     """Read one threshold: a bare number in the metric's known direction, or {at_least|at_most: x, severity: ...}."""
+    if not name.strip() or not name.isprintable():
+        raise InputError(f"{path}: {name!r} cannot be a metric's name.", cure="Write a name on one line.")
     if isinstance(bound, int | float) and not isinstance(bound, bool):
         return _value_rule(lookup(name), as_number(bound, path), Severity.BLOCK, path)
     if not isinstance(bound, Mapping):

@@ -245,8 +245,13 @@ class Estimate:
             raise EvidenceError(f"Standard error {self.standard_error} is negative.", cure="Check the evaluation.")
 
     def bounded(self, alpha: float) -> Judged:
-        """Return normal bounds."""
+        """Return normal bounds.
+
+        Raises:
+            EvidenceError: a bound is beyond the largest number.
+        """
         bounds = normal_bounds(self.value, self.standard_error, alpha)
+        _finite(self, lower=bounds.lower, upper=bounds.upper)
         return Judged(value=self.value, lower=bounds.lower, upper=bounds.upper, n=None, how="normal bounds")
 
 

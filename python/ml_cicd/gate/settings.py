@@ -40,6 +40,7 @@ class Columns:
     prediction: str = setting(text(), "Column of the predicted class.", default="prediction")
     latency_ms: str = setting(text(), "Column of the latency in milliseconds.", default="latency_ms")
     key: str = setting(text(), "Column that names a row in both models' tables.", default="key")
+    score: str | None = setting(text(), "Without effect; taken because older files may have it.", default=None)
 
     def named(self, role: Role) -> str:
         """Return the name of the column for this role."""
@@ -65,7 +66,7 @@ class EvidenceSettings:
     def __post_init__(self) -> None:
         """Refuse two kinds of evidence at once."""
         if self.predictions and self.metrics:
-            raise InputError("evidence has predictions and metrics.", cure="Keep one of them.")
+            raise InputError("there are predictions and metrics.", cure="Keep one of them.")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

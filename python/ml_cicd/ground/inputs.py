@@ -8,7 +8,7 @@ An input is always text on the way in; fields of `Inputs` are `str` or `bool`, a
 """
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar, cast
 
@@ -17,6 +17,7 @@ from ml_cicd.ground.parse import suggest
 from ml_cicd.ground.report import Report
 
 ENVIRONMENT_PREFIX = "ML_CICD_"
+NAME_END = "\0"  # the one character that no file's name has
 LONGEST_PATH, LONGEST_PART = 4000, 255
 
 
@@ -106,6 +107,18 @@ class Command(Generic[I, W]):
     run: Callable[[I, W], Report]
     needs: Needs | None = None
     files: str = ""
+
+
+def join_names(names: Iterable[str]) -> str:
+    """Return file names as one text that keeps each as it is, line ends and the empty one too."""
+    return "".join(f"{name}{NAME_END}" for name in names)
+
+
+def names_in(text: str) -> list[str]:
+    """Return the file names of a text: as `join_names` wrote them, or one a line as people do."""
+    if NAME_END in text:
+        return text.split(NAME_END)[:-1]
+    return [line for line in text.split("\n") if line.strip()]
 
 
 def options_of(inputs: type[CommonInputs]) -> tuple[Option, ...]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
-from ml_cicd.ground.errors import MlCicdError
+from ml_cicd.ground.errors import Defect, MlCicdError
 
 D_contra = TypeVar("D_contra", contravariant=True)
 T = TypeVar("T")
@@ -17,12 +17,16 @@ T_co = TypeVar("T_co", covariant=True)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Done(Generic[T_co]):
-    """One performed operation: what was read back, in words and as a value. `changed` is False for a no-op."""
+    """One performed operation: what was read back, in words and as a value. `changed` is False for a no-op.
+
+    `left` says what of it is still to do: it has taken effect, and the operations after it may follow.
+    """
 
     what: str
     result: str
     changed: bool
     value: T_co
+    left: str = ""
 
 
 class Operation(Protocol[D_contra]):
@@ -66,7 +70,7 @@ def apply(
     `again` is the command that finishes the rest. The receipt has a `problem` when some are done and others are not.
 
     Raises:
-        MlCicdError: an operation failed before anything had changed.
+        MlCicdError: an operation failed before anything had changed. Defect: always, whatever had changed.
     """
     if dry_run:
         return Receipt(planned=tuple(operation.describe() for operation in operations))
@@ -75,12 +79,21 @@ def apply(
         say(f"{operation.describe()} ...")
         try:
             done.append(operation.perform(doors))
+        except Defect:  # a bug is no outcome of an operation: it ends the run with its traceback
+            raise
         except MlCicdError as problem:
             if not any(d.changed for d in done):
                 raise
             rest = tuple(o.describe() for o in operations[index:])
-            return Receipt(done=tuple(done), not_done=rest, problem=str(problem), cures=(again,))
-    return Receipt(done=tuple(done))
+            return _receipt(done, rest, str(problem), again)
+    return _receipt(done, (), "", again)
+
+
+def _receipt(done: Sequence[Done[Any]], rest: tuple[str, ...], problem: str, again: str) -> Receipt:
+    left = tuple(one.left for one in done if one.left)
+    problems = tuple(part for part in (*left, problem) if part)
+    not_done = (*left, *rest)
+    return Receipt(done=tuple(done), not_done=not_done, problem=" ".join(problems), cures=(again,) if problems else ())
 
 
 def join(*receipts: Receipt) -> Receipt:

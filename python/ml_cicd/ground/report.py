@@ -49,6 +49,11 @@ class Curve:
     y: str
     series: Mapping[str, tuple[tuple[float, float], ...]]
 
+    def __post_init__(self) -> None:
+        """Refuse a number that is none."""
+        if not all(math.isfinite(number) for points in self.series.values() for point in points for number in point):
+            raise Defect(f"The curve {self.title!r} holds a number that is not finite.")
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Timeline:

@@ -5,11 +5,17 @@ from enum import StrEnum
 
 
 class LedgerOp(StrEnum):
-    """What happened."""
+    """What happened. A candidate that showed harm is rejected; a rollout that found out nothing has ended."""
 
     PROMOTE = "promote"
     ROLLBACK = "rollback"
     REJECT = "reject"
+    ENDED = "ended"
+
+    @property
+    def moves(self) -> bool:
+        """Whether another version serves after it."""
+        return self in {LedgerOp.PROMOTE, LedgerOp.ROLLBACK}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -102,7 +102,7 @@ def _last_good(ledger: Ledger) -> str | None:
         elif entry.op is LedgerOp.PROMOTE:
             left.discard(entry.champion)
             order.append(entry.champion)
-    moves = [e for e in ledger.entries if e.op is not LedgerOp.REJECT]
+    moves = [e for e in ledger.entries if e.op.moves]
     if moves and moves[-1].op is LedgerOp.PROMOTE:
         left.add(moves[-1].champion)  # what serves now is no place to go back to
     return next((version for version in reversed(order) if version not in left), None)

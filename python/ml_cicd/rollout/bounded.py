@@ -2,9 +2,9 @@
 
 import math
 from collections.abc import Callable
-from threading import Thread
 from typing import TypeVar
 
+from ml_cicd.ground import patience
 from ml_cicd.ground.errors import Unreachable
 
 T = TypeVar("T")
@@ -16,20 +16,10 @@ def within(seconds: float, what: str, look: Callable[[], T]) -> T:
     Raises:
         Unreachable: it takes longer. It is left to itself then, and dies with the process.
     """
-    found: list[T] = []
-    problems: list[BaseException] = []
+    if math.isinf(seconds):
+        return look()
 
-    def run() -> None:
-        try:
-            found.append(look())
-        except BaseException as problem:  # noqa: BLE001  # raised again below, in the thread that asked
-            problems.append(problem)
+    def late() -> Exception:
+        return Unreachable(f"{what} did not answer within {seconds:g} s.", cure="Check that it runs, and its log.")
 
-    thread = Thread(target=run, daemon=True)  # a thread that hangs must not keep the process from ending
-    thread.start()
-    thread.join(None if math.isinf(seconds) else seconds)
-    if problems:
-        raise problems[0]
-    if not found:
-        raise Unreachable(f"{what} did not answer within {seconds:g} s.", cure="Check that it runs, and its log.")
-    return found[0]
+    return patience.within(seconds, look, late=late)

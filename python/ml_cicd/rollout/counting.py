@@ -37,6 +37,9 @@ def _growth(before: Counters, now: Counters) -> Window:
         or any(now.events[name] < count for name, count in before.events.items() if name in now.events)
     )
     if restarted:
-        return Window(requests=now.requests, events=now.events)
+        before = Counters(requests=0, epoch=now.epoch, open=0)
     events = {name: count - before.events.get(name, 0) for name, count in now.events.items()}
-    return Window(requests=now.requests - before.requests, events=events)
+    ended = now.requests - before.requests
+    if now.open is None or before.open is None:
+        return Window(requests=ended, events=events)
+    return Window(requests=ended, events=events, started=max(0, ended + now.open - before.open), open=now.open)

@@ -4,13 +4,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import assert_never
 
-from ml_cicd.ground.errors import Exit, InputError, OutsideError
-from ml_cicd.ground.operation import Receipt
+from ml_cicd.ground.errors import Defect, Exit, InputError, OutsideError
+from ml_cicd.ground.operation import Receipt, join
 from ml_cicd.ground.report import Note, Report, Section
-from ml_cicd.registry.versions import ModelVersion
+from ml_cicd.registry.versions import TAG_GATE_DIGEST, ModelVersion
+from ml_cicd.rollout.arms import check_arms
+from ml_cicd.rollout.events import Proven, Refused, TimedOut
 from ml_cicd.rollout.evidence import Decided
-from ml_cicd.rollout.machine import Operations
-from ml_cicd.rollout.session import Session, promote, refuse, release
+from ml_cicd.rollout.history import Outcome
+from ml_cicd.rollout.machine import Operations, step
+from ml_cicd.rollout.operations import to_finish
+from ml_cicd.rollout.session import Session, release, settle
 from ml_cicd.rollout.state import Decision, RouterView
 from ml_cicd.rollout.story import about, decision, failures, shares, what_now
 from ml_cicd.rollout.words import details, evidence_table, pictures, plan_table, served_words
@@ -20,7 +24,14 @@ HEADLINES = {
     Decision.ROLLBACK: "Rolled back",
     Decision.INCONCLUSIVE: "Inconclusive",
 }
-CODES = {Decision.ROLLBACK: Exit.FAILED, Decision.INCONCLUSIVE: Exit.INCONCLUSIVE}
+CODES = {
+    Decision.ADVANCE: Exit.DONE,
+    Decision.HOLD: Exit.DONE,
+    Decision.PROMOTE: Exit.DONE,
+    Decision.ROLLBACK: Exit.FAILED,
+    Decision.INCONCLUSIVE: Exit.INCONCLUSIVE,
+}
+TAKEN_BACK = frozenset({Decision.ROLLBACK, Decision.INCONCLUSIVE})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,17 +56,21 @@ def report(ending: Ending) -> Report:
     receipt = ending.receipt
     partly = receipt is not None and bool(receipt.problem)
     share = ending.found_at or ending.share
+    taken_back = ending.decision in TAKEN_BACK
+    code = Exit.PARTLY if partly else CODES[ending.decision]
+    if taken_back and code is Exit.DONE:
+        raise Defect("A candidate that lost its traffic would be reported as a success.")
     return Report(
         command="canary",
-        exit_code=Exit.PARTLY if partly else CODES.get(ending.decision, Exit.DONE),
+        exit_code=code,
         headline=f"{HEADLINES.get(ending.decision, 'Going on')} at {share} %: {ending.reason}.",
-        cure=f"To finish: {receipt.cures[0]}" if receipt is not None and receipt.cures else ending.cure,
+        cure=to_finish(receipt) if receipt is not None and receipt.cures else ending.cure,
         sections=(*ending.sections, *(() if receipt is None else (receipt,))),
         details=ending.details,
         outputs={
             "decision": ending.decision.value,
             "share": ending.share,
-            "rolled-back": str(ending.decision in {Decision.ROLLBACK, Decision.INCONCLUSIVE}).lower(),
+            "rolled-back": str(taken_back).lower(),
             "reason": ending.reason,
         },
     )
@@ -63,7 +78,9 @@ def report(ending: Ending) -> Report:
 
 def end(session: Session, decided: Decided) -> Report:
     """Carry a decision out, and report it."""
-    reason = f"{decided.reason} ({served_words(session.plan, session.evidence, session.state)})"
+    state = session.state
+    words = served_words(session.plan, session.evidence, state.candidate.version, state.champion.version)
+    reason = f"{decided.reason} ({words})"
     ending = _shown(session, Decided(decision=decided.decision, reason=reason))
     ending = replace(ending, found_at=f"{session.where.split.threshold / 100:g}")
     match decided.decision:
@@ -71,9 +88,10 @@ def end(session: Session, decided: Decided) -> Report:
             return _promoted(session, ending)
         case Decision.ROLLBACK:
             return report(_received(session, ending, refuse(session, reason)))
-        case Decision.INCONCLUSIVE | Decision.HOLD | Decision.ADVANCE:
-            release(session, reason)
-            return report(replace(ending, decision=Decision.INCONCLUSIVE))
+        case Decision.INCONCLUSIVE:
+            return report(_received(session, ending, give_up(session, reason)))
+        case Decision.HOLD | Decision.ADVANCE:
+            raise Defect(f"A rollout cannot end with {decided.decision}.")
         case _:
             assert_never(decided.decision)
 
@@ -89,11 +107,12 @@ def _shown(session: Session, decided: Decided) -> Ending:
             about(session.site, session.state, seen, None),
             *decision(plan, evidence),
             *failures(plan, seen),
+            *(() if session.forecast is None else plan_table(plan, session.forecast)),
             evidence_table(plan, evidence),
             *pictures(plan, session.state, seen),
             *shares(plan, session.state, seen),
         ),
-        details=details(plan, evidence, session.state, seen),
+        details={**details(plan, evidence, session.state, seen), **_moment(session, decided)},
     )
 
 
@@ -101,6 +120,21 @@ def _received(session: Session, ending: Ending, receipt: Receipt) -> Ending:
     """Add what was done, and when the router did it."""
     which = about(session.site, session.state, session.observations, receipt)
     return replace(ending, receipt=receipt, sections=(which, *ending.sections[1:]))
+
+
+def _moment(session: Session, decided: Decided) -> Mapping[str, object]:
+    """Return when the last look was, and what it led to, so that it can be repeated; nothing before the first one."""
+    if session.decided_at is None:
+        return {}
+    step_then, elapsed = session.decided_at
+    moment = {
+        "step": step_then,
+        "elapsed_seconds": elapsed,
+        "deadline_seconds": session.plan.deadline_seconds,
+        "decision": decided.decision.value,
+        "reason": decided.reason,
+    }
+    return {"decided": moment}
 
 
 def _promoted(session: Session, ending: Ending) -> Report:
@@ -132,7 +166,7 @@ def going(session: Session, reason: str) -> Report:
 def planned(session: Session, headline: str, operations: Operations) -> Report:
     """Report what a rollout would be and do first, for a dry run."""
     receipt = session.site.apply(operations, again="", dry_run=True)
-    table = (plan_table(session.plan),)
+    table = () if session.forecast is None else plan_table(session.plan, session.forecast)
     dry = report(Ending(decision=Decision.HOLD, share="0", reason=headline, sections=table, receipt=receipt))
     return replace(dry, headline=headline)
 
@@ -160,3 +194,41 @@ def not_again(asked: str, candidate: ModelVersion, why: str, *, waits: bool) -> 
         raise InputError(f"{what[0].upper()}{what[1:]}.", cure=cure)
     no = report(Ending(decision=Decision.HOLD, share="0", reason=what, cure=cure, sections=(Note(text=cure),)))
     return replace(no, headline=f"Nothing to roll out: {what}.")
+
+
+def promote(session: Session, reason: str) -> Receipt:
+    """Ledger, then router (the slots swap roles in one write), then alias. What is promoted is what was observed."""
+    site, candidate = session.site, session.state.candidate
+    ledger = site.history()
+    version = site.snapshot().version(candidate.version)
+    # Last: the registry's client may have to be installed first, and slots can change meanwhile.
+    check_arms(site, session.where, must_answer=True)
+    verdict_digest = version.tags.get(TAG_GATE_DIGEST, "") if version else ""
+    event = Proven(reason=reason, ledger=ledger, author=site.author(), verdict_digest=verdict_digest)
+    _, operations = step(session.where, event)
+    return site.apply(operations, again=session.again)
+
+
+def refuse(session: Session, reason: str) -> Receipt:
+    """Take all traffic from a candidate that did harm, and put that on record."""
+    return _back(session, Refused(reason=reason), "rolled back")
+
+
+def give_up(session: Session, reason: str) -> Receipt:
+    """Take all traffic back from a rollout that ran out of time; its candidate may be tried again."""
+    return _back(session, TimedOut(reason=reason), "not decided on")
+
+
+def _back(session: Session, event: Refused | TimedOut, words: str) -> Receipt:
+    """Traffic first; then the ledger; then the idle slot gets its standby version again."""
+    site, state, reason = session.site, session.state, event.reason
+    where, move = step(session.where, event)
+    traffic = site.apply(move, again=site.place.to_champion)
+    champion = state.champion.version
+    outcome = Outcome(champion=champion, before=champion, stopped=True, reason=reason)
+
+    def build() -> Operations:
+        return settle(site, where, outcome)
+
+    wanted = (f"Record in the ledger that version {state.candidate.version} was {words}",)
+    return join(traffic, site.afterwards(build, wanted=wanted, again=site.place.to_champion))

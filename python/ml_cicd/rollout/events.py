@@ -29,7 +29,10 @@ class Lease:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Claimed:
-    """A candidate is to be rolled out over a champion: nobody else may use the idle slot while it is deployed there."""
+    """A candidate is to be rolled out over a champion: nobody else may use the idle slot while it is deployed there.
+
+    `step` is the index of the share that it begins with.
+    """
 
     candidate: Release
     champion: Release
@@ -37,6 +40,7 @@ class Claimed:
     deadline_seconds: float
     plan_digest: str
     lease: Lease
+    step: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -97,7 +101,14 @@ class Refused:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Ended:
-    """The rollout ends without a decision: cancelled, lost, or out of time."""
+    """The rollout ends without a decision: cancelled or lost."""
+
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TimedOut:
+    """The deadline came before the evidence: the candidate is given back, and nothing is said against it."""
 
     reason: str
 
@@ -135,13 +146,17 @@ class Reverted:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Rewritten:
+    """What serves is to serve on, and the files beside the router say something else: both are written again."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Settled:
-    """Traffic is where it belongs, and the ledger can be read: the record is to follow. `idle` is in the idle slot."""
+    """Traffic is where it belongs, and the ledger can be read: the record is to follow."""
 
     ledger: Ledger
     author: Author
     outcome: Outcome
-    idle: Release
 
 
 Event: TypeAlias = (
@@ -154,8 +169,10 @@ Event: TypeAlias = (
     | Proven
     | Refused
     | Ended
+    | TimedOut
     | FirstReleased
     | Finished
     | Reverted
+    | Rewritten
     | Settled
 )

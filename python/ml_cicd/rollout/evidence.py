@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from functools import reduce
 from typing import Any
 
+from ml_cicd.rollout.guardrail import Proves
 from ml_cicd.rollout.plan import Plan
 from ml_cicd.rollout.settings import WhenInconclusive
 from ml_cicd.rollout.state import LAPSED, WHOLE, Decision, Observation
@@ -51,21 +52,20 @@ def no_evidence(plan: Plan) -> Evidence:
 
 
 def take_in(plan: Plan, evidence: Evidence, seen: Observation) -> Evidence:
-    """Add one observation; what falls into the warm-up is recorded and served, but proves nothing.
-
-    What was counted after the lease had ended (step `LAPSED`) can only show harm.
+    """Add one observation. In the warm-up only a collapse is evidence; what was counted after the lease had ended (step
+    `LAPSED`) can only show harm.
     """
     served = {name: plus(evidence.served[name], counts) for name, counts in seen.readings.items()}
-    seen_so_far = replace(evidence, served=served, at_seconds=seen.at_seconds)
+    proves = Proves.HARM if seen.step == LAPSED else Proves.ALL
     if seen.at_seconds <= plan.warm_up_seconds:
-        return seen_so_far
-    lapsed = seen.step == LAPSED
+        proves = Proves.COLLAPSE
     guards = {
-        guard.name: guard.take_in(evidence.guards[guard.name], seen.readings[guard.name], only_harm=lapsed)
+        guard.name: guard.take_in(evidence.guards[guard.name], seen.readings[guard.name], proves)
         for guard in plan.guardrails
     }
-    if lapsed:
-        return replace(seen_so_far, guards=guards)
+    seen_so_far = replace(evidence, served=served, guards=guards, at_seconds=seen.at_seconds)
+    if proves is not Proves.ALL:
+        return seen_so_far
     counts = next(iter(seen.readings.values()))
     candidate, total = evidence.per_step.get(seen.step, (0, 0))
     return replace(
@@ -87,8 +87,9 @@ def replay(plan: Plan, observations: tuple[Observation, ...]) -> Evidence:
 
 
 def harm_log_e(plan: Plan, evidence: Evidence) -> float:
-    """Return the log evidence that the candidate is worse on any guardrail: the average of their e-values."""
-    return combine_log_e([guard.harm_log_e(evidence.guards[guard.name]) for guard in plan.guardrails])
+    """Return the log evidence that the candidate is worse on any guardrail: the weighted average of their e-values."""
+    logs = [guard.harm_log_e(evidence.guards[guard.name]) for guard in plan.guardrails]
+    return combine_log_e(logs, plan.weights)
 
 
 def is_harmful(plan: Plan, evidence: Evidence) -> bool:
@@ -122,7 +123,8 @@ class Look:
     def harm_words(self) -> str:
         """Why, by the guardrail with the most evidence."""
         guards = self.evidence.guards
-        return max(self.plan.guardrails, key=lambda g: g.harm_log_e(guards[g.name])).harm_words
+        weighed = zip(self.plan.guardrails, self.plan.weights, strict=True)
+        return max(weighed, key=lambda pair: pair[0].harm_log_e(guards[pair[0].name]) + math.log(pair[1]))[0].harm_words
 
     @property
     def late(self) -> bool:
@@ -191,14 +193,14 @@ TRANSITIONS: tuple[Transition, ...] = (
         reason="deadline reached without a verdict; the configuration promotes",
     ),
     Transition(
-        when=lambda look: look.late and look.plan.when_inconclusive is WhenInconclusive.HOLD,
+        when=lambda look: look.late and look.mismatched,
         decision=Decision.INCONCLUSIVE,
-        reason="deadline reached without a verdict; all traffic is back at the champion",
+        reason="deadline reached, and the observed share is not the one written to the router (mismatch)",
     ),
     Transition(
         when=lambda look: look.late,
-        decision=Decision.ROLLBACK,
-        reason="deadline reached without enough evidence to promote",
+        decision=Decision.INCONCLUSIVE,
+        reason="deadline reached before the evidence could tell; nothing speaks against the candidate",
     ),
     Transition(
         when=lambda look: look.mismatched,

@@ -6,6 +6,7 @@ that it is not worse by more than the margin is needed to go on. Guardrails are 
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any, Protocol
 
 from ml_cicd.ground.errors import NotFound
@@ -14,10 +15,16 @@ from ml_cicd.stats.sequential import Counts
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Window:
-    """What one arm did between two readings: requests, and by name what happened to some of them."""
+    """What one arm did between two readings: requests that ended, and by name what happened to some of them.
+
+    `started` are the requests that began in between, and `open` those that are under way at its end; None where the
+    metric source cannot tell.
+    """
 
     requests: int
     events: Mapping[str, int] = field(default_factory=dict)
+    started: int | None = None
+    open: int | None = None
 
     def count(self, event: str) -> int:
         """Return how many requests something happened to.
@@ -43,6 +50,18 @@ class Levels:
     safety_alpha: float
 
 
+class Proves(StrEnum):
+    """What a look may prove.
+
+    While a candidate warms up it may be a little worse, so only a collapse counts; what came after the lease had ended
+    can show harm, and nothing else.
+    """
+
+    ALL = "all"
+    HARM = "harm"
+    COLLAPSE = "collapse"
+
+
 class Guardrail(Protocol):
     """One thing that must not get worse. Its evidence is a frozen value of its own, here `Any`."""
 
@@ -52,7 +71,7 @@ class Guardrail(Protocol):
 
     @property
     def margins(self) -> tuple[float, ...]:
-        """How much worse is acceptable at each step."""
+        """How much worse is acceptable at each step; nothing where no margin has to be proven."""
 
     @property
     def harm_words(self) -> str:
@@ -64,8 +83,8 @@ class Guardrail(Protocol):
     def reading(self, candidate: Window, champion: Window) -> Counts:
         """Return what it takes from one look."""
 
-    def take_in(self, evidence: Any, reading: Counts, *, only_harm: bool) -> Any:  # noqa: ANN401
-        """Add one reading; with `only_harm` it can prove nothing good."""
+    def take_in(self, evidence: Any, reading: Counts, proves: Proves) -> Any:  # noqa: ANN401
+        """Add one reading."""
 
     def harm_log_e(self, evidence: Any) -> float:  # noqa: ANN401
         """Return the log evidence (of an e-process) against "not worse than the champion"."""
@@ -75,6 +94,9 @@ class Guardrail(Protocol):
 
     def requests_needed(self, step: int, rate: float) -> int:
         """Return about how many candidate requests a step needs when both arms fail at `rate`."""
+
+    def remark(self, evidence: Any) -> str:  # noqa: ANN401
+        """Say what a reader must know of the evidence beyond the counts; nothing in most rollouts."""
 
     def served_words(self, served: Counts, candidate: str, champion: str) -> str:
         """Say what both versions did so far."""

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from ml_cicd.ground.errors import MlCicdError
+from ml_cicd.ground.errors import Defect, MlCicdError
 from ml_cicd.ground.finding import Examined, Finding, Outcome, broken, remark
 from ml_cicd.rollout.bounded import within
 from ml_cicd.rollout.plan import Plan, forecast
@@ -47,6 +47,8 @@ def examined(door: object, budget: Budget) -> tuple[Finding, ...]:
         return ()
     try:
         return budget.look("A part of it", door.examine)
+    except Defect:
+        raise
     except MlCicdError as problem:
         return (broken(SILENT, problem.what, problem.cure),)
 
@@ -92,6 +94,8 @@ def _counters(site: Site, plan: Plan, budget: Budget) -> tuple[Finding, ...]:
 
     try:
         before, after, seconds = budget.look("What counts the requests", measure)
+    except Defect:
+        raise
     except MlCicdError as problem:
         return (broken("counters", problem.what, problem.cure),)
     words = ", ".join(

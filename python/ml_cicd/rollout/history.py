@@ -42,11 +42,18 @@ def rejected(state: RolloutState | None) -> str:
     return state.candidate.version if state is not None and state.rejected else ""
 
 
+def undecided(state: RolloutState | None) -> str:
+    """Return the candidate whose last rollout found out nothing, which the ledger must know; empty for none."""
+    return state.candidate.version if state is not None and state.undecided else ""
+
+
 def turned_down_before(version: str, ledger: Ledger, state: RolloutState | None) -> str:
     """Return when and why the version lost its traffic, if that is the last that is known of it; else nothing."""
     if rejected(state) == version and state is not None:
         return f"was turned down in the last rollout: {state.reason}"
-    last = next((e for e in reversed(ledger.entries) if e.candidate == version), None)
+    # An end without evidence says nothing of a version, neither against it nor for it.
+    about = (e for e in reversed(ledger.entries) if e.candidate == version and e.op is not LedgerOp.ENDED)
+    last = next(about, None)
     if last is None or last.op is LedgerOp.PROMOTE:
         return ""
     return f"was turned down at {last.at}: {last.reason}"
@@ -75,8 +82,8 @@ def entries_due(
 ) -> tuple[AppendLedger, ...]:
     """Return the entry that the ledger lacks, what an earlier run could not write included; nothing where it has all.
 
-    A rejection that this very run caused is written even if the last entry names that version already: it was tried
-    again.
+    A rejection or an end that this very run caused is written even if the last entry names that version already: it was
+    tried again.
     """
     if ledger.champion != outcome.champion:
         left = ledger.champion or outcome.before
@@ -84,10 +91,12 @@ def entries_due(
             ledger, LedgerOp.ROLLBACK, champion=outcome.champion, candidate=left, reason=outcome.reason
         )
         return (entry,)
-    lost = rejected(state)
+    lost, open_ended = rejected(state), undecided(state)
+    about = lost or open_ended
     last = ledger.entries[-1].candidate if ledger.entries else ""
-    if not lost or not (outcome.stopped or lost != last):
+    if not about or not (outcome.stopped or about != last):
         return ()
-    by_itself = state is not None and state.phase is Phase.ROLLED_BACK
+    by_itself = state is not None and (state.phase is Phase.ROLLED_BACK or state.undecided)
     reason = state.reason if state is not None and by_itself else outcome.reason
-    return (author.entry(ledger, LedgerOp.REJECT, champion=outcome.champion, candidate=lost, reason=reason),)
+    op = LedgerOp.REJECT if lost else LedgerOp.ENDED
+    return (author.entry(ledger, op, champion=outcome.champion, candidate=about, reason=reason),)

@@ -8,7 +8,7 @@ its row's operations, in the row's order, which is the order that a kill between
                 a record would be undone by it
     going back  traffic first, and only then the record, whatever state the registry is in
 
-The diagram of docs/architecture.md is drawn from `ROWS` by tools/draw_rollout.py.
+The diagram of docs/architecture.md is drawn from `ROWS` by tools/render_docs.py.
 """
 
 import hashlib
@@ -34,8 +34,10 @@ from ml_cicd.rollout.events import (
     Refused,
     Renewed,
     Reverted,
+    Rewritten,
     Settled,
     Shared,
+    TimedOut,
 )
 from ml_cicd.rollout.history import entries_due, known_digest
 from ml_cicd.rollout.operations import DeploySlot, SetSplit
@@ -69,9 +71,10 @@ class Where:
         return self.state
 
 
-def _write(where: Where, split: Split, state: RolloutState | None) -> tuple[Where, SetSplit]:
+def _write(where: Where, split: Split, state: RolloutState | None, *, urgent: bool = False) -> tuple[Where, SetSplit]:
+    """`urgent`: it takes traffic back from somebody, which must not depend on files."""
     target, before, seen = where.place.target, where.split.seq, where.pending
-    operation = SetSplit(target=target, split=split, state=state, expect_seq=before, seen=seen)
+    operation = SetSplit(target=target, split=split, state=state, expect_seq=before, seen=seen, urgent=urgent)
     return replace(where, split=split, state=state, pending=()), operation
 
 
@@ -95,7 +98,8 @@ def _fresh(where: Where, event: Claimed | FirstReleased, phase: Phase, champion:
 
 
 def _claimed(where: Where, event: Claimed) -> tuple[Where, Operations]:
-    state = event.lease.signed(_fresh(where, event, Phase.DEPLOYING, event.champion))
+    fresh = event.lease.signed(_fresh(where, event, Phase.DEPLOYING, event.champion))
+    state = replace(fresh, step=event.step)
     # A salt of its own: the users who met the last candidate are not the ones who meet this one first.
     salt = hashlib.sha256(state.run_id.encode()).hexdigest()[:8]
     after, claim = _write(where, where.split.shared(0, until=event.lease.until, salt=salt), state)
@@ -156,6 +160,12 @@ def _promotion(event: Proven | FirstReleased, version: str) -> AppendLedger:
 
 def _refused(where: Where, event: Refused) -> tuple[Where, Operations]:
     ended = replace(where.running, phase=Phase.ROLLED_BACK, reason=event.reason, rejected=True, counters=None)
+    after, move = _write(where, where.split.calm(), ended, urgent=True)
+    return after, (move,)
+
+
+def _timed_out(where: Where, event: TimedOut) -> tuple[Where, Operations]:
+    ended = replace(where.running, phase=Phase.HELD, reason=event.reason, undecided=True, counters=None)
     after, move = _write(where, where.split.calm(), ended)
     return after, (move,)
 
@@ -163,7 +173,7 @@ def _refused(where: Where, event: Refused) -> tuple[Where, Operations]:
 def _ended(where: Where, event: Ended) -> tuple[Where, Operations]:
     state = where.state
     held = None if state is None else replace(state, phase=Phase.HELD, reason=event.reason, counters=None)
-    after, move = _write(where, where.split.calm(), held)
+    after, move = _write(where, where.split.calm(), held, urgent=True)
     return after, (move,)
 
 
@@ -195,19 +205,25 @@ def _reverted(where: Where, event: Reverted) -> tuple[Where, Operations]:
             champion=Release(version=event.to.version, digest=digest),
             standby=state.standby if event.stays else event.left,
             reason=event.reason or moved,  # as given: the command that finishes the record names it again
-            rejected=event.stays,
+            rejected=event.stays and state.phase is Phase.RUNNING,  # one that never started was judged by nobody
+            undecided=False,
             counters=None,
         )
-    after, move = _write(where, where.split.swapped() if event.swap else where.split.calm(), state)
+    after, move = _write(where, where.split.swapped() if event.swap else where.split.calm(), state, urgent=True)
     return after, (move,)
+
+
+def _rewritten(where: Where, _event: Rewritten) -> tuple[Where, Operations]:
+    after, write = _write(where, where.split.calm(), where.state, urgent=True)
+    return after, (write,)
 
 
 def _settled(where: Where, event: Settled) -> tuple[Where, Operations]:
     entries = entries_due(event.author, event.ledger, where.state, event.outcome)
     alias = where.place.alias_at(event.outcome.champion)  # an earlier run may have left it
-    wanted = NOTHING if where.state is None else where.state.standby
+    wanted = NOTHING if where.state is None else where.state.idle
     back: Operations = ()
-    if wanted and wanted.digest and where.place.has_hook and event.idle.version != wanted.version:
+    if wanted and wanted.digest and where.place.has_hook:  # nothing to do where the slot has it; asked after the record
         back = (DeploySlot(slot=where.split.idle, model=where.place.model, release=wanted),)
     return where, (*entries, alias, *back)
 
@@ -244,6 +260,7 @@ ROWS: tuple[Row, ...] = (
     Row(phases=RUNNING, event=Renewed, to=Phase.RUNNING, effects=(SetSplit,), step=_renewed),
     Row(phases=RUNNING, event=Proven, to=Phase.PROMOTED, effects=(AppendLedger, SetSplit, SetAlias), step=_proven),
     Row(phases=RUNNING, event=Refused, to=Phase.ROLLED_BACK, effects=(SetSplit,), step=_refused),
+    Row(phases=RUNNING, event=TimedOut, to=Phase.HELD, effects=(SetSplit,), step=_timed_out),
     Row(phases=EVERY, event=Ended, to=Phase.HELD, effects=(SetSplit,), step=_ended),
     Row(
         phases=(*OVER, Phase.DEPLOYING),
@@ -254,6 +271,7 @@ ROWS: tuple[Row, ...] = (
     ),
     Row(phases=(Phase.HELD,), event=Finished, to=Phase.PROMOTED, effects=(SetSplit, SetAlias), step=_finished),
     Row(phases=EVERY, event=Reverted, to=Phase.REVERTED, effects=(SetSplit,), step=_reverted),
+    Row(phases=(*OVER,), event=Rewritten, to=None, effects=(SetSplit,), step=_rewritten),
     Row(phases=EVERY, event=Settled, to=None, effects=(AppendLedger, SetAlias, DeploySlot), step=_settled),
 )
 TABLE = {(phase, row.event): row for row in ROWS for phase in row.phases}

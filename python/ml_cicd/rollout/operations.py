@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from ml_cicd.ground.errors import Conflict, OutsideError
-from ml_cicd.ground.operation import Done
+from ml_cicd.ground.operation import Done, Receipt
 from ml_cicd.registry.versions import Release
 from ml_cicd.rollout.ports import SlotHost, TrafficRouter
 from ml_cicd.rollout.state import Identity, Observation, RolloutState, RouterView, Split
+
+NOT_ON_DISK = "The new split is not on disk, a reload would undo it"
 
 
 class Traffic(Protocol):
@@ -27,7 +29,8 @@ class Traffic(Protocol):
 class SetSplit:
     """Write the router's value and the rollout's state; fails when its seq is no longer `expect_seq`.
 
-    `seen` is what was observed since the last write of this rollout.
+    `seen` is what was observed since the last write of this rollout. An `urgent` one takes traffic back: it moves
+    traffic whatever state the files beside the router are in.
     """
 
     target: str
@@ -35,6 +38,7 @@ class SetSplit:
     state: RolloutState | None
     expect_seq: int
     seen: tuple[Observation, ...] = ()
+    urgent: bool = False
 
     def describe(self) -> str:
         """Say it."""
@@ -44,16 +48,19 @@ class SetSplit:
     def perform(self, doors: Traffic) -> Done[RouterView]:
         """Do it. Where the answer got lost, look whether the write took effect before calling it a failure."""
         try:
-            view = doors.router.set_split(self.split, self.state, expect_seq=self.expect_seq, seen=self.seen)
+            view = doors.router.set_split(
+                self.split, self.state, expect_seq=self.expect_seq, seen=self.seen, urgent=self.urgent
+            )
         except Conflict:
             raise
         except OutsideError:
-            view = doors.router.read()
+            view = doors.router.read(urgent=self.urgent)
             if view.split != self.split:
                 raise
         split = view.split
         result = f"slot {split.serving} serves, {split.percent} to {split.idle} (seq {split.seq})"
-        return Done(what=self.describe(), result=result, changed=True, value=view)
+        left = f"{NOT_ON_DISK}: {view.unsaved}" if view.unsaved else ""
+        return Done(what=self.describe(), result=result, changed=True, value=view, left=left)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -75,6 +82,15 @@ class DeploySlot:
             return Done(what=self.describe(), result="was there already", changed=False, value=there)
         now = doors.slots.deploy(self.slot, model=self.model, release=self.release)
         return Done(what=self.describe(), result=f"slot says version {now.release.version}", changed=True, value=now)
+
+
+def to_finish(receipt: Receipt) -> str:
+    """Return what finishes what a receipt leaves to do; nothing where nothing is left."""
+    if not receipt.cures:
+        return ""
+    unsaved = any(view.unsaved for view in receipt.values(RouterView))
+    first = f"{NOT_ON_DISK}. Make the map's folder writable, then finish with: " if unsaved else "To finish: "
+    return first + "; ".join(receipt.cures)
 
 
 Say = Callable[[str], None]

@@ -1,7 +1,7 @@
 """What a rollout is held to."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ml_cicd.ground.digest import canonical_digest
 from ml_cicd.rollout.guardrail import Guardrail, Levels
@@ -16,6 +16,7 @@ class Plan:
 
     steps: tuple[int, ...]
     guardrails: tuple[Guardrail, ...]
+    weights: tuple[float, ...]
     harm_cap: float
     warm_up_seconds: float
     minimum_duration_seconds: float
@@ -32,14 +33,22 @@ class Plan:
 def make_plan(settings: CanarySettings, *, deadline_seconds: float) -> Plan:
     """Return the plan.
 
-    Each guardrail's harm test stops at alpha / k, so that the average of k e-values reaches 1 / alpha when one of them
-    does: with one guardrail this is its own test. Every guardrail must prove its margin, so no correction is due there.
+    The guardrails share the false rollbacks by their weights: each one's harm test stops at its part of alpha, so that
+    the weighted average of the e-values reaches 1 / alpha when one of them does. Errors have nearly all of it, for a
+    small harm must be found there; the others are there for a collapse, which shows at once. Every guardrail must prove
+    its margin, so no correction is due there.
     """
-    alpha, count = settings.false_rollback_rate, len(settings.guardrails)
-    levels = Levels(steps=settings.steps, harm_alpha=alpha / count, safety_alpha=settings.false_promotion_rate)
+    alpha = settings.false_rollback_rate
+    total = math.fsum(guard.weight for guard in settings.guardrails.values())
+    weights = tuple(guard.weight / total for guard in settings.guardrails.values())
+    levels = Levels(steps=settings.steps, harm_alpha=alpha, safety_alpha=settings.false_promotion_rate)
     return Plan(
         steps=settings.steps,
-        guardrails=tuple(guard.guardrail(levels) for guard in settings.guardrails.values()),
+        guardrails=tuple(
+            guard.guardrail(replace(levels, harm_alpha=alpha * weight))
+            for guard, weight in zip(settings.guardrails.values(), weights, strict=True)
+        ),
+        weights=weights,
         harm_cap=-math.log(alpha),
         warm_up_seconds=settings.warm_up,
         minimum_duration_seconds=settings.minimum_duration,

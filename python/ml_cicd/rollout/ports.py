@@ -3,22 +3,32 @@
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from ml_cicd.registry.versions import Release
+from ml_cicd.registry.versions import NOTHING, Release
 from ml_cicd.rollout.state import Counters, Identity, Observation, RolloutState, RouterView, Split
 
 
 class TrafficRouter(Protocol):
     """One router of one target, which keeps the rollout's state beside its split."""
 
-    def read(self) -> RouterView:
-        """Read split, state and clock. Raises `CorruptState`, `Unreachable`."""
+    def read(self, *, urgent: bool = False) -> RouterView:
+        """Read split, state and clock. Raises `CorruptState`, `Unreachable`.
+
+        An `urgent` read is for taking traffic back: what is damaged beside the router is said in `unsaved`, not raised.
+        """
 
     def set_split(
-        self, split: Split, state: RolloutState | None, *, expect_seq: int, seen: Sequence[Observation] = ()
+        self,
+        split: Split,
+        state: RolloutState | None,
+        *,
+        expect_seq: int,
+        seen: Sequence[Observation] = (),
+        urgent: bool = False,
     ) -> RouterView:
         """Change both at once, add what was `seen` since the last write, and read back.
 
         Costs the same however many observations there are. Raises `Conflict` when the seq is not `expect_seq`.
+        An `urgent` write takes traffic back: it moves traffic first, and what cannot be kept is said in `unsaved`.
         """
 
     def observations(self, state: RolloutState) -> tuple[Observation, ...]:
@@ -37,6 +47,11 @@ class SlotHost(Protocol):
 
     def identify(self, slot: str) -> Identity:
         """Ask a slot who it is; never raises, an unreachable slot has a `problem`."""
+
+    def identify_all(self, slots: Sequence[str], *, enough: Release = NOTHING) -> Mapping[str, Identity]:
+        """Ask slots at the same time; never raises. Once one says that it is `enough`, the others are not waited for
+        longer than a moment.
+        """
 
     def deploy(self, slot: str, *, model: str, release: Release) -> Identity:
         """Run the deploy hook and wait until the slot says it is that release. Raises `OutsideError`."""

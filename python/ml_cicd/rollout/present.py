@@ -3,24 +3,27 @@
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 
-from ml_cicd.ground.errors import MlCicdError
+from ml_cicd.ground.errors import Defect, MlCicdError
 from ml_cicd.registry.ledger import Ledger
 from ml_cicd.registry.versions import NOTHING, Release
 from ml_cicd.rollout.bounded import within
-from ml_cicd.rollout.history import rejected
+from ml_cicd.rollout.history import rejected, undecided
 from ml_cicd.rollout.site import Place, Site
-from ml_cicd.rollout.state import Identity, Observation, Phase, RouterView
+from ml_cicd.rollout.state import Identity, Observation, Phase, RolloutState, RouterView
 from ml_cicd.rollout.way_back import again_command
 
 ROUTER_SECONDS = 6.0  # longer than the router's own patience, so that its own words are heard where it has some
 SLOTS_SECONDS = 5.0
 RECORD_SECONDS = 9.0  # the three together stay below the 20 s that a person at night is made to wait
+UNSAVED = "What serves is not on disk, a reload would undo it"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Traffic:
-    """What router and slots say. `view` is None where the router does not answer: `problem` says why.
+    """What router and slots say. `view` is None where the router does not answer: `problem` says why. It is read as for
+    taking traffic back, so that damaged files hide nothing: its `unsaved` says what is wrong with them.
 
     `seen` are the looks of an open rollout; none where they cannot be read. `clocks_apart` are the seconds by which the
     router's clock is ahead of this machine's.
@@ -54,15 +57,20 @@ def traffic_now(site: Site, *, ask_router: bool = True, most: float = math.inf) 
     seen: tuple[Observation, ...] = ()
     apart = 0.0
     try:
-        view = within(min(most, ROUTER_SECONDS), "The router", site.router.read) if ask_router else None
+        if ask_router:
+            view = within(min(most, ROUTER_SECONDS), "The router", partial(site.router.read, urgent=True))
         if view is not None:
             apart = view.now - site.clock.now()
-            if view.state is not None and view.state.open:
+            if view.state is not None and view.state.open and not view.unsaved:
                 seen = site.router.observations(view.state)
+    except Defect:
+        raise
     except MlCicdError as found:
         problem = found
     try:
         slots = within(min(most, SLOTS_SECONDS), "A slot", site.identities)
+    except Defect:
+        raise
     except MlCicdError as hangs:
         slots = {slot: Identity(slot=slot, problem=hangs.what) for slot in site.place.slots}
     return Traffic(view=view, slots=slots, seen=seen, problem=problem, clocks_apart=apart)
@@ -105,10 +113,12 @@ def disagreements(place: Place, traffic: Traffic, record: OnRecord | None) -> tu
     """Return where router, slots, ledger and alias say different things, one sentence each; each cause once."""
     champion = None if record is None else record.ledger.champion
     found = [*_by_the_state(traffic, champion)]
+    serving, view = traffic.serving, traffic.view
+    if view is not None and view.unsaved:
+        found.insert(0, f"{UNSAVED}: {view.unsaved}")
     if record is None:
         return tuple(found)
-    serving, view = traffic.serving, traffic.view
-    slot, state = ("", None) if view is None else (view.split.serving, view.state)
+    slot, state = ("", None) if view is None else (view.split.serving, _state(view))
     told = state is not None and state.serving.version == champion  # then the state has said it already
     if champion and serving and serving != champion and not told:
         found.append(f"Slot {slot} serves {serving} but the ledger says {champion}.")
@@ -119,12 +129,18 @@ def disagreements(place: Place, traffic: Traffic, record: OnRecord | None) -> tu
     return tuple(found)
 
 
+def _state(view: RouterView) -> RolloutState | None:
+    """Return the state, where it belongs to what serves."""
+    return None if view.unsaved else view.state
+
+
 def _arms(traffic: Traffic) -> list[tuple[Identity, Release]]:
     """Return the slots that should answer, each with what the router's state says that it holds."""
     view = traffic.view
     if view is None:
         return []
-    state, arms = view.state, [(view.split.serving, NOTHING if view.state is None else view.state.serving)]
+    state = _state(view)
+    arms = [(view.split.serving, NOTHING if state is None else state.serving)]
     if state is not None and state.phase is Phase.RUNNING:
         arms.append((view.split.idle, state.candidate))
     return [(traffic.slots[slot], release) for slot, release in arms if slot in traffic.slots]
@@ -143,6 +159,8 @@ def _by_the_state(traffic: Traffic, champion: str | None) -> Iterator[str]:
 def to_finish(place: Place, traffic: Traffic, record: OnRecord | None) -> str:
     """Return the command that finishes what is open; empty where nothing is, or where only a person can tell."""
     view = traffic.view
+    if view is not None and view.unsaved:
+        return place.to_champion  # it keeps what serves, and writes the files again
     if view is None or view.state is None:
         return ""
     state, canary = view.state, f"ml-cicd canary --target {place.target} --candidate {view.state.candidate.version}"
@@ -155,7 +173,7 @@ def to_finish(place: Place, traffic: Traffic, record: OnRecord | None) -> str:
     if state.phase is Phase.HELD and ledger.champion == state.candidate.version:
         return canary  # the ledger has the promotion, and the router did not take it
     entered = ledger.entries[-1].candidate if ledger.entries else ""
-    unwritten = rejected(state) not in {"", entered}
+    unwritten = (rejected(state) or undecided(state)) not in {"", entered}
     given = state.reason if state.phase is Phase.REVERTED else ""  # a canary's own reason is written by itself
     if ledger.champion != state.serving.version and traffic.serving == state.serving.version:
         return again_command(place.target, state.serving.version, given)

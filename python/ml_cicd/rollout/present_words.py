@@ -3,7 +3,7 @@
 from ml_cicd.ground.errors import MlCicdError
 from ml_cicd.rollout.evidence import replay
 from ml_cicd.rollout.plan import Plan
-from ml_cicd.rollout.present import OnRecord, Traffic
+from ml_cicd.rollout.present import UNSAVED, OnRecord, Traffic
 from ml_cicd.rollout.site import Place, utc
 from ml_cicd.rollout.state import Phase, RolloutState, RouterView
 from ml_cicd.rollout.words import evidence_words, served_words
@@ -19,7 +19,11 @@ def traffic_rows(traffic: Traffic, plan: Plan, *, same_plan: bool) -> tuple[Row,
         rows.append(("router", str(traffic.problem)))
     else:
         rows += [("now", utc(view.now)), ("router", _split_words(view))]
-        if view.state is not None:
+        if view.unsaved:
+            rows.append(("files", f"{UNSAVED}: {view.unsaved}"))
+            if view.state is not None:
+                rows.append(("rollout", f"not certain: the files speak of {view.state.run_id} ({view.state.phase})"))
+        elif view.state is not None:
             rows += _rollout_rows(traffic, view, view.state, plan if same_plan else None)
     for slot, found in traffic.slots.items():
         release = found.release
@@ -73,7 +77,8 @@ def _evidence_rows(traffic: Traffic, state: RolloutState, plan: Plan | None) -> 
         return [("evidence", "the configuration is not the one that the rollout began under"), *rows]
     evidence = replay(plan, traffic.seen)
     step = f"{state.step + 1} of {len(plan.steps)} ({plan.steps[state.step] / 100:g} %)"
-    words = f"{evidence_words(plan, evidence, state.step)}; {served_words(plan, evidence, state)}"
+    served = served_words(plan, evidence, state.candidate.version, state.champion.version)
+    words = f"{evidence_words(plan, evidence, state.step)}; {served}"
     return [("step", step), ("evidence", words), *rows]
 
 

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass, replace
 
-from ml_cicd.ground.errors import Conflict, CorruptState, IntegrityError, OutsideError, Unreachable
-from ml_cicd.ground.operation import Receipt, join
-from ml_cicd.registry.versions import TAG_GATE_DIGEST, Release
+from ml_cicd.ground.errors import Conflict, CorruptState, OutsideError, Unreachable
+from ml_cicd.registry.versions import Release
+from ml_cicd.rollout.arms import check_arms, drain
 from ml_cicd.rollout.counting import difference
 from ml_cicd.rollout.events import (
     Based,
@@ -14,27 +14,32 @@ from ml_cicd.rollout.events import (
     Event,
     Lease,
     Looked,
-    Proven,
-    Refused,
     Renewed,
     Settled,
     Shared,
 )
 from ml_cicd.rollout.evidence import Decided, Evidence, Look, decide, is_harmful, no_evidence, replay, take_in
-from ml_cicd.rollout.history import Outcome
+from ml_cicd.rollout.forecast import Forecast
+from ml_cicd.rollout.history import Outcome, entries_due
 from ml_cicd.rollout.machine import Operations, Where, step
 from ml_cicd.rollout.operations import SetSplit
 from ml_cicd.rollout.plan import Plan
 from ml_cicd.rollout.site import Site
-from ml_cicd.rollout.state import LAPSED, Decision, Observation, RolloutState, RouterView
+from ml_cicd.rollout.state import LAPSED, Decision, Observation, Phase, RolloutState, RouterView
 from ml_cicd.rollout.words import look_line, plan_line
 
-CLAIM_SECONDS = 420.0  # longer than a deploy hook and the slot's answer may take
+DEPLOY_SECONDS = 360.0  # what a deploy hook and the slot's answer may take: a claim that is older is a dead run's
+CLAIM_SECONDS = DEPLOY_SECONDS + 60  # and the slot's drain
+WARM_UP_INTERVAL_SECONDS = 1.0  # a candidate that fails everything shows in a few requests, so one looks often then
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Session:
-    """A rollout in the hands of this process, which signs its writes as `owner`."""
+    """A rollout in the hands of this process, which signs its writes as `owner`.
+
+    `decided_at` is the step of the last look, and its seconds since the rollout began; `first_step` and `forecast` are
+    of a rollout that this process begins.
+    """
 
     site: Site
     plan: Plan
@@ -43,6 +48,9 @@ class Session:
     lease_seconds: float
     owner: str
     observations: tuple[Observation, ...] = ()
+    decided_at: tuple[int, float] | None = None
+    first_step: int = 0
+    forecast: Forecast | None = None
 
     @property
     def state(self) -> RolloutState:
@@ -64,6 +72,7 @@ def to_begin(session: Session, candidate: Release, champion: Release, plan_diges
         deadline_seconds=session.plan.deadline_seconds,
         plan_digest=plan_digest,
         lease=_lease(session, CLAIM_SECONDS),
+        step=session.first_step,
     )
     return step(session.where, event)
 
@@ -80,7 +89,9 @@ def begin(session: Session, candidate: Release, champion: Release, plan_digest: 
         Conflict: somebody else wrote to the router first. OutsideError: the hook failed.
     """
     session = _performed(session, *to_begin(session, candidate, champion, plan_digest))
-    session.site.say(plan_line(session.plan, session.state))
+    if session.forecast is not None:
+        session.site.say(plan_line(session.plan, session.state, session.forecast))
+    drain(session.site, session.where.split.idle)
     return rebase(_step(session, Deployed(at=session.site.router.read().now)))
 
 
@@ -92,7 +103,7 @@ def take_up(session: Session, view: RouterView) -> Session:
     Raises:
         IntegrityError: meanwhile a slot came to serve something else.
     """
-    check_arms(session)
+    check_arms(session.site, session.where)
     if view.share == 0:
         session = _count(session, view)
         if is_harmful(session.plan, session.evidence):
@@ -117,12 +128,12 @@ def look(session: Session) -> tuple[Session, Decided]:
     view = session.site.router.read()
     if view.split.seq != session.where.split.seq:
         session = _adopt(session, view)
-    check_arms(session)
+    check_arms(session.site, session.where)
     session = _count(session, view)
     elapsed = view.now - session.state.started_at
     moment = Look(plan=session.plan, evidence=session.evidence, step=session.state.step, elapsed_seconds=elapsed)
     session.site.say(look_line(moment, session.where.split, at=view.now))
-    return session, decide(moment)
+    return replace(session, decided_at=(moment.step, elapsed)), decide(moment)
 
 
 def _adopt(session: Session, view: RouterView) -> Session:
@@ -163,27 +174,6 @@ def _count(session: Session, view: RouterView) -> Session:
     return replace(session, evidence=evidence, observations=(*session.observations, seen))
 
 
-def check_arms(session: Session, *, must_answer: bool = False) -> None:
-    """Check that both slots still serve the versions that are compared.
-
-    Raises:
-        IntegrityError: a slot says that it serves something else. Unreachable: it says nothing, and `must_answer`.
-    """
-    state, split = session.state, session.where.split
-    for slot, release in ((split.idle, state.candidate), (split.serving, state.champion)):
-        found = session.site.slots.identify(slot)
-        if found.problem and must_answer:
-            raise Unreachable(
-                f"Slot {slot} should serve version {release.version}: {found.problem}", cure="Look at its log."
-            )
-        if not found.problem and found.release != release:
-            now = found.release
-            raise IntegrityError(
-                f"Slot {slot} now serves version {now.version} with {now.digest[:19]}, not version {release.version}.",
-                cure="Somebody deployed into it while the canary ran. Find out who, then run the canary again.",
-            )
-
-
 def go_on(session: Session, decided: Decided) -> Session:
     """Renew the lease, or raise the share by one step."""
     if decided.decision is Decision.ADVANCE:
@@ -201,7 +191,8 @@ def run_to_end(session: Session, interval_seconds: float) -> tuple[Session, Deci
     clock = session.site.clock
     failing_since: float | None = None
     while True:
-        clock.sleep(interval_seconds)
+        warming = session.evidence.at_seconds < session.plan.warm_up_seconds
+        clock.sleep(min(interval_seconds, WARM_UP_INTERVAL_SECONDS) if warming else interval_seconds)
         try:
             session, decided = look(session)
             if decided.ends:
@@ -225,50 +216,32 @@ def release(session: Session, reason: str) -> bool:
 
     False where there was none to take: the rollout has ended, or another process runs it.
     """
-    view = session.site.router.read()
-    owners = {session.owner, session.where.state.owner if session.where.state else session.owner}
-    if view.state is None or not view.state.open or view.state.owner not in owners:
+    view = session.site.router.read(urgent=True)
+    mine, state = session.where.state, view.state
+    # A rollout that this process goes on with is its own; a claim that it found is not: that run may live after all.
+    owners = {session.owner, mine.owner if mine is not None and mine.phase is Phase.RUNNING else session.owner}
+    # Where the state is lost nobody can tell whose share it is, and no run can go on with it: it ends.
+    lost = state is None and bool(view.unsaved) and view.split.threshold > 0
+    if not lost and (state is None or not state.open or state.owner not in owners):
         return False
     # Not what this process remembers, but what the router has: a write whose answer got lost may be in force.
-    found = replace(session, where=Where(place=session.site.place, split=view.split, state=view.state))
+    found = replace(session, where=Where(place=session.site.place, split=view.split, state=state))
     _step(found, Ended(reason=reason))
     return view.split.threshold > 0
 
 
-def promote(session: Session, reason: str) -> Receipt:
-    """Ledger, then router (the slots swap roles in one write), then alias. What is promoted is what was observed."""
-    check_arms(session, must_answer=True)
-    site, candidate = session.site, session.state.candidate
-    ledger = site.history()
-    version = site.snapshot().version(candidate.version)
-    verdict_digest = version.tags.get(TAG_GATE_DIGEST, "") if version else ""
-    event = Proven(reason=reason, ledger=ledger, author=site.author(), verdict_digest=verdict_digest)
-    _, operations = step(session.where, event)
-    return site.apply(operations, again=session.again)
-
-
-def refuse(session: Session, reason: str) -> Receipt:
-    """Traffic first; then the ledger; then the idle slot gets its standby version again."""
-    site, state = session.site, session.state
-    where, move = step(session.where, Refused(reason=reason))
-    traffic = site.apply(move, again=session.again)
-    champion = state.champion.version
-    outcome = Outcome(champion=champion, before=champion, stopped=True, reason=reason)
-
-    def build() -> Operations:
-        return settle(site, where, outcome)
-
-    wanted = (f"Record in the ledger that version {state.candidate.version} was rolled back",)
-    again = f"ml-cicd rollback --target {site.place.target} --to champion"
-    return join(traffic, site.afterwards(build, wanted=wanted, again=again))
-
-
 def settle(site: Site, where: Where, outcome: Outcome) -> Operations:
-    """Return what the record lacks, now that traffic is where it belongs."""
+    """Return what the record lacks, now that traffic is where it belongs.
+
+    The ledger first: its client may have to be installed. Where somebody else moved the traffic meanwhile, the record
+    gets what stays true of this rollout, and no slot is touched: the idle one may be the one that serves by now.
+    """
     ledger = site.history()
-    idle = site.slots.identify(where.split.idle).release
-    _, operations = step(where, Settled(ledger=ledger, author=site.author(), outcome=outcome, idle=idle))
-    return operations
+    author = site.author()
+    if site.router.read(urgent=True).split.seq != where.split.seq:
+        true = replace(outcome, champion=ledger.champion or outcome.champion)
+        return entries_due(author, ledger, where.state, true)
+    return step(where, Settled(ledger=ledger, author=author, outcome=outcome))[1]
 
 
 def _lease(session: Session, seconds: float | None = None) -> Lease:
@@ -279,18 +252,21 @@ def _lease(session: Session, seconds: float | None = None) -> Lease:
 
 
 def _step(session: Session, event: Event) -> Session:
-    """Let something happen. Each operation on its own: a failure is then raised as what it is, not put on a receipt."""
+    """Let something happen, each operation on its own: a failure is then raised as what it is."""
     return _performed(session, *step(session.where, event))
 
 
 def _performed(session: Session, where: Where, operations: Operations) -> Session:
     for operation in operations:
-        session.site.apply((operation,), again="", quiet=isinstance(operation, SetSplit))
+        receipt = session.site.apply((operation,), again="", quiet=isinstance(operation, SetSplit))
+        for line in receipt.not_done:  # traffic came back, and its files did not follow
+            session.site.say(line)
     return replace(session, where=where)
 
 
 def new_session(site: Site, plan: Plan, view: RouterView, *, lease_seconds: float, owner: str) -> Session:
     """Return what a process starts from; `owner` is a name that no other process has."""
     where = Where(place=site.place, split=view.split, state=view.state)
-    evidence = no_evidence(plan)
-    return Session(site=site, plan=plan, where=where, evidence=evidence, lease_seconds=lease_seconds, owner=owner)
+    return Session(
+        site=site, plan=plan, where=where, evidence=no_evidence(plan), lease_seconds=lease_seconds, owner=owner
+    )

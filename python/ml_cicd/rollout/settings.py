@@ -14,10 +14,11 @@ from ml_cicd.settings import At, Chosen, Kind, block, choice, door, duration, ea
 
 RENEWALS = 3
 URL = "^https?://"
+LADDER = (100, 500, 2500, 5000)
 
 
 class WhenInconclusive(StrEnum):
-    """What a passed deadline means."""
+    """What a passed deadline means. `rollback` and `hold` are one: all traffic is back, and the end is inconclusive."""
 
     ROLLBACK = "rollback"
     HOLD = "hold"
@@ -70,7 +71,11 @@ class TargetSettings:
 class CanarySettings:
     """The rollout's plan. `steps` in 1/100 %; `guardrails` are the settings of each guardrail by its name."""
 
-    steps: tuple[int, ...] = setting(each(share(), most=20), "Shares in percent.", default=(100, 500, 2500, 5000))
+    steps: tuple[int, ...] = setting(
+        each(share(), most=20),
+        "Shares in percent. Where none are written, the first one is left out below about 20 requests/s.",
+        default=LADDER,
+    )
     guardrails: Mapping[str, Any] = setting(
         parts(GUARDRAILS, always=ALWAYS),
         "What must not get worse, and by how much it may.",
@@ -93,15 +98,17 @@ class CanarySettings:
         number(whole=True, least=1), "Requests of the candidate before it is promoted.", default=200
     )
     when_inconclusive: WhenInconclusive = setting(
-        choice(WhenInconclusive), "What a passed deadline means.", default=WhenInconclusive.ROLLBACK
+        choice(WhenInconclusive),
+        "What a passed deadline means: rollback (or hold, the same) ends without a verdict; promote takes the risk.",
+        default=WhenInconclusive.ROLLBACK,
     )
 
     def __post_init__(self) -> None:
         """Refuse a lease that one late look would end, and steps that do not rise."""
         if self.interval <= 0 or self.lease < RENEWALS * self.interval:
             raise InputError(
-                f"canary.lease is {self.lease:g} s and canary.interval {self.interval:g} s.",
+                f"the lease is {self.lease:g} s and the interval {self.interval:g} s.",
                 cure="The lease must be at least three intervals, or traffic would flap when one look is late.",
             )
         if list(self.steps) != sorted(set(self.steps)):
-            raise InputError("canary.steps must rise.", cure="E.g. steps: [1, 5, 25, 50].")
+            raise InputError("the steps must rise.", cure="E.g. steps: [1, 5, 25, 50].")

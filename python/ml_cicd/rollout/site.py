@@ -10,7 +10,7 @@ from ml_cicd.ground.operation import Operation, Receipt, apply
 from ml_cicd.registry.ledger import Ledger
 from ml_cicd.registry.operations import SetAlias
 from ml_cicd.registry.ports import DeploymentLedger, ModelRegistry, Records
-from ml_cicd.registry.versions import CHAMPION, RegistrySnapshot
+from ml_cicd.registry.versions import CHAMPION, NOTHING, RegistrySnapshot, Release
 from ml_cicd.rollout.history import Author
 from ml_cicd.rollout.ports import Clock, MetricSource, SlotHost, TrafficRouter
 from ml_cicd.rollout.state import Identity, RouterView
@@ -32,6 +32,11 @@ class Place:
     slots: tuple[str, ...]
     has_hook: bool
     alias: str = CHAMPION
+
+    @property
+    def to_champion(self) -> str:
+        """Command that stops what runs here, and writes what taking traffic back has left to write."""
+        return f"ml-cicd rollback --target {self.target} --to champion"
 
     def alias_at(self, version: str) -> SetAlias:
         """Return what points the alias at the version that serves here."""
@@ -62,9 +67,9 @@ class Site:
         """Connect."""
         return self.records().ledger
 
-    def identities(self) -> Mapping[str, Identity]:
-        """Ask every slot who it is."""
-        return {slot: self.slots.identify(slot) for slot in self.place.slots}
+    def identities(self, *, enough: Release = NOTHING) -> Mapping[str, Identity]:
+        """Ask every slot who it is; once one is `enough`, the others are not waited for."""
+        return self.slots.identify_all(self.place.slots, enough=enough)
 
     def history(self) -> Ledger:
         """Read what happened on this target."""

@@ -35,9 +35,11 @@ class Record:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Facts:
-    """What is known; `record` is None until the registry was asked. `asked` is the input, a number or an alias.
+    """What is known; `record` is None until the registry was asked. `asked` is the input, a number or an alias; where
+    a rollout runs, all that one has to know of it is the `number` of that version, empty where there is none.
 
-    `waits`: this run goes to the end, so that two of them would fight; a tick takes one look.
+    `waits`: this run goes to the end, so that two of them would fight; a tick takes one look. `takes_over`: who asks
+    knows that the run which holds the claim is dead.
     """
 
     asked: str
@@ -45,6 +47,8 @@ class Facts:
     plan_digest: str
     view: RouterView
     record: Record | None = None
+    number: str | None = None
+    takes_over: bool = False
 
     @property
     def running(self) -> bool:
@@ -57,7 +61,7 @@ class Facts:
         candidate = self.view.state.candidate.version if self.view.state else ""
         if self.asked in {CHALLENGER, candidate}:
             return True  # the challenger may be a newer one by now, but it waits for its turn
-        return None if self.record is None else self.record.candidate.number == candidate
+        return None if self.number is None else self.number == candidate
 
     @property
     def changed(self) -> bool:
@@ -82,7 +86,7 @@ SITUATIONS: tuple[tuple[Situation, Callable[[Facts], bool]], ...] = (
     (Situation.ALIVE, lambda facts: facts.running and facts.waits and facts.view.split.lease > facts.view.now),
     (Situation.OTHER_PLAN, lambda facts: facts.running and facts.changed),
     (Situation.GO_ON, lambda facts: facts.running),
-    (Situation.CLAIMED, lambda facts: facts.view.claimed),
+    (Situation.CLAIMED, lambda facts: facts.view.claimed and not facts.takes_over),
     (Situation.ASK_REGISTRY, lambda facts: facts.record is None),
     (Situation.FIRST_RELEASE, lambda facts: facts.champion_is(None)),
     (Situation.ON_RECORD, lambda facts: facts.record is not None and facts.champion_is(facts.record.candidate.number)),

@@ -70,6 +70,12 @@ class Identity:
     release: Release = Release()  # noqa: RUF009  # frozen
     problem: str = ""
 
+    def is_release(self, release: Release) -> bool:
+        """Whether it says that it is this release; where its digest is not known, the version decides."""
+        if self.problem or self.release.version != release.version:
+            return False
+        return not release.digest or self.release.digest == release.digest
+
     def says(self) -> str:
         """Say it."""
         return self.problem or f"slot {self.slot} serves version {self.release.version}"
@@ -79,12 +85,14 @@ class Identity:
 class Counters:
     """Cumulative counters of one slot: requests, and by name those of them that something happened to, e.g. `errors`.
 
+    Only requests that have ended are counted. `open` are those under way now, None where the source cannot tell.
     `epoch` changes when they start again from zero.
     """
 
     requests: int
     epoch: str
     events: Mapping[str, int] = field(default_factory=dict)
+    open: int | None = None
 
 
 class Phase(StrEnum):
@@ -141,6 +149,7 @@ class RolloutState:
         actor: who runs that process; empty where nobody wrote it down.
         run_url: where its log is; empty outside a workflow.
         rejected: the candidate has lost its traffic, which the ledger must know.
+        undecided: the rollout found out nothing, which the ledger must know too.
         looks: how many observations belong to it; they replay to the same decision.
         counters: the last ones read by slot; None where the next reading must only set them (after a change of share).
     """
@@ -160,6 +169,7 @@ class RolloutState:
     actor: str = ""
     run_url: str = ""
     rejected: bool = False
+    undecided: bool = False
     looks: int = 0
     counters: Mapping[str, Counters] | None = None
 
@@ -167,6 +177,10 @@ class RolloutState:
     def open(self) -> bool:
         """Whether the rollout has not ended."""
         return self.phase in {Phase.DEPLOYING, Phase.RUNNING}
+
+    def is_of(self, run: str) -> bool:
+        """Whether a process of this workflow run wrote it last; an owner's name begins with its run."""
+        return self.owner == run or self.owner.startswith(f"{run}.")
 
     @property
     def serving(self) -> Release:
@@ -181,11 +195,16 @@ class RolloutState:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RouterView:
-    """What the router says now. `now` is its clock in epoch seconds; `state` None where no rollout ever ran."""
+    """What the router says now. `now` is its clock in epoch seconds; `state` None where no rollout ever ran.
+
+    `unsaved` says in words how the files beside the router differ from what serves; empty where they agree. Only an
+    urgent read or write has it: a reload would undo what serves, and `state` is then a hint, or nothing.
+    """
 
     split: Split
     state: RolloutState | None
     now: float
+    unsaved: str = ""
 
     @property
     def share(self) -> int:

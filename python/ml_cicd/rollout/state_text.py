@@ -110,13 +110,19 @@ def _state_data(state: RolloutState | None) -> Mapping[str, object] | None:
         "actor": state.actor,
         "run_url": state.run_url,
         "rejected": state.rejected,
+        "undecided": state.undecided,
         "looks": state.looks,
         "counters": None if counters is None else {slot: _counters_data(c) for slot, c in counters.items()},
     }
 
 
 def _counters_data(counters: Counters) -> Mapping[str, object]:
-    return {"requests": counters.requests, "epoch": counters.epoch, "events": dict(counters.events)}
+    return {
+        "requests": counters.requests,
+        "epoch": counters.epoch,
+        "events": dict(counters.events),
+        "open": counters.open,
+    }
 
 
 def _state(data: object, where: str) -> RolloutState:
@@ -141,6 +147,7 @@ def _state(data: object, where: str) -> RolloutState:
         actor=optional(found, "actor", _text, where) or "",  # an earlier version did not write who it was
         run_url=optional(found, "run_url", _text, where) or "",
         rejected=bool(found.get("rejected", False)),
+        undecided=bool(found.get("undecided", False)),
         looks=required(found, "looks", as_integer, where),
         counters=None if counters is None else {slot: _counters(c, f"{where}.{slot}") for slot, c in counters.items()},
     )
@@ -165,6 +172,7 @@ def _counters(data: object, where: str) -> Counters:
         requests=required(found, "requests", as_integer, where),
         epoch=required(found, "epoch", _text, where),
         events={name: as_integer(count, f"{where}.{name}") for name, count in events.items()},
+        open=optional(found, "open", as_integer, where),
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from ml_cicd.ground.operation import Receipt
 from ml_cicd.ground.report import Curve, Note, Section, Table
 from ml_cicd.rollout.evidence import LOOKS_PER_STEP, QUIET, Evidence, Look, plus
-from ml_cicd.rollout.plan import Plan, forecast
+from ml_cicd.rollout.plan import Plan
 from ml_cicd.rollout.site import Site, utc
 from ml_cicd.rollout.state import LAPSED, Decision, Observation, RolloutState, RouterView
 from ml_cicd.stats.sequential import Counts
@@ -33,7 +33,7 @@ def _lacks(look: Look) -> Iterator[str]:
         yield "waits for traffic to be split as it is written"
     if any(guard.safety(evidence.guards[guard.name], step) < 1 for guard in plan.guardrails):
         has = sum(candidate for candidate, _ in evidence.per_step.values())
-        needs = forecast(plan, _champion_rate(evidence))[step]
+        needs = max(guard.requests_needed(step, _champion_rate(evidence, guard.name)) for guard in plan.guardrails)
         yield f"waits for candidate requests, has {has:,}, needs about {max(needs, has + 1):,}"
     if evidence.looks.get(step, 0) < LOOKS_PER_STEP:
         yield f"waits for looks, has {evidence.looks.get(step, 0)}, needs {LOOKS_PER_STEP}"
@@ -43,8 +43,8 @@ def _lacks(look: Look) -> Iterator[str]:
         yield f"waits for requests, has {evidence.requests[0]:,}, needs {plan.minimum_requests:,}"
 
 
-def _champion_rate(evidence: Evidence) -> float:
-    served = next(iter(evidence.served.values()))
+def _champion_rate(evidence: Evidence, name: str) -> float:
+    served = evidence.served[name]
     return min(0.5, served.xb / served.nb) if served.nb else 0.0
 
 
@@ -139,5 +139,8 @@ def what_now(decided: Decision, target: str, state: RolloutState) -> str:
             f"answered; to try it again: `{again}`. docs/runbook.md says more."
         )
     if decided is Decision.INCONCLUSIVE:
-        return f"Nothing at once: version {state.champion.version} has all traffic. To try again: `{again}`."
+        return (
+            f"Nothing at once: version {state.champion.version} has all traffic. Try it again with a longer deadline, "
+            f"a wider margin or fewer steps, or where there is more traffic: `{again}`."
+        )
     return f"Let it go on: `{again} --mode tick` takes the next look."

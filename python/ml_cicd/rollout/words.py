@@ -1,25 +1,36 @@
 """How a rollout reads: lines while it runs, and the tables, curves and timelines of its report."""
 
+import math
 from collections.abc import Mapping
 
-from ml_cicd.ground.report import Curve, Section, Table, Timeline
+from ml_cicd.ground.report import Curve, Note, Section, Table, Timeline
 from ml_cicd.rollout.evidence import QUIET, Evidence, Look, harm_log_e, plus
-from ml_cicd.rollout.plan import Plan, forecast
+from ml_cicd.rollout.forecast import Forecast, minutes
+from ml_cicd.rollout.plan import Plan
 from ml_cicd.rollout.site import utc
 from ml_cicd.rollout.state import LAPSED, Observation, RolloutState, Split
 from ml_cicd.rollout.story import waits
 from ml_cicd.stats.sequential import Counts
 
-TYPICAL_RATE = 0.01
 MOST_POINTS = 40
 
 
-def plan_line(plan: Plan, state: RolloutState) -> str:
+def plan_line(plan: Plan, state: RolloutState, found: Forecast) -> str:
     """Say what a rollout that begins will need."""
-    needs = ", ".join(f"{s / 100:g} %: {n:,}" for s, n in zip(plan.steps, forecast(plan, TYPICAL_RATE), strict=True))
+    shares = {stage.step: f"{plan.steps[stage.step] / 100:g} %" for stage in found.stages}
+    needs = ", ".join(f"{shares[s.step]}: {s.requests:,} in {minutes(s.seconds)} min" for s in found.stages)
     return (
-        f"Version {state.candidate.version} over {state.champion.version}. "
-        f"Candidate requests needed at 1 % errors: {needs}."
+        f"Version {state.candidate.version} over {state.champion.version}. {forecast_words(found)} "
+        f"Candidate requests needed: {needs}."
+    )
+
+
+def forecast_words(found: Forecast) -> str:
+    """Say how long it takes, and whether a step is left out."""
+    left_out = " The first step is left out: traffic is scarce." if found.stages and found.stages[0].step else ""
+    return (
+        f"About {minutes(found.seconds)} minutes at {found.traffic.words}, each step counted by itself; "
+        f"the deadline comes after {minutes(found.deadline_seconds)}.{left_out}"
     )
 
 
@@ -38,12 +49,18 @@ def evidence_words(plan: Plan, evidence: Evidence, step: int) -> str:
     """Say how far the tests are, as percentages of what they need: the one of harm, and the slowest one of safety."""
     harm = max(0.0, harm_log_e(plan, evidence)) / plan.harm_cap
     safe = min(max(0.0, guard.safety(evidence.guards[guard.name], step)) for guard in plan.guardrails)
-    return f"evidence of harm {min(harm, 1):.0%}, of safety {min(safe, 1):.0%}"
+    said = (f"evidence of harm {min(harm, 1):.0%}, of safety {min(safe, 1):.0%}", *remarks(plan, evidence))
+    return "; ".join(said)
 
 
-def served_words(plan: Plan, evidence: Evidence, state: RolloutState) -> str:
+def remarks(plan: Plan, evidence: Evidence) -> tuple[str, ...]:
+    """Return what a reader must know of the evidence beyond the counts."""
+    found = (guard.remark(evidence.guards[guard.name]) for guard in plan.guardrails)
+    return tuple(remark for remark in found if remark)
+
+
+def served_words(plan: Plan, evidence: Evidence, candidate: str, champion: str) -> str:
     """Say what both arms did, guardrail by guardrail."""
-    candidate, champion = state.candidate.version, state.champion.version
     return "; ".join(g.served_words(evidence.served[g.name], candidate, champion) for g in plan.guardrails)
 
 
@@ -52,7 +69,7 @@ def evidence_table(plan: Plan, evidence: Evidence) -> Table:
     rows = tuple(
         (
             share / 100,
-            *(guard.margins[index] for guard in plan.guardrails),
+            *(guard.margins[index] for guard in plan.guardrails if guard.margins),
             *evidence.per_step.get(index, (0, 0)),
             evidence.looks.get(index, 0),
         )
@@ -66,20 +83,27 @@ def evidence_table(plan: Plan, evidence: Evidence) -> Table:
     )
 
 
-def plan_table(plan: Plan) -> Table:
-    """Return what each step will need."""
+def plan_table(plan: Plan, found: Forecast) -> tuple[Section, ...]:
+    """Return what each step will need, and how long that takes."""
     rows = tuple(
-        (share / 100, *(guard.margins[index] for guard in plan.guardrails), needed)
-        for index, (share, needed) in enumerate(zip(plan.steps, forecast(plan, TYPICAL_RATE), strict=True))
+        (
+            plan.steps[stage.step] / 100,
+            *(guard.margins[stage.step] for guard in plan.guardrails if guard.margins),
+            stage.requests,
+            None if math.isinf(stage.seconds) else round(stage.seconds / 60, 1),
+        )
+        for stage in found.stages
     )
-    header = ("share", *_margins(plan), "candidate requests needed at 1 % errors")
-    return Table(title="Plan", header=header, rows=rows, units={"share": "%"})
+    header = ("share", *_margins(plan), "candidate requests needed", "minutes")
+    return (
+        Table(title="Plan", header=header, rows=rows, units={"share": "%"}),
+        Note(text=forecast_words(found)),
+    )
 
 
 def _margins(plan: Plan) -> tuple[str, ...]:
-    if len(plan.guardrails) == 1:
-        return ("margin",)
-    return tuple(f"margin of {guard.name}" for guard in plan.guardrails)
+    names = [guard.name for guard in plan.guardrails if guard.margins]
+    return ("margin",) if len(names) == 1 else tuple(f"margin of {name}" for name in names)
 
 
 def pictures(plan: Plan, state: RolloutState, observations: tuple[Observation, ...]) -> tuple[Section, ...]:

@@ -1,14 +1,14 @@
 """The command line: options come from each command's declared inputs, the environment fills what is not given."""
 
 import argparse
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ml_cicd.commands.table import COMMANDS, load
 from ml_cicd.ground.errors import Exit, InputError
-from ml_cicd.ground.inputs import Command, Option, options_of
+from ml_cicd.ground.inputs import Command, Option, join_names, options_of
+from ml_cicd.shell.streams import flush_out, print_err, print_out
 from ml_cicd.version import __version__
 
 EXIT_MEANING: dict[Exit, str] = {
@@ -45,19 +45,20 @@ class Request:
 def read_arguments(argv: Sequence[str], environ: Mapping[str, str]) -> Request | int:
     """Read the arguments; an integer is an exit code: help was shown, or the arguments are wrong."""
     if not argv or argv[0] in {"-h", "--help", "help"}:
-        print(overview())
+        print_out(f"{overview()}\n")
         return int(Exit.DONE if argv else Exit.INPUT)
     if argv[0] == "--version":
-        print(f"ml-cicd {__version__}")
+        print_out(f"ml-cicd {__version__}\n")
         return int(Exit.DONE)
     try:
         if argv[0] == "action":
             return action_request(argv[1:], environ)
         return _command_request(argv[0], argv[1:], environ)
     except InputError as problem:
-        print(f"ml-cicd: {problem}\n{USAGE}", file=sys.stderr)
+        print_err(f"ml-cicd: {problem}\n{USAGE}")
         return int(problem.exit_code)
     except SystemExit as stop:  # argparse has printed help or a message
+        flush_out()
         return int(stop.code or 0)
 
 
@@ -93,13 +94,18 @@ def _command_request(name: str, argv: Sequence[str], environ: Mapping[str, str])
     for declared in options:
         _add(parser, declared, files=declared.name == command.files)
     parser.add_argument("--json", action="store_true", help="Print the report as JSON instead of the table.")
-    # Files may stand between options, which only this method of argparse reads.
-    found = vars(parser.parse_intermixed_args(argv) if command.files else parser.parse_args(argv))
-    if command.files:
-        found[command.files] = "\n".join(found[command.files]) or None
+    found = vars(_parsed_with_files(parser, argv, command.files) if command.files else parser.parse_args(argv))
     texts = from_environment(options, environ)
     texts |= {o.kebab: found[o.name] for o in options if found[o.name] is not None}
     return Request(name=name, command=command, texts=texts, as_json=found["json"])
+
+
+def _parsed_with_files(parser: argparse.ArgumentParser, argv: Sequence[str], files: str) -> argparse.Namespace:
+    """Parse files between options, which only this method of argparse reads; it loses those after `--`."""
+    split = argv.index("--") if "--" in argv else len(argv)
+    found = parser.parse_intermixed_args(argv[:split])
+    setattr(found, files, join_names([*getattr(found, files), *argv[split + 1 :]]) or None)
+    return found
 
 
 def _add(parser: argparse.ArgumentParser, declared: Option, *, files: bool) -> None:

@@ -1,10 +1,12 @@
 """The root action: put the command line on PATH, and run one command if asked."""
 
 import os
+import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import FrameType
 
 from ml_cicd.commands.table import load
 from ml_cicd.ground.errors import Exit, InputError
@@ -56,6 +58,34 @@ def run_command(script: Path, command: str, environ: Mapping[str, str]) -> int:
     start, end = fence()
     print(start, flush=True)
     try:
-        return subprocess.run([str(script), command, *arguments], env=own, check=False).returncode
+        return run_to_its_end([str(script), command, *arguments], own)
     finally:
         print(end, flush=True)
+
+
+def run_to_its_end(command: Sequence[str], environ: Mapping[str, str]) -> int:
+    """Run a process, pass on the signals of a cancelled job, and wait until it has ended by itself.
+
+    The runner signals the step's own process alone, and what we started must still take traffic back and write its
+    report. 128 and the signal's number for a process that a signal ended, as a shell has it.
+    """
+    started: list[subprocess.Popen[bytes]] = []
+    early: list[int] = []
+
+    def pass_on(number: int, _frame: FrameType | None) -> None:
+        for process in started:
+            process.send_signal(number)
+        if not started:
+            early.append(number)
+
+    before = {one: signal.signal(one, pass_on) for one in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        process = subprocess.Popen(command, env=dict(environ))
+        started.append(process)
+        for number in early:
+            process.send_signal(number)
+        code = process.wait()
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)
+    return code if code >= 0 else 128 - code

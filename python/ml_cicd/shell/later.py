@@ -4,7 +4,10 @@ An action sets ML_CICD_LATER (the name of a lock) and ML_CICD_PYTHON (the interp
 into an environment of their own, by hash, and its folder is put behind this process's path.
 """
 
+import contextlib
 import importlib
+import os
+import signal
 import site
 import subprocess
 from collections.abc import Callable, Mapping
@@ -15,7 +18,8 @@ from ml_cicd.ground.errors import OutsideError
 
 BOOTSTRAP = Path(__file__).resolve().parents[2] / "bootstrap.py"
 LOCK, PYTHON = "ML_CICD_LATER", "ML_CICD_PYTHON"
-INSTALL_SECONDS = 600
+INSTALL_SECONDS = 900.0  # longer than the installer waits for another one
+ENDING_SECONDS = 10.0
 PURELIB = "import sysconfig; print(sysconfig.get_path('purelib'))"
 
 
@@ -38,15 +42,31 @@ def fetch_later(module: str, environ: Mapping[str, str], say: Callable[[str], No
 def _last_word(command: list[str], environ: Mapping[str, str]) -> str:
     """Run a command and return the last line of what it says, without the tool's name before it."""
     try:
-        answer = subprocess.run(
-            command, env=environ, capture_output=True, text=True, timeout=INSTALL_SECONDS, check=False
-        )
+        code, out, errors = _run(command, environ)
     except (OSError, subprocess.TimeoutExpired) as problem:
         raise OutsideError(f"{command[0]} could not install packages: {problem}.", cure="Run it again.") from problem
-    lines = answer.stdout.strip().splitlines()
-    if answer.returncode != 0 or not lines:
-        said = (lines or answer.stderr.strip().splitlines() or ["nothing"])[-1].rpartition("::")[2]
+    lines = out.strip().splitlines()
+    if code != 0 or not lines:
+        said = (lines or errors.strip().splitlines() or ["nothing"])[-1].rpartition("::")[2]
         raise OutsideError(
             f"The packages could not be installed: {said}", cure="Check the package index; run it again."
         )
     return lines[-1].removeprefix("ml-cicd: ")
+
+
+def _run(command: list[str], environ: Mapping[str, str]) -> tuple[int, str, str]:
+    """Run it and all that it starts; an interruption ends them as Ctrl-C does, so that they free their lock."""
+    with subprocess.Popen(
+        command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
+        try:
+            out, errors = process.communicate(timeout=INSTALL_SECONDS)
+        except BaseException:
+            for number in (signal.SIGINT, signal.SIGKILL):
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, number)
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(timeout=ENDING_SECONDS)
+                    break
+            raise
+        return process.returncode, out, errors

@@ -2,14 +2,14 @@
 
 import contextlib
 import json
-import os
 import re
 import secrets
 import shutil
-import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 
 from ml_cicd.faces.json_v1 import to_json
@@ -21,6 +21,7 @@ from ml_cicd.ground.report import Report
 from ml_cicd.shell.github.commands import Annotation, command_lines, fenced
 from ml_cicd.shell.github.outputs import write_outputs
 from ml_cicd.shell.github.summary import append_summary
+from ml_cicd.shell.streams import print_err, print_out, shows_colour
 from ml_cicd.version import __version__
 
 OWN_FOLDER = ".ml-cicd"
@@ -34,29 +35,26 @@ def publish(
     report: Report, *, report_dir: str, environ: Mapping[str, str], as_action: bool = False, as_json: bool = False
 ) -> int:
     """Write report and summary, tell the runner, print the result, and return the exit code."""
-    folder = Path(report_dir or f"{OWN_FOLDER}/{report.command}").absolute()
+    folder = report_folder(report.command, report_dir).absolute()
     paths = {"report": str(folder / "report.json"), "summary": str(folder / "summary.md")}
     outputs = {**report.outputs, **paths}
-    # All faces are drawn before anything is written: if one cannot be, nothing has been said yet.
+    # Both files are drawn before one is written: if one cannot be, nothing has been said yet.
     text = to_json(report, tool_version=__version__, outputs=outputs)
     summary = to_markdown(report, runbook=runbook_url(environ))
-    shown = text if as_json else to_terminal(report, colour=_colour(environ), width=_width())
-    code = int(report.exit_code)
-    try:
-        if not report_dir:
-            _write(folder.parent / ".gitignore", "*\n")
-        _write(folder / "report.json", text)
-        _write(folder / "summary.md", summary)
-        if not report_dir:  # a folder that somebody named holds what they expect there, and no more
-            _keep(folder / RUNS, text, summary)
-    except OSError as problem:
-        print(f"The report cannot be written: {problem}. Check the input report-dir.", file=sys.stderr)
-        code = code or int(Exit.INPUT)
+    problems = _problem("report", "Check the input report-dir", lambda: _write_all(folder, text, summary, report_dir))
+    if problems:
         outputs |= dict.fromkeys(paths, "")
     if as_action:
-        _tell_runner(report, outputs, summary, environ)
-    _print(fenced(shown) if as_action else shown)
-    return code
+        problems += _tell_runner(report, outputs, summary, environ)
+    shown = text if as_json else _drawn(report, environ)
+    problems += _said("result", "Check where standard output goes", print_out(fenced(shown) if as_action else shown))
+    code = int(report.exit_code) or (int(Exit.INPUT) if problems else int(Exit.DONE))
+    return code if shown else code or int(Exit.BUG)
+
+
+def report_folder(command: str, report_dir: str) -> Path:
+    """Return where a command's report goes."""
+    return Path(report_dir or f"{OWN_FOLDER}/{command}")
 
 
 def runbook_url(environ: Mapping[str, str]) -> str:
@@ -72,21 +70,50 @@ def forget(command: str, report_dir: str) -> None:
 
     Another command's report stays: `register` may read the gate's from the folder that it writes to.
     """
-    folder = Path(report_dir or f"{OWN_FOLDER}/{command}")
+    folder = report_folder(command, report_dir)
     with contextlib.suppress(OSError, ValueError, AttributeError):
         if json.loads((folder / "report.json").read_text("utf-8")).get("command") == command:
             (folder / "report.json").unlink()
             (folder / "summary.md").unlink(missing_ok=True)
 
 
-def _print(text: str) -> None:
-    """Print whatever the terminal can show; a reader that went away does not change the verdict."""
-    with contextlib.suppress(AttributeError, ValueError):
-        sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+def _drawn(report: Report, environ: Mapping[str, str]) -> str:
+    """Return the report for a terminal; nothing where that is a bug, for the report on disk stands all the same."""
     try:
-        print(text, end="", flush=True)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter complains at its end
+        return to_terminal(report, colour=shows_colour() and not environ.get("NO_COLOR"), width=_width())
+    except Exception:  # noqa: BLE001
+        log_traceback()
+        return ""
+
+
+def log_traceback() -> None:
+    """Print the exception that is being handled, as lines of which none is a command."""
+    for line in traceback.format_exc().splitlines():
+        print_err(f"| {line}".replace("##[", "## ["))
+
+
+def _problem(what: str, cure: str, write: Callable[[], None]) -> int:
+    """Write, and return 1 with a message where that is not possible: a run that could not be told is no pass."""
+    try:
+        write()
+    except OSError as problem:
+        return _said(what, cure, str(problem))
+    return 0
+
+
+def _said(what: str, cure: str, problem: str) -> int:
+    if problem:
+        print_err(f"The {what} cannot be written: {problem}. {cure}.")
+    return int(bool(problem))
+
+
+def _write_all(folder: Path, text: str, summary: str, report_dir: str) -> None:
+    if not report_dir:
+        _write(folder.parent / ".gitignore", "*\n")
+    _write(folder / "report.json", text)
+    _write(folder / "summary.md", summary)
+    if not report_dir:  # a folder that somebody named holds what they expect there, and no more
+        _keep(folder / RUNS, text, summary)
 
 
 def _write(path: Path, text: str) -> None:
@@ -109,13 +136,18 @@ def _keep(runs: Path, text: str, summary: str) -> None:
         shutil.rmtree(old, ignore_errors=True)
 
 
-def _tell_runner(report: Report, outputs: Mapping[str, str], summary: str, environ: Mapping[str, str]) -> None:
-    if environ.get("GITHUB_OUTPUT"):
-        write_outputs(Path(environ["GITHUB_OUTPUT"]), outputs)
-    if environ.get("GITHUB_STEP_SUMMARY"):
-        append_summary(Path(environ["GITHUB_STEP_SUMMARY"]), summary)
-    for line in command_lines(_annotations(report)):
-        print(line, flush=True)
+def _tell_runner(report: Report, outputs: Mapping[str, str], summary: str, environ: Mapping[str, str]) -> int:
+    """Return how many of the runner's files could not be written; each is tried once, whatever the other does."""
+    wanted: dict[str, Callable[[Path], None]] = {
+        "GITHUB_OUTPUT": lambda path: write_outputs(path, outputs),
+        "GITHUB_STEP_SUMMARY": lambda path: append_summary(path, summary),
+    }
+    problems = 0
+    for name, write in wanted.items():
+        if environ.get(name):
+            problems += _problem(f"runner's file {name}", "Check the runner", partial(write, Path(environ[name])))
+    print_out("".join(f"{line}\n" for line in command_lines(_annotations(report))))
+    return problems
 
 
 def _annotations(report: Report) -> Iterator[Annotation]:
@@ -125,10 +157,6 @@ def _annotations(report: Report) -> Iterator[Annotation]:
         if finding.outcome is not Outcome.PASS:
             kind, message = "error" if finding.blocks else "warning", f"{finding.reason} {finding.cure}".strip()
             yield Annotation(kind=kind, title=f"{finding.rule}: {finding.outcome.value}", message=message)
-
-
-def _colour(environ: Mapping[str, str]) -> bool:
-    return sys.stdout.isatty() and not environ.get("NO_COLOR")
 
 
 def _width() -> int:

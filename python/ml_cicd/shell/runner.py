@@ -2,20 +2,19 @@
 
 import os
 import signal
-import sys
-import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from ml_cicd.ground.errors import Exit, InputError, MlCicdError
-from ml_cicd.ground.inputs import read_inputs
+from ml_cicd.ground.errors import Defect, Exit, InputError, MlCicdError
+from ml_cicd.ground.inputs import CommonInputs, names_in, options_of, read_inputs
 from ml_cicd.ground.report import Report
 from ml_cicd.shell.command_line import Request, read_arguments
 from ml_cicd.shell.github.commands import harmless
-from ml_cicd.shell.publish import forget, publish
+from ml_cicd.shell.publish import forget, log_traceback, publish, report_folder
+from ml_cicd.shell.streams import print_err
 from ml_cicd.version import __version__
 
 
@@ -52,12 +51,25 @@ def _run(request: Request, make_world: Callable[[], Any]) -> Report:
     try:
         inputs = read_inputs(request.command.inputs, request.texts)
         _enter(inputs.working_directory)
-        forget(request.name, request.report_dir)
+        if not _reads_own_report(request, inputs):
+            forget(request.name, request.report_dir)
         return request.command.run(inputs, make_world())
+    except Defect as problem:
+        log_traceback()
+        return failure(request, problem)
     except MlCicdError as problem:
         return failure(request, problem)
     except Exception:  # noqa: BLE001  # anything else is a bug, and the report must still say so
         return bug(request)
+
+
+def _reads_own_report(request: Request, inputs: CommonInputs) -> bool:
+    """Whether the last report is one of the files that were asked about."""
+    files = request.command.files
+    names = names_in(getattr(inputs, files)) if files else []
+    names += [getattr(inputs, one.name) for one in options_of(request.command.inputs) if one.path]
+    own = os.path.realpath(report_folder(request.name, request.report_dir) / "report.json")
+    return own in map(os.path.realpath, names)
 
 
 def _published(report: Report, request: Request, environ: Mapping[str, str]) -> int:
@@ -72,7 +84,7 @@ def _published(report: Report, request: Request, environ: Mapping[str, str]) -> 
 
     try:
         return put(report)
-    except Exception:  # noqa: BLE001  # a report that no face can draw is a bug that must be reported too
+    except Exception:  # noqa: BLE001  # a report that cannot be drawn is a bug; nothing of it is on disk
         return put(bug(request))
 
 
@@ -88,15 +100,14 @@ def interrupted(request: Request) -> Report:
 
 def bug(request: Request) -> Report:
     """Report a defect of ours; the exception that is being handled goes to the log."""
-    for line in traceback.format_exc().splitlines():
-        print(f"| {line}".replace("##[", "## ["), file=sys.stderr)
+    log_traceback()
     headline = f"ml-cicd {__version__} failed in a way it should not have; the traceback is in the log."
     return _without_outcome(request, Exit.BUG, headline, "Please report it with the traceback.")
 
 
 def say(line: str) -> None:
     """Print one progress line at once, apart from the result on standard output."""
-    print(harmless(line), file=sys.stderr, flush=True)
+    print_err(harmless(line))
 
 
 def _without_outcome(request: Request, code: Exit, headline: str, cure: str) -> Report:

@@ -4,8 +4,8 @@ traffic is safe.
 
 import os
 import secrets
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
@@ -85,24 +85,40 @@ class ModelFiles:
         return violations(Path(path), tuple(open_door(FORMATS, name) for name in FORMATS))
 
 
+@contextmanager
+def _from_extra(what: str, extra: str) -> Iterator[None]:
+    """Say which extra is missing where an import fails; nothing but imports belongs inside."""
+    try:
+        yield
+    except ImportError as problem:
+        cure = f"Install ml-cicd with its `{extra}` extra."
+        raise InputError(f"{what} is not installed: {problem}.", cure=cure) from problem
+
+
 class TorchModels:
     """A `torch.nn.Module` in memory: measured over a loader, saved, and read back as it will serve."""
 
     def measure(self, model: object, loader: Iterable[Any], wanted: frozenset[Subject], confidence: float) -> Evidence:
         """Return the evidence of a pass over the loader."""
-        from ml_cicd.gate.engines.torch_loader import measure_loader  # noqa: PLC0415  # needs torch
+        with _from_extra("PyTorch", "torch"):
+            from ml_cicd.gate.engines.torch_loader import measure_loader  # noqa: PLC0415
 
         return measure_loader(model, loader, wanted, confidence)
 
     def save(self, model: object, path: str, loader: Iterable[Any] | None, example: object) -> None:
-        """Export it as MLflow does; the example is the one given, the loader's, or what the model tells."""
-        from ml_cicd.registry.formats.torch_export import example_for, save_model  # noqa: PLC0415  # needs torch
+        """Export it in eval mode as MLflow does; the example is the one given, the loader's, or the model's."""
+        with _from_extra("PyTorch", "torch"):
+            from ml_cicd.gate.engines.torch_loader import evaluating  # noqa: PLC0415
+            from ml_cicd.registry.formats.torch_export import example_for, save_model  # noqa: PLC0415
 
-        save_model(model, path, example_for(model, loader, example))
+        given = example_for(model, loader, example)
+        with evaluating(model):
+            save_model(model, path, given)
 
     def load(self, path: str) -> object:
         """Return the program that `save` wrote."""
-        from ml_cicd.registry.formats.torch_export import load_program  # noqa: PLC0415  # needs torch
+        with _from_extra("PyTorch", "torch"):
+            from ml_cicd.registry.formats.torch_export import load_program  # noqa: PLC0415
 
         return load_program(path)
 
@@ -143,8 +159,9 @@ class RealWorld:
         return ModelFiles()
 
     def new_name(self) -> str:
-        """Return a name that no other process has."""
-        return secrets.token_hex(8)
+        """Return a name that no other process has; in a workflow it begins with the run's id."""
+        name, run = secrets.token_hex(8), self._environ.get("GITHUB_RUN_ID", "")
+        return f"{run}.{name}" if run else name
 
     def config(self, path: str, *, required: bool) -> Config:
         """Read the configuration; an absent file is an empty one unless it is `required`.
@@ -214,7 +231,10 @@ class RealWorld:
 
 def _engine(path: str) -> AbstractContextManager[Engine]:
     """Return the engine that opens tables of this kind; its packages are loaded now and not before."""
-    engine: AbstractContextManager[Engine] = import_module(engine_of(path)).connect()
+    name = engine_of(path)
+    with _from_extra("What reads prediction tables", "gate"):
+        module = import_module(name)
+    engine: AbstractContextManager[Engine] = module.connect()
     return engine
 
 

@@ -69,7 +69,7 @@ class RateState:
 
 def rate_log_e(test: RateTest, state: RateState) -> float:
     """Return the log evidence against "not worse"; reject at `test.cap`."""
-    return state.log_wealth if test.boosts else _mixture(state.log_ratios)
+    return state.log_wealth if test.boosts else _mixture([ratio / test.phi for ratio in state.log_ratios])
 
 
 def rate_update(test: RateTest, state: RateState, counts: Counts) -> RateState:
@@ -97,7 +97,7 @@ def rate_update(test: RateTest, state: RateState, counts: Counts) -> RateState:
         room = test.cap - wealth
         gain = _mixture(_plus(state.log_ratios, growth(counts.xc))) - old
         wealth = min(wealth + _boost(tilted, gains, room) + gain, test.cap)
-    ratios = _plus(state.log_ratios, [g / test.phi for g in growth(counts.xc)])
+    ratios = _plus(state.log_ratios, growth(counts.xc))
     updated = RateState(log_ratios=ratios, log_wealth=wealth)
     rejected = rate_log_e(test, updated) >= test.cap - NEARLY
     return RateState(log_ratios=ratios, log_wealth=wealth, rejected=rejected)
@@ -145,11 +145,13 @@ def _boost(null: list[tuple[int, float]], gains: dict[int, float], room: float) 
 class MarginTest:
     """One-sided test of H0: candidate's failure rate - champion's >= `margin` (absolute).
 
-    `alpha` is the rate of false proofs. Alternatives: the pooled rate plus 0 or 0.3 margins, weighted 0.7 and 0.3.
+    `alpha` is the rate of false proofs; `phi` > 1 tempers bursty failures. Alternatives: the pooled rate plus 0 or 0.3
+    margins, weighted 0.7 and 0.3.
     """
 
     alpha: float
     margin: float
+    phi: float = 1.0
     prior_rate: float = 0.01
     prior_weight: float = 20.0
 
@@ -172,9 +174,9 @@ class MarginState:
     requests: float = 0.0
 
 
-def margin_log_e(state: MarginState) -> float:
-    """Return the log evidence for "not worse by the margin"."""
-    return log_sum_exp([r + math.log(w) for r, w in zip(state.log_ratios, KAPPA_WEIGHTS, strict=True)])
+def margin_log_e(test: MarginTest, state: MarginState) -> float:
+    """Return the log evidence for "not worse by the margin"; it is established at `test.cap`."""
+    return log_sum_exp([r / test.phi + math.log(w) for r, w in zip(state.log_ratios, KAPPA_WEIGHTS, strict=True)])
 
 
 def margin_update(test: MarginTest, state: MarginState, counts: Counts) -> MarginState:
@@ -235,9 +237,19 @@ def _relative_entropy(p: float, q: float) -> float:
     return p * math.log(p / q) + (1 - p) * math.log((1 - p) / (1 - q))
 
 
-def combine_log_e(logs: Sequence[float]) -> float:
-    """Return the log of the average of e-values: evidence against "none of them is worse"."""
-    return log_sum_exp(logs) - math.log(len(logs))
+def combine_log_e(logs: Sequence[float], weights: Sequence[float]) -> float:
+    """Return the log of the weighted average of e-values: evidence against "none of them is worse".
+
+    `weights` add up to 1 and are chosen beforehand. Where each test stops at alpha times its weight, the average
+    reaches 1 / alpha as soon as one of them does.
+    """
+    return log_sum_exp([log_e + math.log(weight) for log_e, weight in zip(logs, weights, strict=True)])
+
+
+def chance_of_as_many(counts: Counts) -> float:
+    """Return P(the candidate has `xc` or more of all failures) if both arms fail alike: the hypergeometric tail."""
+    null = _null_law(counts.nc, counts.nb, counts.xc + counts.xb)
+    return min(1.0, math.fsum(math.exp(lp) for x, lp in null if x >= counts.xc))
 
 
 def sample_ratio_log_e(candidate: int, total: int, share: float, concentration: float = 100.0) -> float:

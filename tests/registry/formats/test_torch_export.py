@@ -8,13 +8,14 @@ import torch
 
 from ml_cicd.ground.errors import EvidenceError
 from ml_cicd.registry.formats.mlflow_pt2 import violations
-from ml_cicd.registry.formats.torch_export import example_for, example_inputs, load_program, save_model, told_inputs
+from ml_cicd.registry.formats.torch_export import example_for, example_inputs, load_program, told_inputs
+from ml_cicd.shell.wiring import TorchModels
 
 
 def test_what_is_saved_is_the_model_in_eval_mode(tmp_path: Path) -> None:
     """A model in training is exported without its dropout, takes any number of rows, and stays in training."""
     model = torch.nn.Sequential(torch.nn.Linear(4, 2), torch.nn.Dropout(0.9)).train()
-    save_model(model, str(tmp_path / "model"), torch.zeros(2, 4).numpy())
+    TorchModels().save(model, str(tmp_path / "model"), None, torch.zeros(2, 4).numpy())
     assert [module.training for module in model.modules()] == [True] * 3
     assert violations(tmp_path / "model") == ()
     rows = torch.randn(7, 4)

@@ -1,5 +1,8 @@
 """What only a real HAProxy can show."""
 
+import socket
+import struct
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -95,6 +98,48 @@ def test_an_answer_that_breaks_off_is_counted(proxy: Proxy) -> None:
             proxy.served_by(1)
     counted = proxy.source().read()["blue"]
     assert (counted.requests, counted.events["errors"]) == (3, 3)
+
+
+def test_refusals_are_counted(proxy: Proxy) -> None:
+    """An answer 422 is a request that was refused, and not one that failed."""
+    proxy.slots["blue"].status = 422
+    proxy.served_by(4)
+    counted = proxy.source().read()["blue"]
+    assert (counted.requests, counted.events) == (4, {"errors": 0, "refusals": 4})
+
+
+def test_a_request_under_way_is_open(proxy: Proxy) -> None:
+    """A slot that accepts and says nothing has answered nothing: the request is open, and counts once it has ended."""
+    source, slot = proxy.source(), proxy.slots["blue"]
+    slot.answers.clear()
+    waiting = threading.Thread(target=proxy.served_by, args=(1,))
+    waiting.start()
+    end = time.monotonic() + 5
+    while not source.read()["blue"].open and time.monotonic() < end:
+        time.sleep(0.01)
+    counted = source.read()["blue"]
+    assert (counted.requests, counted.open, counted.events["errors"]) == (0, 1, 0)
+    slot.answers.set()
+    waiting.join(timeout=5)
+    counted = source.read()["blue"]
+    assert (counted.requests, counted.open, counted.events["errors"]) == (1, 0, 0)
+
+
+def test_a_user_who_gave_up_is_counted(proxy: Proxy) -> None:
+    """The slot says nothing and the user goes away: a failed request of that slot, at once."""
+    slot = proxy.slots["blue"]
+    slot.answers.clear()
+    with socket.create_connection(("127.0.0.1", proxy.port)) as user:
+        user.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        end = time.monotonic() + 5
+        while not proxy.source().read()["blue"].open and time.monotonic() < end:
+            time.sleep(0.01)
+        user.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    end = time.monotonic() + 5
+    while proxy.source().read()["blue"].open and time.monotonic() < end:
+        time.sleep(0.01)
+    counted = proxy.source().read()["blue"]
+    assert (counted.requests, counted.open, counted.events["errors"]) == (1, 0, 1)
 
 
 def test_a_write_that_haproxy_did_not_take_has_not_happened(proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,9 +1,12 @@
 """Slots: who they say they are, and a deploy hook that works, fails, hangs or lies."""
 
+import itertools
 import json
+import socket
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
@@ -94,6 +97,61 @@ def test_a_slot_that_drips_its_answer_is_a_problem(
     server.become("7")
     server.pause = 0.05
     assert "too slowly" in slots(server, tmp_path).identify("blue").problem
+
+
+@contextmanager
+def raw(*pieces: bytes, pause: float) -> Iterator[str]:
+    """A server that sends the pieces over and over, with pauses, and never ends."""
+    over = threading.Event()
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        """Serve one connection."""
+        with suppress(OSError):
+            connection, _ = listener.accept()
+            with connection:
+                for piece in itertools.cycle(pieces) if pieces else iter(lambda: b"", None):
+                    connection.sendall(piece)
+                    if over.wait(pause):
+                        return
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        over.set()
+        listener.close()
+        thread.join(timeout=10)
+
+
+@pytest.mark.parametrize("pieces", [(b"HTTP/1.1 200 OK\r\n", b"X: y\r\n"), ()], ids=["headers drip", "silent"])
+def test_headers_and_body_share_one_budget(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pieces: tuple[bytes, ...]
+) -> None:
+    """A slot that sends a header now and then, or nothing, is given up after one budget, and its reader ends too."""
+    monkeypatch.setattr(http_slots, "ANSWER_SECONDS", 0.3)
+    before = threading.active_count()
+    first, *headers = pieces or (b"",)
+    with raw(first, *headers, pause=0.05) as url:
+        host = HttpSlots("production", {"blue": url}, (), folder=tmp_path, environ={})
+        found = host.identify("blue")
+        assert "too slowly" in found.problem or "timed out" in found.problem
+        end = time.monotonic() + 10
+        while threading.active_count() > before + 1 and time.monotonic() < end:
+            time.sleep(0.02)
+        assert threading.active_count() <= before + 1  # the server's own
+
+
+def test_the_slot_that_is_to_serve_is_enough(server: Answers, tmp_path: Path) -> None:
+    """The other one is asked at the same time; it never answers, and nobody waits for it."""
+    server.become("7")
+    with raw(b"HTTP/1.1 200 OK\r\n", pause=0.05) as url:
+        urls = {"blue": url, "green": f"http://127.0.0.1:{server.server_address[1]}"}
+        host = HttpSlots("production", urls, (), folder=tmp_path, environ={})
+        found = host.identify_all(("blue", "green"), enough=SEVEN)
+    assert found["green"].release == SEVEN
+    assert "did not answer in time" in found["blue"].problem
 
 
 def test_the_hook_gets_all_it_needs(server: Answers, tmp_path: Path) -> None:

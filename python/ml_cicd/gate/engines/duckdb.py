@@ -67,17 +67,29 @@ class DuckDb:
 
     def digest(self, path: str) -> str:
         """Return sha256 over the file's bytes."""
-        with Path(path).open("rb") as stream:
-            return "sha256:" + hashlib.file_digest(stream, "sha256").hexdigest()
+        try:
+            with Path(path).open("rb") as stream:
+                return "sha256:" + hashlib.file_digest(stream, "sha256").hexdigest()
+        except OSError as problem:
+            raise EvidenceError(
+                f"{path} cannot be read: {problem}.", cure="Do not change it while it is judged."
+            ) from problem
 
 
 def _format(path: str) -> str:
     suffix = suffix_of(path)
     if suffix not in FORMATS:
         raise EvidenceError(f"{path}: DuckDB does not open {suffix!r}.", cure="Give both tables in one kind of file.")
-    if any(mark in path for mark in "*?[") or not Path(path).is_file():
+    if any(mark in path for mark in "*?[") or not _is_file(path):
         raise EvidenceError(f"{path} is not a file.", cure="Check the path; it starts from the working directory.")
     return FORMATS[suffix]
+
+
+def _is_file(path: str) -> bool:
+    try:
+        return Path(path).is_file()
+    except OSError:  # a name too long, a folder that may not be entered
+        return False
 
 
 def _kind(type_: str) -> Kind:

@@ -4,8 +4,7 @@ Importing this needs torch; MLflow is imported when a model is saved.
 """
 
 import warnings
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,9 @@ WIDTHS = {torch.nn.Linear: "in_features", torch.nn.BatchNorm1d: "num_features"}
 
 
 def save_model(model: Any, path: str, example: Any) -> None:  # noqa: ANN401  # torch is half-typed
-    """Save a module as a new folder `path`, exported in eval mode from `example`, an array of two or more rows.
+    """Save a module as a new folder `path`, exported from `example`, an array of two or more rows.
+
+    It is exported in the mode that it is in: the caller switches it to eval mode, or its dropout would be saved too.
 
     Raises:
         InputError: torch.export cannot trace it.
@@ -31,7 +32,7 @@ def save_model(model: Any, path: str, example: Any) -> None:  # noqa: ANN401  # 
 
     # Named requirements: MLflow would infer them by running the model for ten seconds, with a network.
     requirements = [f"torch=={torch.__version__.split('+')[0]}", "numpy"]
-    with warnings.catch_warnings(), _exporting(model):
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
             pytorch.save_model(model, path, input_example=example, pip_requirements=requirements)
@@ -105,16 +106,3 @@ def first_words(problem: Exception) -> str:
 def _two_rows(inputs: Any) -> Any:  # noqa: ANN401
     """Double a single row: torch.export takes a size of 1 for a constant, and would fix the batch size."""
     return torch.cat([inputs, inputs]) if len(inputs) == 1 else inputs
-
-
-@contextmanager
-def _exporting(model: Any) -> Iterator[None]:  # noqa: ANN401
-    """Switch to eval mode, or dropout would be exported; put every module's own mode back."""
-    modes = [(module, module.training) for module in model.modules()]
-    with suppress(NotImplementedError):  # an exported program has one mode, and says so
-        model.eval()
-    try:
-        yield
-    finally:
-        for module, training in modes:
-            module.training = training

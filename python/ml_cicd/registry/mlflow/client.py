@@ -18,12 +18,16 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ml_cicd.ground.errors import Conflict, InputError, MlCicdError, NotFound, OutsideError, Refused, Unreachable
+from ml_cicd.ground.patience import within
 
 SQLITE_FILE = re.compile(r"^sqlite:///[^?#]*[^?#/]$")
 PREFLIGHT_SECONDS = 5.0
+CALL_SECONDS = 12.0  # for a whole call with all its tries: with the first question less than 20 s
+SQL_TRIES = 3  # MLflow's ten take almost two minutes
+LONG_CALLS = {"log_model_artifacts"}  # they move a model's bytes
 SETTINGS = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "15",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
@@ -73,9 +77,42 @@ def connect(uri: str) -> Any:  # noqa: ANN401  # MLflow's client is not typed
         for name in ("mlflow", "alembic"):
             logging.getLogger(name).setLevel(logging.WARNING)
         point_at(uri)
-        client = MlflowClient(tracking_uri=uri, registry_uri=uri)
+        import_module("mlflow.store.db.utils").MAX_RETRY_COUNT = SQL_TRIES  # type: ignore[attr-defined]
+        client: Any = MlflowClient(tracking_uri=uri, registry_uri=uri)
+        if scheme != "sqlite":  # MLflow makes a sqlite file's tables at first use, which may take its time
+            client = Patient(client, uri)
         client.search_registered_models(max_results=1)
     return client
+
+
+class Patient:
+    """A client each of whose calls has one budget of time; once one was late, the others fail at once."""
+
+    def __init__(self, client: Any, uri: str) -> None:  # noqa: ANN401  # MLflow's client is not typed
+        """Stand before it."""
+        self._client = client
+        self._uri = uri
+        self._late = False
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401
+        """Return the client's method, bounded."""
+        real = getattr(self._client, name)
+        if name in LONG_CALLS:
+            return real
+
+        def call(*arguments: Any, **named: Any) -> Any:  # noqa: ANN401
+            if self._late:
+                raise self._too_late()
+            return within(CALL_SECONDS, lambda: real(*arguments, **named), late=self._too_late)
+
+        return call
+
+    def _too_late(self) -> Unreachable:
+        self._late = True
+        return Unreachable(
+            f"The registry {redacted(self._uri)} did not answer within {CALL_SECONDS:g} s.",
+            cure="Check that the server runs and is reachable from here.",
+        )
 
 
 def settle() -> None:
@@ -120,13 +157,18 @@ def _preflight(uri: str) -> None:
     """Ask one small question with a short patience: the client alone would hang for minutes."""
     url = uri.rstrip("/") + "/api/2.0/mlflow/registered-models/search?max_results=1"
     request = urllib.request.Request(_without_user(url))  # noqa: S310  # http(s) only, checked
-    try:
+
+    def ask() -> None:
         with urllib.request.urlopen(request, timeout=PREFLIGHT_SECONDS, context=_tls()) as answer:  # noqa: S310  # http(s) only, checked
             json.loads(answer.read(2**20))
+
+    try:
+        within(PREFLIGHT_SECONDS, ask, late=lambda: TimeoutError("it answers too slowly"))
     except urllib.error.HTTPError as problem:
+        with problem:
+            text = problem.read(300).decode(errors="replace")
         if problem.code in {401, 403}:
             return  # somebody is there; the client knows more ways to sign in, and does not repeat these
-        text = problem.read(300).decode(errors="replace")
         kind = Refused if 400 <= problem.code < 500 else Unreachable
         cure = "Check the address and the server's log."
         raise kind(f"The registry {redacted(uri)} answers {problem.code}: {text}", cure=cure) from problem

@@ -2,14 +2,16 @@
 
 from dataclasses import dataclass, replace
 
-from ml_cicd.rollout.guardrail import Levels, Window
+from ml_cicd.rollout.guardrail import Levels, Proves, Window
 from ml_cicd.rollout.state import WHOLE
+from ml_cicd.stats.dispersion import Dispersion, add_look
 from ml_cicd.stats.sequential import (
     Counts,
     MarginState,
     MarginTest,
     RateState,
     RateTest,
+    combine_log_e,
     margin_log_e,
     margin_update,
     rate_log_e,
@@ -18,6 +20,8 @@ from ml_cicd.stats.sequential import (
 )
 
 WIDEST_MARGIN = 0.5
+COLLAPSED = 5.0  # a candidate that warms up is stopped when its odds of failing are more than this many times as high
+COLLAPSE_WEIGHT = 0.05  # the part of the false rollbacks that may happen while it warms up
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -31,10 +35,54 @@ class Watched:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class HarmTest:
+    """Two tests on different looks, whose evidence is averaged: one while the candidate warms up, one after that."""
+
+    collapse: RateTest
+    worse: RateTest
+
+
+def harm_test(alpha: float, tolerated: float = 1.0) -> HarmTest:
+    """Build it: false alarms of both together happen at most at a rate of `alpha`."""
+    return HarmTest(
+        collapse=RateTest(alpha=alpha * COLLAPSE_WEIGHT, tolerated=tolerated * COLLAPSED),
+        worse=RateTest(alpha=alpha * (1 - COLLAPSE_WEIGHT), tolerated=tolerated),
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HarmEvidence:
+    """Evidence of harm, and how clustered the champion's own failures are."""
+
+    collapse: RateState = RateState()  # noqa: RUF009  # frozen
+    worse: RateState = RateState()  # noqa: RUF009  # frozen
+    dispersion: Dispersion = Dispersion()  # noqa: RUF009  # frozen
+
+
+def harm_taken_in(test: HarmTest, evidence: HarmEvidence, reading: Counts, proves: Proves) -> HarmEvidence:
+    """Add one reading. Each look is tempered by the dispersion that was known before it."""
+    phi = evidence.dispersion.phi
+    seen = replace(evidence, dispersion=add_look(evidence.dispersion, reading.nb, reading.xb))
+    if proves is Proves.COLLAPSE:
+        return replace(seen, collapse=rate_update(replace(test.collapse, phi=phi), evidence.collapse, reading))
+    return replace(seen, worse=rate_update(replace(test.worse, phi=phi), evidence.worse, reading))
+
+
+def harm_of(test: HarmTest, evidence: HarmEvidence) -> float:
+    """Return the log evidence of harm, tempered by what is known of the dispersion now; a rejection stands."""
+    phi = evidence.dispersion.phi
+    logs = [
+        tried.cap if state.rejected else rate_log_e(replace(tried, phi=phi), state)
+        for tried, state in ((test.collapse, evidence.collapse), (test.worse, evidence.worse))
+    ]
+    return combine_log_e(logs, [COLLAPSE_WEIGHT, 1 - COLLAPSE_WEIGHT])
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class CountedEvidence:
     """Evidence of harm, and of each step's margin."""
 
-    harm: RateState
+    harm: HarmEvidence
     safety: tuple[MarginState, ...]
 
 
@@ -45,7 +93,7 @@ class CountedGuardrail:
     watched: Watched
     steps: tuple[int, ...]
     margins: tuple[float, ...]
-    harm: RateTest
+    harm: HarmTest
     safe: tuple[MarginTest, ...]
 
     @property
@@ -60,7 +108,7 @@ class CountedGuardrail:
 
     def start(self) -> CountedEvidence:
         """Return the evidence before the first look."""
-        return CountedEvidence(harm=RateState(), safety=tuple(MarginState() for _ in self.safe))
+        return CountedEvidence(harm=HarmEvidence(), safety=tuple(MarginState() for _ in self.safe))
 
     def reading(self, candidate: Window, champion: Window) -> Counts:
         """Return what it takes from one look."""
@@ -71,21 +119,32 @@ class CountedGuardrail:
             xb=champion.count(self.watched.event),
         )
 
-    def take_in(self, evidence: CountedEvidence, reading: Counts, *, only_harm: bool) -> CountedEvidence:
+    def take_in(self, evidence: CountedEvidence, reading: Counts, proves: Proves) -> CountedEvidence:
         """Add one reading."""
-        harmed = replace(evidence, harm=rate_update(self.harm, evidence.harm, reading))
-        if only_harm:
+        harmed = replace(evidence, harm=harm_taken_in(self.harm, evidence.harm, reading, proves))
+        if proves is not Proves.ALL:
             return harmed
         pairs = zip(self.safe, evidence.safety, strict=True)
         return replace(harmed, safety=tuple(margin_update(test, state, reading) for test, state in pairs))
 
     def harm_log_e(self, evidence: CountedEvidence) -> float:
         """Return the log evidence of harm."""
-        return rate_log_e(self.harm, evidence.harm)
+        return harm_of(self.harm, evidence.harm)
 
     def safety(self, evidence: CountedEvidence, step: int) -> float:
         """Return how far the proof of this step's margin is."""
-        return margin_log_e(evidence.safety[step]) / self.safe[step].cap
+        test = replace(self.safe[step], phi=evidence.harm.dispersion.phi)
+        return margin_log_e(test, evidence.safety[step]) / test.cap
+
+    def remark(self, evidence: CountedEvidence) -> str:
+        """Say that failures come in bursts, where they do."""
+        dispersion = evidence.harm.dispersion
+        if dispersion.phi == 1.0:
+            return ""
+        return (
+            f"{self.watched.name} come in bursts (the champion's have a dispersion of {dispersion.estimate:.1f}; 1 is "
+            f"each on its own), so the evidence counts {dispersion.phi:.1f} times less"
+        )
 
     def requests_needed(self, step: int, rate: float) -> int:
         """Return about how many candidate requests this step needs."""
@@ -110,6 +169,6 @@ def counted(watched: Watched, *, margin: float, levels: Levels) -> CountedGuardr
         watched=watched,
         steps=levels.steps,
         margins=margins,
-        harm=RateTest(alpha=levels.harm_alpha),
+        harm=harm_test(levels.harm_alpha),
         safe=tuple(MarginTest(alpha=levels.safety_alpha, margin=m) for m in margins),
     )

@@ -1,6 +1,7 @@
 """The guardrail `errors`: failed requests, however they failed."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from ml_cicd.rollout.guardrail import Guardrail, Levels
 from ml_cicd.rollout.guardrails.counted import Watched, counted
@@ -15,6 +16,7 @@ FAILED = Watched(
 class ErrorsSettings:
     """Settings of the guardrail."""
 
+    weight: ClassVar[float] = 18.0
     margin: float = setting(
         number(above=0, below=0.5), "How much worse is acceptable at the last step, absolute.", default=0.005
     )

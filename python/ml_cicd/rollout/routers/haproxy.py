@@ -1,8 +1,16 @@
 """A target behind HAProxy (ports.TrafficRouter): the whole traffic state is one value of one map.
 
-Beside the map file lie the rollout's state (state_files.py) and `<map>.lock`. A write goes looks, state file, map file,
-HAProxy's memory, read-back. A kill in between is safe: the state file keeps the state before it, which is the one in
-force for as long as the value in memory is the older one.
+Beside the map file lie the rollout's state (state_files.py) and `<map>.lock`.
+
+    a write         looks, state file, map file, HAProxy's memory, read-back
+    an urgent one   HAProxy's memory, read-back, looks and state file, map file
+
+A write that gives the candidate more is safe against a kill in between: the state file keeps the state before it, which
+is the one in force for as long as the value in memory is the older one. An urgent write takes traffic back, and must
+not depend on a folder that is full, read-only or edited: it moves traffic first. A kill after that, or files that
+cannot be written, leaves the traffic where it belongs and the files one write behind. Until they are written, a reload
+would bring the older split back, for as long as its lease lasts; a canary reads the difference and refuses to go on;
+and a second rollback writes the files again. That is why the order depends on the direction.
 """
 
 import contextlib
@@ -14,7 +22,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from ml_cicd.ground.errors import Conflict, CorruptState, InputError, Refused, Unreachable
+from ml_cicd.ground.errors import Conflict, CorruptState, InputError, OutsideError, Refused, Unreachable
 from ml_cicd.ground.finding import Finding
 from ml_cicd.rollout.routers import haproxy_socket
 from ml_cicd.rollout.routers.haproxy_examination import examine
@@ -50,37 +58,95 @@ class HaproxyRouter:
         self._slots = slots
         self._files = StateFiles(self._map)
 
-    def read(self) -> RouterView:
+    @property
+    def state_path(self) -> Path:
+        """Where the rollout's state lies."""
+        return self._files.path
+
+    def read(self, *, urgent: bool = False) -> RouterView:
         """Read the value that serves, the state beside it and the time.
 
         The router's clock is this machine's wall clock: it judges leases by `date()`, and its socket is a local one.
         """
+        if urgent:
+            return self._urgent_view()
         split = self._split()
         self._check_file(split)
         state, _ = self._files.read(split.seq)
         return RouterView(split=split, state=state, now=time.time())
 
+    def _urgent_view(self) -> RouterView:
+        """Read what can be read. A value that is no split is taken from the file, where that has a good one."""
+        split, doubts = self._memory_or_file()
+        state, doubt = self._files.last(split.seq)
+        doubts.append(doubt)
+        try:
+            self._check_file(split)
+        except OutsideError as problem:
+            doubts.append(problem.what)
+        return RouterView(split=split, state=state, now=time.time(), unsaved=" ".join(filter(None, doubts)))
+
+    def _memory_or_file(self) -> tuple[Split, list[str]]:
+        try:
+            return self._split(), []
+        except CorruptState as problem:
+            doubts = [problem.what]
+        with contextlib.suppress(OutsideError):
+            split = decode(self._file_text())
+            if {split.serving, split.idle} <= set(self._slots):
+                return split, doubts
+        return Split(serving=self._slots[0], idle=self._slots[1]), doubts
+
     def set_split(
-        self, split: Split, state: RolloutState | None, *, expect_seq: int, seen: Sequence[Observation] = ()
+        self,
+        split: Split,
+        state: RolloutState | None,
+        *,
+        expect_seq: int,
+        seen: Sequence[Observation] = (),
+        urgent: bool = False,
     ) -> RouterView:
         """Change value and state under a lock and read back (see the module for the order and why it is safe)."""
-        with self._locked():
-            current = self._split()
+        with self._locked(urgent=urgent):
+            current = self._memory_or_file()[0] if urgent else self._split()
             if current.seq != expect_seq or split.seq <= current.seq:
                 raise Conflict(
                     f"The router's value has seq {current.seq}, not {expect_seq}: somebody else changed it.",
                     cure="Run `ml-cicd status` to see what serves; this run has stopped and touched nothing.",
                 )
-            self._files.write(split.seq, state, seen, seq_before=current.seq)
+            if urgent:
+                self._write_memory(split)
+                unsaved = self._try_files(split, state, seen, seq_before=current.seq)
+            else:
+                self._files.write(split.seq, state, seen, seq_before=current.seq)
+                replace_file(self._map, self._map_text(split))
+                self._write_memory(split)
+                unsaved = ""
+        return RouterView(split=split, state=state, now=time.time(), unsaved=unsaved)
+
+    def _write_memory(self, split: Split) -> None:
+        haproxy_socket.set_map_value(self._socket, str(self._map), KEY, encode(split))
+        found = self._split()
+        if found != split:
+            raise Conflict(
+                f"The router reads {encode(found)} right after {encode(split)} was written.",
+                cure="Run `ml-cicd status`; another process may write to it.",
+            )
+
+    def _try_files(
+        self, split: Split, state: RolloutState | None, seen: Sequence[Observation], *, seq_before: int
+    ) -> str:
+        """Write state and map file, the second even where the first fails, and say what could not be written."""
+        problems: list[str] = []
+        try:
+            self._files.write(split.seq, state, seen, seq_before=seq_before, urgent=True)
+        except OutsideError as problem:
+            problems.append(problem.what)
+        try:
             replace_file(self._map, self._map_text(split))
-            haproxy_socket.set_map_value(self._socket, str(self._map), KEY, encode(split))
-            found = self._split()
-            if found != split:
-                raise Conflict(
-                    f"The router reads {encode(found)} right after {encode(split)} was written.",
-                    cure="Run `ml-cicd status`; another process may write to it.",
-                )
-        return RouterView(split=found, state=state, now=time.time())
+        except OutsideError as problem:
+            problems.append(problem.what)
+        return " ".join(problems)
 
     def observations(self, state: RolloutState) -> tuple[Observation, ...]:
         """Return the looks that belong to a state."""
@@ -111,8 +177,7 @@ class HaproxyRouter:
 
         One write ahead is what a kill between file and memory leaves, and the next write mends it.
         """
-        line = next((one for one in self._map_lines() if one.split(maxsplit=1)[:1] == [KEY]), "")
-        text = line.removeprefix(KEY).strip()
+        text = self._file_text()
         if text == encode(serving):
             return
         with contextlib.suppress(CorruptState):
@@ -123,29 +188,50 @@ class HaproxyRouter:
             cure=f"Decide which is right; to keep what serves, put `{KEY} {encode(serving)}` into the file.",
         )
 
+    def _file_text(self) -> str:
+        """Return the value that the file has; nothing where it has none."""
+        line = next((one for one in self._map_lines() if one.split(maxsplit=1)[:1] == [KEY]), "")
+        return line.removeprefix(KEY).strip()
+
     def _map_text(self, split: Split) -> str:
         """Return the map file with its one key changed and everything else kept."""
         kept = [old for old in self._map_lines() if old.split(maxsplit=1)[:1] != [KEY]]
         return "\n".join([*kept, f"{KEY} {encode(split)}"]) + "\n"
 
     def _map_lines(self) -> list[str]:
+        """Return the file's lines, odd bytes of other people's lines included; none where there is no file."""
         try:
-            return self._map.read_text(encoding="utf-8").splitlines()
+            return self._map.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+        except FileNotFoundError:
+            return []
         except OSError as problem:
             raise Refused(f"{self._map} cannot be read: {problem}.", cure="Check the path and its owner.") from problem
 
     @contextmanager
-    def _locked(self) -> Iterator[None]:
-        path = self._map.with_name(self._map.name + ".lock")
-        try:
-            handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o660)
-        except OSError as problem:
-            raise Refused(f"{path} cannot be opened: {problem}.", cure="The folder must be writable.") from problem
-        try:
-            _acquire(handle, path)
+    def _locked(self, *, urgent: bool) -> Iterator[None]:
+        """Hold the lock. An urgent write goes on without one that cannot be had: its folder may be gone or full, or a
+        writer may hang in it, and a writer that wakes up later gives the candidate no more than its lease.
+        """
+        with contextlib.ExitStack() as held:
+            try:
+                held.enter_context(_lock(self._map.with_name(self._map.name + ".lock")))
+            except OutsideError:
+                if not urgent:
+                    raise
             yield
-        finally:
-            os.close(handle)
+
+
+@contextmanager
+def _lock(path: Path) -> Iterator[None]:
+    try:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o660)
+    except OSError as problem:
+        raise Refused(f"{path} cannot be opened: {problem}.", cure="The folder must be writable.") from problem
+    try:
+        _acquire(handle, path)
+        yield
+    finally:
+        os.close(handle)
 
 
 def _acquire(handle: int, path: Path) -> None:

@@ -3,6 +3,7 @@
 import csv
 import io
 import socket
+import time
 
 from ml_cicd.ground.errors import CorruptState, Defect, NotFound, Refused, Unreachable
 
@@ -43,7 +44,10 @@ def ask(path: str, command: str) -> str:
 def _read_all(connection: socket.socket) -> str:
     parts: list[bytes] = []
     size = 0
+    end = time.monotonic() + SECONDS
     while block := connection.recv(65536):
+        # For the whole answer: a timeout of its own for each block would let one drip for ever.
+        connection.settimeout(max(0.001, end - time.monotonic()))
         parts.append(block)
         size += len(block)
         if size > LONGEST:
@@ -89,6 +93,8 @@ def set_map_value(path: str, file: str, key: str, value: str) -> None:
         Refused: HAProxy said no.
     """
     answer = ask(path, f"set map {file} {key} {value}").strip()
+    if answer and map_value(path, file, key) is None:  # somebody deleted it: only `add` brings it back
+        answer = ask(path, f"add map {file} {key} {value}").strip()
     if answer:
         raise Refused(
             f"HAProxy refused to set {key} in {file}: {answer[:200]}", cure="Check the socket's level and path."

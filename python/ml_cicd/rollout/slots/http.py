@@ -5,25 +5,28 @@ import ipaddress
 import json
 import os
 import signal
+import socket
 import subprocess
 import tempfile
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Mapping
-from http.client import HTTPException, HTTPMessage, HTTPResponse
+from collections.abc import Mapping, Sequence
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from pathlib import Path
-from typing import IO
+from queue import Empty, SimpleQueue
+from threading import Thread
 from urllib.parse import urlsplit
 
 from ml_cicd.ground.errors import InputError, MlCicdError, OutsideError, Refused
 from ml_cicd.ground.finding import Finding
 from ml_cicd.ground.parse import as_mapping, as_text, required
-from ml_cicd.registry.versions import Release
+from ml_cicd.ground.patience import within
+from ml_cicd.registry.versions import NOTHING, Release
 from ml_cicd.rollout.slots.hook import examine_hook
 from ml_cicd.rollout.state import Identity
 
-ANSWER_SECONDS = 3.0
+ANSWER_SECONDS = 3.0  # for a whole answer
+GRACE_SECONDS = 0.3
+OK = 200
 LONGEST_ANSWER = 64 * 1024
 HOOK_SECONDS = 300.0
 READY_SECONDS = 60.0
@@ -46,18 +49,34 @@ class HttpSlots:
         self._hook = hook
         self._folder = folder
         self._environ = environ
-        self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirect())
 
     def identify(self, slot: str) -> Identity:
         """Ask a slot who it is; a slot that cannot tell has a `problem`."""
         url = self._urls[slot].rstrip("/") + "/identity"
         try:
-            with self._opener.open(url, timeout=ANSWER_SECONDS) as answer:
-                data = as_mapping(json.loads(_read(answer)), url)
+            data = as_mapping(json.loads(_get(url)), url)
             version, digest = (required(data, name, as_text, url) for name in ("version", "digest"))
             return Identity(slot=slot, release=Release(version=version, digest=digest))
         except (OSError, HTTPException, ValueError, MlCicdError) as problem:
             return Identity(slot=slot, problem=f"{url} does not say who it is: {getattr(problem, 'reason', problem)}.")
+
+    def identify_all(self, slots: Sequence[str], *, enough: Release = NOTHING) -> Mapping[str, Identity]:
+        """Ask slots at the same time, each for at most three seconds (see the port)."""
+        answers: SimpleQueue[Identity] = SimpleQueue()
+        for slot in slots:
+            Thread(target=lambda one: answers.put(self.identify(one)), args=(slot,), daemon=True).start()
+        found: dict[str, Identity] = {}
+        end = time.monotonic() + ANSWER_SECONDS + GRACE_SECONDS
+        while len(found) < len(slots):
+            try:
+                identity = answers.get(timeout=max(0.0, end - time.monotonic()))
+            except Empty:
+                break
+            found[identity.slot] = identity
+            if enough and identity.is_release(enough):
+                end = min(end, time.monotonic() + GRACE_SECONDS)
+        late = {slot: Identity(slot=slot, problem=f"slot {slot} did not answer in time") for slot in slots}
+        return {**late, **found}
 
     def deploy(self, slot: str, *, model: str, release: Release) -> Identity:
         """Run the deploy hook, then wait until the slot says that it is this version with this digest.
@@ -129,15 +148,34 @@ class HttpSlots:
             time.sleep(POLL_SECONDS)
 
 
-def _read(answer: HTTPResponse) -> bytes:
-    """Read at most `LONGEST_ANSWER` bytes, and give up on a slot that drips them: each receipt has its own timeout."""
-    end = time.monotonic() + ANSWER_SECONDS
-    text = b""
-    while (part := answer.read1(LONGEST_ANSWER)) and len(text) < LONGEST_ANSWER:
-        text += part
-        if time.monotonic() > end:
-            raise TimeoutError("it answers too slowly")
-    return text
+def _get(url: str) -> bytes:
+    """Return what an address answers: headers and body together within three seconds, no redirect, no proxy.
+
+    Raises:
+        OSError, HTTPException: it does not answer 200 in time.
+    """
+    parts = urlsplit(url)
+    kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
+    connection = kind(parts.hostname or "", parts.port, timeout=ANSWER_SECONDS)
+    sockets: list[socket.socket] = []  # kept apart: the connection forgets its own once an answer has begun
+
+    def ask() -> bytes:
+        with contextlib.closing(connection):
+            connection.connect()
+            sockets.append(connection.sock)
+            connection.request("GET", parts.path, headers={"Connection": "close"})
+            with connection.getresponse() as answer:
+                if answer.status != OK:
+                    raise HTTPException(f"it answers {answer.status}")
+                return answer.read(LONGEST_ANSWER)
+
+    def late() -> Exception:
+        for one in sockets:
+            with contextlib.suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)  # else the reader would go on for as long as it drips
+        return TimeoutError("it answers too slowly")
+
+    return within(ANSWER_SECONDS, ask, late=late)
 
 
 def _finish(process: subprocess.Popen[bytes]) -> int | None:
@@ -151,21 +189,6 @@ def _finish(process: subprocess.Popen[bytes]) -> int | None:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-
-
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """A slot answers itself or not at all."""
-
-    def redirect_request(  # noqa: PLR0913  # the base class's signature
-        self,
-        req: urllib.request.Request,  # noqa: ARG002
-        fp: IO[bytes],
-        code: int,
-        msg: str,  # noqa: ARG002
-        headers: HTTPMessage,
-        newurl: str,
-    ) -> None:
-        raise urllib.error.HTTPError(newurl, code, "redirects are refused", headers, fp)
 
 
 def _check_url(slot: str, url: str) -> None:

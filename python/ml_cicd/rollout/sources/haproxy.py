@@ -9,6 +9,12 @@ from ml_cicd.rollout.routers import haproxy_socket
 from ml_cicd.rollout.state import Counters
 from ml_cicd.settings import setting, text
 
+ENDED = tuple(f"hrsp_{kind}" for kind in ("1xx", "2xx", "3xx", "4xx", "5xx", "other"))
+EVENTS: Mapping[str, tuple[str, ...]] = {
+    "errors": ("hrsp_5xx", "srv_abrt", "cli_abrt"),
+    "refusals": ("hrsp_4xx",),
+}
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Settings:
@@ -28,9 +34,10 @@ class HasSocket(Protocol):
 class HaproxySource:
     """The counters of each slot's backend.
 
-    They are the backend's own, so that they hold what users saw and no retry: requests are its sessions (stot);
-    `errors` are answers 5xx, HAProxy's own 502, 503 and 504 among them (hrsp_5xx), and answers that broke off
-    (srv_abrt); tried on 2.6. The epoch is HAProxy's process, so a reload starts anew.
+    Requests are those that have ended, each counted once by the class of its answer (hrsp_*, `other` where there was
+    none); a request under way is `open` (scur) and neither good nor bad. `errors` are answers 5xx, HAProxy's own 502,
+    503 and 504 among them, answers that broke off (srv_abrt) and users who gave up waiting (cli_abrt). `refusals` are
+    answers 4xx. Tried on 2.6. The epoch is HAProxy's process, so a reload starts anew.
     """
 
     def __init__(self, settings: HasSocket, slots: tuple[str, ...]) -> None:
@@ -46,8 +53,9 @@ class HaproxySource:
         for row in haproxy_socket.backends(self._socket):
             slot = row.get("pxname", "")
             if slot in self._slots:
-                errors = _count(row, "hrsp_5xx") + _count(row, "srv_abrt")
-                found[slot] = Counters(requests=_count(row, "stot"), epoch=epoch, events={"errors": errors})
+                events = {name: sum(_count(row, field) for field in fields) for name, fields in EVENTS.items()}
+                ended = sum(_count(row, field) for field in ENDED)
+                found[slot] = Counters(requests=ended, epoch=epoch, events=events, open=_count(row, "scur"))
         missing = [slot for slot in self._slots if slot not in found]
         if missing:
             raise NotFound(

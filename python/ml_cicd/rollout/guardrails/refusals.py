@@ -1,10 +1,7 @@
-"""A guardrail: refused requests (4xx), as far as the metric source counts them.
-
-One file in `rollout/guardrails/` and one line in its `catalogue.py`. Where a rate of events is not what is watched, a
-guardrail has a harm test and a safety test of its own: `rollout/guardrail.py` says what it must answer.
-"""
+"""The guardrail `refusals`: requests that were answered 4xx, e.g. 422 to inputs that the champion accepts."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from ml_cicd.rollout.guardrail import Guardrail, Levels
 from ml_cicd.rollout.guardrails.counted import Watched, counted
@@ -22,6 +19,7 @@ REFUSED = Watched(
 class RefusalsSettings:
     """Settings of the guardrail."""
 
+    weight: ClassVar[float] = 1.0
     margin: float = setting(
         number(above=0, below=0.5), "How many more may be refused at the last step, absolute.", default=0.02
     )

@@ -1,0 +1,42 @@
+"""Standard output and error: either may be closed, full, or a pipe that nobody reads any more."""
+
+import contextlib
+import os
+import sys
+from typing import TextIO
+
+
+def print_out(text: str) -> str:
+    """Print the result, and return why it could not be: empty where it was, or where nobody wants it."""
+    problem = _print(text, sys.stdout)
+    return "" if problem is None or isinstance(problem, BrokenPipeError) else str(problem)
+
+
+def print_err(text: str) -> None:
+    """Print a line for the log; where there is none, nothing is lost that a decision needs."""
+    _print(f"{text}\n", sys.stderr)
+
+
+def flush_out() -> None:
+    """Flush what others printed, so that the interpreter has nothing to complain about at its end."""
+    print_out("")
+
+
+def shows_colour() -> bool:
+    """Whether a terminal shows standard output."""
+    return sys.stdout is not None and sys.stdout.isatty()
+
+
+def _print(text: str, stream: TextIO | None) -> OSError | None:
+    if stream is None:  # closed before we began
+        return None
+    try:
+        with contextlib.suppress(AttributeError, ValueError):
+            stream.reconfigure(errors="backslashreplace")  # type: ignore[attr-defined]  # it flushes, too
+        stream.write(text)
+        stream.flush()
+    except OSError as problem:
+        with contextlib.suppress(OSError):  # what is still buffered must go somewhere, or the end would fail with it
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        return problem
+    return None

@@ -1,0 +1,58 @@
+"""The wiring: a part that is not installed is named with the extra that brings it."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ml_cicd.gate.evidence import EvidenceRequest
+from ml_cicd.gate.settings import Columns
+from ml_cicd.ground.errors import EvidenceError, InputError
+from ml_cicd.ground.finding import Subject
+from ml_cicd.shell.wiring import RealWorld, TorchModels
+
+ACCURACY = frozenset({Subject(metric="accuracy")})
+
+
+def without(package: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let imports of this package fail as if it were not installed."""
+    names = [name for name in sys.modules if name.startswith("ml_cicd.") and name.endswith((".duckdb", "torch_loader"))]
+    for name in [*names, "ml_cicd.registry.formats.torch_export"]:
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    monkeypatch.setitem(sys.modules, package, None)
+
+
+def test_tables_without_their_reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Exit 2, not a bug, and the cure names the extra."""
+    without("duckdb", monkeypatch)
+    table = tmp_path / "p.csv"
+    table.write_text("label,prediction\n1,1\n", encoding="utf-8")
+    request = EvidenceRequest(predictions=str(table), columns=Columns(), wanted=ACCURACY, confidence=0.95)
+    with pytest.raises(InputError, match="duckdb") as problem:
+        RealWorld({}, lambda _line: None).measure(request)
+    assert "`gate` extra" in problem.value.cure
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda models: models.measure(None, [], ACCURACY, 0.95),
+        lambda models: models.save(None, "m", None, None),
+        lambda models: models.load("m"),
+    ],
+    ids=["measure", "save", "load"],
+)
+def test_models_without_torch(ask: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever is asked of a model in memory."""
+    without("torch", monkeypatch)
+    with pytest.raises(InputError, match="PyTorch is not installed") as problem:
+        ask(TorchModels())
+    assert "`torch` extra" in problem.value.cure
+
+
+def test_a_name_that_is_too_long_is_no_file() -> None:
+    """Not every path can be asked about; that is no bug."""
+    request = EvidenceRequest(predictions=f"{'x' * 300}.csv", columns=Columns(), wanted=ACCURACY, confidence=0.95)
+    with pytest.raises(EvidenceError, match="is not a file"):
+        RealWorld({}, lambda _line: None).measure(request)
