@@ -112,6 +112,7 @@ def test_the_digest_is_of_the_meaning() -> None:
         ("deadline: 2h", "deadline: 2 hours", "60s, 30m, 2h"),
         ("deadline: 2h", "deadline: -5", "canary.deadline"),
         ("lease: 1m", "lease: 15", "at least three intervals"),
+        ("lease: 1m", "lease: 2h", "Write 1800 s at most"),
         ("when_inconclusive: hold", "when_inconclusive: pass", "canary.when_inconclusive"),
         ("margin: 0.02", "margin: 0", "canary.guardrails.errors.margin"),
         ("predictions: p.parquet", "predictions: p.parquet\n  metrics: m.json", "predictions and metrics"),

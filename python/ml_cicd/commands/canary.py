@@ -23,9 +23,9 @@ from ml_cicd.rollout.session import Session
 from ml_cicd.rollout.settings import CanarySettings, WhenInconclusive
 from ml_cicd.rollout.site import Site
 from ml_cicd.rollout.situation import Facts, Record, Situation, situation
+from ml_cicd.rollout.state import LONGEST_LEASE_SECONDS
 from ml_cicd.world import World
 
-TICK_LEASE_SECONDS = 1800.0
 TICK_DEADLINE_SECONDS = 86_400.0  # a step needs three looks, and looks are minutes apart
 LARGEST_RECORD = 64 * 2**20
 OUTPUTS: Mapping[str, str] = {
@@ -225,7 +225,7 @@ def _deadline_seconds(inputs: Inputs, settings: CanarySettings) -> float:
 
 
 def _lease_seconds(inputs: Inputs, settings: CanarySettings) -> float:
-    return max(settings.lease, TICK_LEASE_SECONDS) if inputs.ticks else settings.lease
+    return LONGEST_LEASE_SECONDS if inputs.ticks else settings.lease
 
 
 def _asked(inputs: Inputs, site: Site, facts: Facts) -> Facts:

@@ -164,7 +164,7 @@ def to_finish(place: Place, traffic: Traffic, record: OnRecord | None) -> str:
     if view is None or view.state is None:
         return ""
     state, canary = view.state, f"ml-cicd canary --target {place.target} --candidate {view.state.candidate.version}"
-    lapsed = view.split.lease <= view.now
+    lapsed = not view.leased
     if state.open:
         return canary if lapsed and state.phase is Phase.RUNNING else ""
     if record is None:

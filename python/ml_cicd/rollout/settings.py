@@ -10,6 +10,7 @@ from ml_cicd.ground.errors import InputError
 from ml_cicd.ground.parse import as_number
 from ml_cicd.rollout.doors import ROUTERS, SOURCES
 from ml_cicd.rollout.guardrails.catalogue import ALWAYS, GUARDRAILS
+from ml_cicd.rollout.state import LONGEST_LEASE_SECONDS
 from ml_cicd.settings import At, Chosen, Kind, block, choice, door, duration, each, number, parts, setting, table, text
 
 RENEWALS = 3
@@ -109,6 +110,11 @@ class CanarySettings:
             raise InputError(
                 f"the lease is {self.lease:g} s and the interval {self.interval:g} s.",
                 cure="The lease must be at least three intervals, or traffic would flap when one look is late.",
+            )
+        if self.lease > LONGEST_LEASE_SECONDS:
+            raise InputError(
+                f"the lease is {self.lease:g} s.",
+                cure=f"Write {LONGEST_LEASE_SECONDS:g} s at most: the router takes a longer one for a clock put back.",
             )
         if list(self.steps) != sorted(set(self.steps)):
             raise InputError("the steps must rise.", cure="E.g. steps: [1, 5, 25, 50].")

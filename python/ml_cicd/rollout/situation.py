@@ -83,7 +83,7 @@ class Facts:
 SITUATIONS: tuple[tuple[Situation, Callable[[Facts], bool]], ...] = (
     (Situation.ASK_REGISTRY, lambda facts: facts.running and facts.named is None),
     (Situation.OTHER_CANDIDATE, lambda facts: facts.running and facts.named is False),
-    (Situation.ALIVE, lambda facts: facts.running and facts.waits and facts.view.split.lease > facts.view.now),
+    (Situation.ALIVE, lambda facts: facts.running and facts.waits and facts.view.leased),
     (Situation.OTHER_PLAN, lambda facts: facts.running and facts.changed),
     (Situation.GO_ON, lambda facts: facts.running),
     (Situation.CLAIMED, lambda facts: facts.view.claimed and not facts.takes_over),

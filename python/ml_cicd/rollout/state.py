@@ -10,6 +10,7 @@ from ml_cicd.registry.versions import Release
 from ml_cicd.stats.sequential import Counts
 
 WHOLE = 10_000
+LONGEST_LEASE_SECONDS = 1800.0
 LAPSED = -1
 NO_SALT = "none"
 SLOT_NAME = re.compile(r"^[A-Za-z][A-Za-z0-9_-]{0,31}$")
@@ -207,11 +208,18 @@ class RouterView:
     unsaved: str = ""
 
     @property
+    def leased(self) -> bool:
+        """Whether the lease is in force. One that ends later than any lease can is none: a clock was put back, and a
+        dead run's candidate must not keep its share until that clock has caught up.
+        """
+        return 0 < self.split.lease - self.now <= LONGEST_LEASE_SECONDS + 1  # its end is rounded up to a second
+
+    @property
     def share(self) -> int:
         """The idle slot's share in force, in 1/100 %: nothing once the lease has passed."""
-        return self.split.threshold if self.split.lease > self.now else 0
+        return self.split.threshold if self.leased else 0
 
     @property
     def claimed(self) -> bool:
         """Whether some run is deploying into the idle slot at this moment."""
-        return self.state is not None and self.state.phase is Phase.DEPLOYING and self.split.lease > self.now
+        return self.state is not None and self.state.phase is Phase.DEPLOYING and self.leased

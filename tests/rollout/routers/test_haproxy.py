@@ -62,6 +62,14 @@ def test_the_router_takes_traffic_back_when_nobody_renews(proxy: Proxy) -> None:
     assert proxy.served_by(40) == {"blue": 40}
 
 
+@pytest.mark.parametrize(("lease", "share"), [(1795, 10_000), (3600, 0)])
+def test_a_lease_from_before_the_clock_was_put_back_is_over(proxy: Proxy, lease: float, share: int) -> None:
+    """The longest lease holds; one that ends later than any can gives the candidate nothing, in HAProxy and in ours."""
+    give(proxy, 10_000, lease=lease)
+    assert proxy.router().read().share == share
+    assert proxy.served_by(20) == {"green" if share else "blue": 20}
+
+
 def test_failures_are_counted_however_they_happen(proxy: Proxy) -> None:
     """An answer 500 and a dead server are failed requests of their slot, and retries are not requests."""
     source = proxy.source()
