@@ -130,6 +130,17 @@ def test_a_fencing_number_rises_by_one_with_each_write(row: machine.Row) -> None
             assert (operation.expect_seq, operation.split.seq) == (7, 8)
 
 
+@pytest.mark.parametrize("row", [r for r in ROWS if Phase.RUNNING in r.phases], ids=lambda row: row.event.__name__)
+def test_traffic_comes_back_whatever_the_files_do(row: machine.Row) -> None:
+    """A write that takes a running candidate's share and lets the champion serve is urgent; no other one is."""
+    before = replace(where(Phase.RUNNING), split=replace(SPLIT, threshold=500))
+    for operation in step(before, EVENTS[row.event])[1]:
+        if isinstance(operation, SetSplit):
+            stays = operation.split.serving == SPLIT.serving
+            taken = operation.split.threshold == 0 and (stays or row.event is Reverted)
+            assert operation.urgent is taken
+
+
 def test_what_was_seen_is_written_once() -> None:
     """Looks wait for the next write, and the state counts them."""
     looked, nothing = step(where(Phase.RUNNING), EVENTS[Looked])

@@ -166,7 +166,7 @@ def _refused(where: Where, event: Refused) -> tuple[Where, Operations]:
 
 def _timed_out(where: Where, event: TimedOut) -> tuple[Where, Operations]:
     ended = replace(where.running, phase=Phase.HELD, reason=event.reason, undecided=True, counters=None)
-    after, move = _write(where, where.split.calm(), ended)
+    after, move = _write(where, where.split.calm(), ended, urgent=True)
     return after, (move,)
 
 
