@@ -64,6 +64,16 @@ def test_no_deployment_is_needed_for_the_standby(world: FakeWorld) -> None:
     assert world.fake_slots.deployed == before
 
 
+def test_what_was_left_is_not_filled_again(world: FakeWorld) -> None:
+    """The bad version died in its slot: nobody deploys it once more, which would only wait for a dead slot."""
+    del world.fake_slots.holds["green"]
+    before = list(world.fake_slots.deployed)
+    report = run(Inputs(), world)
+    assert moved(report) == ("true", "2", "1", "true")
+    assert run(Inputs(to="1"), world).exit_code is Exit.DONE
+    assert world.fake_slots.deployed == before
+
+
 def test_a_version_that_no_slot_holds_is_deployed_first(world: FakeWorld) -> None:
     """The plan says so beforehand; traffic moves only after the slot says who it is."""
     report = run(Inputs(to="3"), world)
@@ -255,8 +265,10 @@ def test_by_force_traffic_goes_to_the_last_known_slot(night: FakeWorld, standby:
         del night.fake_slots.holds["blue"]
     else:
         night.fake_slots.holds["blue"] = standby
-    with pytest.raises(OutsideError, match="hook"):
+    with pytest.raises(OutsideError, match="hook") as caught:
         run(Inputs(), night)
+    assert "taking for granted that slot blue holds it" in caught.value.cure
+    assert caught.value.cure.endswith("ml-cicd rollback --target production --to 1 --force")
     assert night.fake_router.split.serving == "green"
     report = run(Inputs(force=True), night)
     assert (moved(report), report.exit_code) == (("true", "2", "1", "false"), Exit.PARTLY)

@@ -10,6 +10,7 @@ from ml_cicd.rollout.counting import difference
 from ml_cicd.rollout.evidence import TRANSITIONS, Evidence, Look, decide, is_harmful, no_evidence, replay
 from ml_cicd.rollout.guardrail import Levels, Proves, Window
 from ml_cicd.rollout.guardrails.catalogue import GUARDRAILS
+from ml_cicd.rollout.guardrails.counted import COLLAPSE_WEIGHT
 from ml_cicd.rollout.guardrails.errors import ErrorsSettings
 from ml_cicd.rollout.guardrails.unanswered import UnansweredSettings
 from ml_cicd.rollout.plan import Plan, forecast, make_plan
@@ -36,6 +37,7 @@ def look(plan: Plan, evidence: Evidence, *, step: int = 1, elapsed: float = 100)
 
 GOOD = Counts(nc=200, xc=1, nb=200, xb=1)
 BAD = Counts(nc=200, xc=60, nb=200, xb=1)
+SOME = Counts(nc=100, xc=2, nb=100, xb=2)
 SKEWED = Counts(nc=300, xc=2, nb=100, xb=1)
 
 
@@ -123,6 +125,19 @@ BURST = (
 )
 
 LEARNT = (Counts(nc=100, xc=0, nb=100, xb=9), *[Counts(nc=100, xc=0, nb=100, xb=0)] * 3) * 5
+
+
+def test_a_rejection_stands_though_bursts_show_in_the_same_look() -> None:
+    """What proved harm by what was known before a look is not taken back by what that look says of bursts."""
+    plan = replace(PLAN, warm_up_seconds=0)
+    steady = [Observation(at_seconds=float(k), step=1, readings={"errors": SOME}) for k in range(1, 30)]
+    burst = Observation(at_seconds=30.0, step=1, readings={"errors": Counts(nc=100, xc=90, nb=100, xb=40)})
+    evidence = replay(plan, (*steady, burst))
+    guard, seen = plan.guardrails[0], evidence.guards["errors"]
+    assert seen.harm.dispersion.phi > 1
+    assert seen.harm.worse.rejected
+    assert guard.harm_log_e(seen) >= guard.harm.worse.cap + math.log(1 - COLLAPSE_WEIGHT) - 1e-9
+    assert is_harmful(plan, evidence)
 
 
 def test_bursts_are_not_taken_for_harm_or_safety() -> None:

@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from ml_cicd.ground.errors import Conflict, Exit, InputError, IntegrityError, MlCicdError
+from ml_cicd.ground.errors import Conflict, Exit, InputError, IntegrityError, MlCicdError, OutsideError
 from ml_cicd.ground.inputs import Command, CommonInputs, Needs, option
 from ml_cicd.ground.operation import Receipt, join
 from ml_cicd.ground.report import Note, Report
@@ -82,7 +82,10 @@ def _attempt(inputs: Inputs, world: World) -> Report:
     again = again_command(site.place.target, version, given) + (" --force" if way.forced else "")
     if way.deploys:
         site.say(f"No slot serves version {version}: it is deployed first, which can take minutes.")
-    traffic = site.apply(way.operations, again=again, dry_run=inputs.dry_run)
+    try:
+        traffic = site.apply(way.operations, again=again, dry_run=inputs.dry_run)
+    except OutsideError as problem:
+        raise _or_by_force(problem, forced(aim, where, view, identities), again) from problem
     if inputs.dry_run:
         return _dry_run(traffic, before, aim)
     if len(traffic.done) < len(way.operations):
@@ -92,6 +95,14 @@ def _attempt(inputs: Inputs, world: World) -> Report:
     outcome = Outcome(champion=version, before=before, stopped=bool(way.stops), reason=inputs.reason)
     record = _record(site, outcome, again, written)
     return _report(way, before, aim, join(traffic, record), observed)
+
+
+def _or_by_force(problem: OutsideError, way: WayBack, again: str) -> OutsideError:
+    """Name the way that asks no slot, where there is one: whoever is called at night may not wait for a mended hook."""
+    if not way.forced:
+        return problem
+    cure = f"{problem.cure} Or move traffic now, taking for granted {way.forced}: {again} --force"
+    return type(problem)(problem.what, cure=cure)
 
 
 def _not_ours(run: str, view: RouterView) -> Report:

@@ -223,7 +223,10 @@ def _settled(where: Where, event: Settled) -> tuple[Where, Operations]:
     alias = where.place.alias_at(event.outcome.champion)  # an earlier run may have left it
     wanted = NOTHING if where.state is None else where.state.idle
     back: Operations = ()
-    if wanted and wanted.digest and where.place.has_hook:  # nothing to do where the slot has it; asked after the record
+    # What a rollback left stays in its slot as it is: to fill it again would only wait for a slot that may be dead.
+    left = where.state is not None and where.state.phase is Phase.REVERTED
+    left = left and wanted.version in {event.outcome.before, where.running.candidate.version}
+    if wanted and wanted.digest and where.place.has_hook and not left:  # nothing to do where the slot has it by now
         back = (DeploySlot(slot=where.split.idle, model=where.place.model, release=wanted),)
     return where, (*entries, alias, *back)
 
