@@ -9,7 +9,7 @@ from ml_cicd.ground.inputs import Command, CommonInputs, Needs, option
 from ml_cicd.ground.operation import Receipt, join
 from ml_cicd.ground.report import Note, Report
 from ml_cicd.registry.versions import CHAMPION, Release
-from ml_cicd.rollout.aim import NAMES, PREVIOUS, Aim, aim_from_ledger, aim_from_router
+from ml_cicd.rollout.aim import NAMES, PREVIOUS, Aim, aim_at_what_serves, aim_from_ledger, aim_from_router
 from ml_cicd.rollout.history import Outcome, known_digest
 from ml_cicd.rollout.machine import Operations, Where
 from ml_cicd.rollout.operations import to_finish
@@ -137,6 +137,10 @@ def _observed(site: Site, version: str, written: tuple[RouterView, ...]) -> Obse
 def _aim(inputs: Inputs, site: Site, view: RouterView) -> Aim:
     """Find the release to serve; the registry is asked only when the router's state cannot tell."""
     to = inputs.to
+    if to == CHAMPION and view.unsaved:
+        kept = aim_at_what_serves(to, view, site.slots.identify(view.split.serving))
+        if kept is not None:
+            return kept
     aim = aim_from_router(to, view.state)
     if aim is None and to.isdigit():
         aim = Aim(release=Release(version=to, digest=known_digest(to, view.state)), why="it was asked for")

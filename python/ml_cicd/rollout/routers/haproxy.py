@@ -27,7 +27,7 @@ from ml_cicd.ground.finding import Finding
 from ml_cicd.rollout.routers import haproxy_socket
 from ml_cicd.rollout.routers.haproxy_examination import examine
 from ml_cicd.rollout.routers.haproxy_value import EMPTY, decode, encode
-from ml_cicd.rollout.routers.state_files import StateFiles, replace_file
+from ml_cicd.rollout.routers.state_files import CURE, StateFiles, replace_file
 from ml_cicd.rollout.state import Observation, RolloutState, RouterView, Split
 from ml_cicd.settings import setting, text
 
@@ -184,8 +184,9 @@ class HaproxyRouter:
             if decode(text).seq == serving.seq + 1:
                 return
         raise CorruptState(
-            f"{self._map} says {text[:80]!r} but HAProxy serves {encode(serving)!r}: one of them was edited by hand.",
-            cure=f"Decide which is right; to keep what serves, put `{KEY} {encode(serving)}` into the file.",
+            f"{self._map} says {text[:80]!r} but HAProxy serves {encode(serving)!r}: one of them was edited by hand, "
+            f"or traffic was taken back by a run that died before it wrote the file or could not write it.",
+            cure=f"{CURE} To have what the file says instead, reload HAProxy.",
         )
 
     def _file_text(self) -> str:
