@@ -205,6 +205,18 @@ def test_counts_between_two_readings(before: Counters, now: Counters, expected: 
     assert (windows[0].requests, windows[0].count("errors")) == expected
 
 
+def test_a_failure_that_is_counted_again_in_another_way_is_one() -> None:
+    """A retry is a failure until it fails as an answer: a look in between the two must not start from zero."""
+    quiet = counters(0, 0)
+    first, base = difference(
+        {"green": counters(90, 7), "blue": quiet}, {"green": counters(91, 6), "blue": quiet}, SLOTS
+    )
+    second, _ = difference(base, {"green": counters(92, 8), "blue": quiet}, SLOTS)
+    assert first is not None
+    assert second is not None
+    assert [(window[0].requests, window[0].count("errors")) for window in (first, second)] == [(1, 0), (1, 1)]
+
+
 def test_failures_that_came_early_are_not_lost() -> None:
     """Two counters are read a moment apart: the failures beyond the requests count at the next look."""
     quiet = counters(0, 0)

@@ -87,13 +87,15 @@ class Counters:
     """Cumulative counters of one slot: requests, and by name those of them that something happened to, e.g. `errors`.
 
     Only requests that have ended are counted. `open` are those under way now, None where the source cannot tell.
-    `epoch` changes when they start again from zero.
+    `epoch` changes when they start again from zero. `reachable` is False where the source knows that the slot has no
+    server that can be reached at this moment.
     """
 
     requests: int
     epoch: str
     events: Mapping[str, int] = field(default_factory=dict)
     open: int | None = None
+    reachable: bool = True
 
 
 class Phase(StrEnum):

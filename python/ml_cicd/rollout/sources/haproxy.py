@@ -1,6 +1,6 @@
 """HAProxy's own counters (ports.MetricSource)."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -10,10 +10,12 @@ from ml_cicd.rollout.state import Counters
 from ml_cicd.settings import setting, text
 
 ENDED = tuple(f"hrsp_{kind}" for kind in ("1xx", "2xx", "3xx", "4xx", "5xx", "other"))
+CHARGED = "charged"  # the template's table, and with it the template's `retries 1`
 EVENTS: Mapping[str, tuple[str, ...]] = {
     "errors": ("hrsp_5xx", "srv_abrt", "cli_abrt"),
     "refusals": ("hrsp_4xx",),
 }
+RETRIED = ("wretr", "wredis")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,7 +39,17 @@ class HaproxySource:
     Requests are those that have ended, each counted once by the class of its answer (hrsp_*, `other` where there was
     none); a request under way is `open` (scur) and neither good nor bad. `errors` are answers 5xx, HAProxy's own 502,
     503 and 504 among them, answers that broke off (srv_abrt) and users who gave up waiting (cli_abrt). `refusals` are
-    answers 4xx. Tried on 2.6. The epoch is HAProxy's process, so a reload starts anew.
+    answers 4xx. The epoch is HAProxy's process, so a reload starts anew.
+
+    Where the configuration follows the template (it has the table `charged`), what it hides from users is counted too:
+
+    retried     `retries 1` makes every retry (wretr, wredis) a request of its own. One that failed in the end is among
+                the answers 5xx already: its server says so (econ), so that it is taken off again. A request that waited
+                for its retry while the last server went down is counted twice.
+    turned away requests that a candidate without servers would have had. The champion answered them; they are requests
+                and errors of the candidate too.
+
+    Tried on 2.6, which does not tell how often a single request was retried.
     """
 
     def __init__(self, settings: HasSocket, slots: tuple[str, ...]) -> None:
@@ -49,13 +61,26 @@ class HaproxySource:
         """Return cumulative counters by slot."""
         facts = haproxy_socket.info(self._socket)
         epoch = f"{facts.get('Pid', '')}:{facts.get('Start_time_sec', '')}"
+        charged = haproxy_socket.table_counts(self._socket, CHARGED, "gpc0")
+        rows = haproxy_socket.statistics(self._socket)
         found: dict[str, Counters] = {}
-        for row in haproxy_socket.backends(self._socket):
+        for row in rows:
             slot = row.get("pxname", "")
-            if slot in self._slots:
-                events = {name: sum(_count(row, field) for field in fields) for name, fields in EVENTS.items()}
-                ended = sum(_count(row, field) for field in ENDED)
-                found[slot] = Counters(requests=ended, epoch=epoch, events=events, open=_count(row, "scur"))
+            if slot not in self._slots or row.get("svname") != "BACKEND":
+                continue
+            events = {name: _sum((row,), fields) for name, fields in EVENTS.items()}
+            away = 0
+            if charged is not None:
+                away = charged.get(slot, 0)
+                servers = [one for one in rows if one.get("pxname") == slot and one is not row]
+                events["errors"] += away + max(0, _sum((row,), RETRIED) - _sum(servers, ("econ",)))
+            found[slot] = Counters(
+                requests=_sum((row,), ENDED) + away,
+                epoch=epoch,
+                events=events,
+                open=_count(row, "scur"),
+                reachable=row.get("status") != "DOWN",
+            )
         missing = [slot for slot in self._slots if slot not in found]
         if missing:
             raise NotFound(
@@ -67,6 +92,10 @@ class HaproxySource:
 def connect(settings: HasSocket, slots: tuple[str, ...]) -> HaproxySource:
     """Return the source of these settings."""
     return HaproxySource(settings, slots)
+
+
+def _sum(rows: Iterable[Mapping[str, str]], names: tuple[str, ...]) -> int:
+    return sum(_count(row, name) for row in rows for name in names)
 
 
 def _count(row: Mapping[str, str], name: str) -> int:
