@@ -355,3 +355,16 @@ def test_only_run_is_for_the_safety_net(world: FakeWorld) -> None:
     """It limits which canary is stopped; a version to go back to has no owner."""
     with pytest.raises(InputError, match="only-run"):
         run(Inputs(to="previous", only_run="77"), world)
+
+
+def test_traffic_needs_no_registry_at_all(world: FakeWorld) -> None:
+    """Nobody named one: traffic moves, exit 12, and the same command writes the record once there is an address."""
+    named = world.settings
+    world.settings = replace(named, registry=None)
+    report = run(Inputs(reason="too slow"), world)
+    assert (world.serves(), report.exit_code) == ("1", Exit.PARTLY)
+    assert "No registry is given" in str(report.sections)
+    assert report.cure == "To finish: ml-cicd rollback --target production --to 1 --reason 'too slow'"
+    world.settings = named
+    assert run(Inputs(to="1", reason="too slow"), world).exit_code is Exit.DONE
+    assert world.record()[-1] == ("rollback", "2", "1")

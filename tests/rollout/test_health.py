@@ -45,6 +45,13 @@ def test_an_idle_slot_may_be_empty(world: FakeWorld) -> None:
     assert "empty" in findings(world)["slot green"].reason
 
 
+def test_a_registry_that_nobody_named_is_one_finding(world: FakeWorld) -> None:
+    """Router, counters and slots are looked at without it."""
+    world.settings = replace(world.settings, registry=None)
+    assert bad(world) == ["registry"]
+    assert findings(world)["agreement"].reason.startswith("router and slots agree")
+
+
 def test_a_dead_router_is_one_finding(world: FakeWorld) -> None:
     """Counters, shares and agreement are not asked where only the router could answer."""
     world.fake_router.broken = True
