@@ -12,7 +12,7 @@ from ml_cicd.rollout.guardrail import Levels, Proves, Window
 from ml_cicd.rollout.guardrails.catalogue import GUARDRAILS
 from ml_cicd.rollout.guardrails.errors import ErrorsSettings
 from ml_cicd.rollout.guardrails.unanswered import UnansweredSettings
-from ml_cicd.rollout.plan import Plan, forecast, make_plan
+from ml_cicd.rollout.plan import Plan, make_plan
 from ml_cicd.rollout.settings import WhenInconclusive
 from ml_cicd.rollout.state import Counters, Decision, Observation
 from ml_cicd.stats.sequential import Counts
@@ -174,7 +174,7 @@ def test_margins_narrow_towards_the_last_step() -> None:
 
 def test_a_forecast_grows_as_the_margin_narrows() -> None:
     """Fewer requests show less."""
-    wide, narrow = forecast(PLAN, 0.01)
+    wide, narrow = (PLAN.guardrails[0].requests_needed(step, 0.01) for step in range(2))
     assert 0 < wide < narrow
 
 

@@ -169,8 +169,8 @@ class HaproxyRouter:
         return self._files.observations(state)
 
     def examine(self) -> tuple[Finding, ...]:
-        """Look at the socket's kind, the map's folder and the clock."""
-        return examine(self._socket, self._map)
+        """Look at the socket's kind, the map's folder, the clock and HAProxy's configuration."""
+        return examine(self._socket, self._map, self._slots)
 
     def _split(self) -> Split:
         serving = haproxy_socket.map_value(self._socket, str(self._map), KEY)
