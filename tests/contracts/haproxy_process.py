@@ -118,11 +118,11 @@ class Proxy:
         """Return its counters."""
         return HaproxySource(self.settings, SLOTS)
 
-    def served_by(self, requests: int, *, user: str = "") -> Counter[str]:
+    def served_by(self, requests: int, *, user: str = "", path: str = "/") -> Counter[str]:
         """Send requests through the router and count who answered."""
         found: Counter[str] = Counter()
         for _ in range(requests):
-            request = urllib.request.Request(f"http://127.0.0.1:{self.port}/")
+            request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}")
             if user:
                 request.add_header("x-user", user)
             try:

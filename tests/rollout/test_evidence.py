@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from ml_cicd.ground.errors import InputError
-from ml_cicd.rollout.counting import difference
+from ml_cicd.rollout.counting import difference, kinds_of
 from ml_cicd.rollout.evidence import TRANSITIONS, Evidence, Look, decide, is_harmful, no_evidence, replay
 from ml_cicd.rollout.guardrail import Levels, Proves, Window
 from ml_cicd.rollout.guardrails.catalogue import GUARDRAILS
@@ -215,6 +215,19 @@ def test_a_failure_that_is_counted_again_in_another_way_is_one() -> None:
     assert first is not None
     assert second is not None
     assert [(window[0].requests, window[0].count("errors")) for window in (first, second)] == [(1, 0), (1, 1)]
+
+
+def test_kinds_of_failure_are_those_of_this_look() -> None:
+    """What grew, of either arm; a kind that an earlier reading did not know begins here, and a restart at zero."""
+    quiet = counters(0, 0)
+    before = {"green": replace(quiet, kinds={"5xx": 3}), "blue": replace(quiet, kinds={"5xx": 1})}
+    now = {"green": replace(quiet, kinds={"5xx": 5, "new": 9}), "blue": replace(quiet, kinds={"5xx": 1, "new": 9})}
+    windows, _ = difference(before, now, SLOTS)
+    assert windows is not None
+    assert kinds_of(*windows) == {"5xx": (2, 0)}
+    windows, _ = difference(before, {slot: replace(seen, epoch="2") for slot, seen in now.items()}, SLOTS)
+    assert windows is not None
+    assert kinds_of(*windows) == {"5xx": (5, 1), "new": (9, 9)}
 
 
 def test_failures_that_came_early_are_not_lost() -> None:

@@ -32,7 +32,7 @@ def difference(
 def _from_the_same_start(before: Counters, now: Counters) -> tuple[Counters, Counters]:
     """Return both readings as if none had restarted: a new epoch, or fewer requests, means that all began at zero."""
     if before.epoch != now.epoch or now.requests < before.requests:
-        return Counters(requests=0, epoch=now.epoch, open=0), now
+        return Counters(requests=0, epoch=now.epoch, open=0, kinds=dict.fromkeys(now.kinds, 0)), now
     return before, replace(
         now, events={name: max(count, before.events.get(name, 0)) for name, count in now.events.items()}
     )
@@ -41,7 +41,16 @@ def _from_the_same_start(before: Counters, now: Counters) -> tuple[Counters, Cou
 def _growth(before: Counters, now: Counters) -> Window:
     """Return what was added."""
     events = {name: count - before.events.get(name, 0) for name, count in now.events.items()}
+    kinds = {name: max(0, count - before.kinds.get(name, count)) for name, count in now.kinds.items()}
     ended = now.requests - before.requests
     if now.open is None or before.open is None:
-        return Window(requests=ended, events=events)
-    return Window(requests=ended, events=events, started=max(0, ended + now.open - before.open), open=now.open)
+        return Window(requests=ended, events=events, kinds=kinds)
+    started = max(0, ended + now.open - before.open)
+    return Window(requests=ended, events=events, kinds=kinds, started=started, open=now.open)
+
+
+def kinds_of(candidate: Window, champion: Window) -> Mapping[str, tuple[int, int]]:
+    """Return the kinds of failure that one of them had, with both counts."""
+    names = dict.fromkeys((*candidate.kinds, *champion.kinds))
+    found = {name: (candidate.kinds.get(name, 0), champion.kinds.get(name, 0)) for name in names}
+    return {name: both for name, both in found.items() if any(both)}

@@ -88,7 +88,8 @@ class Counters:
 
     Only requests that have ended are counted. `open` are those under way now, None where the source cannot tell.
     `epoch` changes when they start again from zero. `reachable` is False where the source knows that the slot has no
-    server that can be reached at this moment.
+    server that can be reached at this moment. `kinds` are failures by the name of their kind, for people: they decide
+    nothing.
     """
 
     requests: int
@@ -96,6 +97,7 @@ class Counters:
     events: Mapping[str, int] = field(default_factory=dict)
     open: int | None = None
     reachable: bool = True
+    kinds: Mapping[str, int] = field(default_factory=dict)
 
 
 class Phase(StrEnum):
@@ -129,12 +131,13 @@ class Observation:
     """One recorded look: seconds since the rollout began, the step it belongs to (index), each guardrail's reading.
 
     A look whose lease ended before it is of step `LAPSED`: the champion had all traffic for a while, so it can show
-    harm, but proves nothing else.
+    harm, but proves nothing else. `kinds` are the failures since the look before it, by kind: candidate and champion.
     """
 
     at_seconds: float
     step: int
     readings: Mapping[str, Counts]
+    kinds: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,7 +1,8 @@
 """HAProxy's own counters (ports.MetricSource)."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Protocol
 
 from ml_cicd.ground.errors import CorruptState, NotFound
@@ -10,6 +11,14 @@ from ml_cicd.rollout.state import Counters
 from ml_cicd.settings import setting, text
 
 ENDED = tuple(f"hrsp_{kind}" for kind in ("1xx", "2xx", "3xx", "4xx", "5xx", "other"))
+RING = "failures"
+LOGGED = ("at", "slot", "status", "ended", "retries", "took", "method", "path")
+ENDS: Mapping[str, str] = {
+    "S": ", the slot refused or broke the connection",
+    "s": ", the slot took longer than `timeout server`",
+    "C": ", the user went away",
+    "c": ", the user said nothing more",
+}
 CHARGED = "charged"  # the template's table, and with it the template's `retries 1`
 EVENTS: Mapping[str, tuple[str, ...]] = {
     "errors": ("hrsp_5xx", "srv_abrt", "cli_abrt"),
@@ -69,12 +78,13 @@ class HaproxySource:
             if slot not in self._slots or row.get("svname") != "BACKEND":
                 continue
             events = {name: _sum((row,), fields) for name, fields in EVENTS.items()}
-            away = 0
+            servers = [one for one in rows if one.get("pxname") == slot and one is not row]
+            away, hidden = 0, 0
             if charged is not None:
-                away = charged.get(slot, 0)
-                servers = [one for one in rows if one.get("pxname") == slot and one is not row]
-                events["errors"] += away + max(0, _sum((row,), RETRIED) - _sum(servers, ("econ",)))
+                away, hidden = charged.get(slot, 0), _retried(row, servers)
+                events["errors"] += away + hidden
             found[slot] = Counters(
+                kinds=_kinds(row, servers, hidden=hidden, away=away),
                 requests=_sum((row,), ENDED) + away,
                 epoch=epoch,
                 events=events,
@@ -88,10 +98,51 @@ class HaproxySource:
             )
         return found
 
+    def last_failure(self, slot: str, *, since: float) -> str:
+        """Return what the template's log ring remembers: no user, no query, no body."""
+        for line in reversed(haproxy_socket.ask(self._socket, f"show events {RING}").splitlines()):
+            words = line.split(maxsplit=len(LOGGED) - 1)
+            if len(words) == len(LOGGED) and words[0].isdigit() and int(words[0]) >= int(since):
+                found = dict(zip(LOGGED, words, strict=True))
+                if found["slot"] == slot:
+                    return _failure(found)
+        return ""
+
 
 def connect(settings: HasSocket, slots: tuple[str, ...]) -> HaproxySource:
     """Return the source of these settings."""
     return HaproxySource(settings, slots)
+
+
+def _retried(row: Mapping[str, str], servers: Iterable[Mapping[str, str]]) -> int:
+    """Return how many requests were retried and did not fail at their server in the end."""
+    return max(0, _sum((row,), RETRIED) - _sum(servers, ("econ",)))
+
+
+def _kinds(
+    row: Mapping[str, str], servers: Sequence[Mapping[str, str]], *, hidden: int, away: int
+) -> Mapping[str, int]:
+    """Return failures by kind. What of the answers 5xx is not the servers' own is HAProxy's, for want of one."""
+    own, refused = _sum(servers, ("hrsp_5xx",)), _count(row, "econ")
+    return {
+        "answer 5xx": own,
+        "answer 4xx": _count(row, "hrsp_4xx"),
+        "no connection": refused,
+        "no answer": max(0, _count(row, "hrsp_5xx") - own - refused),
+        "answer broken off": _count(row, "srv_abrt"),
+        "given up by the user": _count(row, "cli_abrt"),
+        "hidden by a retry": hidden,
+        "answered by the champion": away,
+    }
+
+
+def _failure(found: Mapping[str, str]) -> str:
+    """Say one line of the ring: termination states are HAProxy's (its manual, 8.5)."""
+    at = datetime.fromtimestamp(int(found["at"]), tz=UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    why = ENDS.get(found["ended"][:1], "")
+    retried = "" if found["retries"].lstrip("+") == "0" else ", after a retry"
+    status = "no answer" if found["status"] == "-1" else f"status {found['status']}"
+    return f"{at} {found['method']} {found['path']}: {status} after {found['took']} ms{retried}{why}"
 
 
 def _sum(rows: Iterable[Mapping[str, str]], names: tuple[str, ...]) -> int:
