@@ -112,6 +112,17 @@ def test_the_share_is_drawn(world: FakeWorld) -> None:
     assert to_markdown(report).count("xychart-beta") == 2
 
 
+def test_a_rollback_after_one_look_has_a_picture_too(world: FakeWorld) -> None:
+    """The share is drawn from the beginning to the look, and why there is no more to draw is a sentence."""
+    world.failing["2"] = 1.0
+    report = canary.run(canary.Inputs(), world)
+    assert len(list(report.details["observations"])) == 1  # type: ignore[call-overload]
+    (chart,) = (section for section in report.sections if isinstance(section, Curve))
+    assert chart.series == {"version 2": ((0.0, 5.0), (5.0, 5.0))}
+    assert "xychart-beta" in to_markdown(report)
+    assert sum("there is no curve" in note for note in report.notes) == 1
+
+
 @pytest.mark.parametrize(
     ("failing", "code", "words"),
     [(0.0, Exit.DONE, "version 2 serves. To undo it"), (0.25, Exit.FAILED, "canary --target production --candidate 2")],

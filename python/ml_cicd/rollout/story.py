@@ -139,16 +139,17 @@ def difference_bounds(counts: Counts) -> tuple[float, float]:
 
 
 def shares(plan: Plan, state: RolloutState, observations: tuple[Observation, ...]) -> tuple[Curve, ...]:
-    """Return the candidate's share as time went by; nothing before there are two looks."""
+    """Return the candidate's share as time went by, from the beginning on; nothing before the first look."""
     every = -(-len(observations) // MOST_SHARES) or 1
-    points = tuple(
+    looks = tuple(
         (seen.at_seconds, 0.0 if seen.step == LAPSED else plan.steps[seen.step] / 100)
         for index, seen in enumerate(observations)
         if index % every == 0 or index == len(observations) - 1
     )
-    if len(points) < 2:
+    if not looks:
         return ()
-    series = {f"version {state.candidate.version}": points}
+    began = () if looks[0][0] <= 0 else ((0.0, plan.steps[max(observations[0].step, 0)] / 100),)
+    series = {f"version {state.candidate.version}": (*began, *looks)}
     return (Curve(title="Share of the candidate", x="seconds", y="% of traffic", series=series),)
 
 
