@@ -275,6 +275,21 @@ def test_by_force_without_any_state(night: FakeWorld) -> None:
         report = run(Inputs(to="1", force=True), night)
 
 
+def test_by_force_twice_in_the_dark_is_once(night: FakeWorld) -> None:
+    """State lost and both slots silent: it moves away from what serves, and never back to where it came from."""
+    night.fake_router.state, night.fake_router.unsaved = None, "The state file is missing."
+    night.fake_slots.holds.clear()
+    for again in ("1", "1", "champion", "1"):
+        if again == "champion":
+            night.fake_router.split = night.fake_router.split.calm()  # what an urgent write in between leaves
+            continue
+        run(Inputs(to=again, force=True), night)
+        night.fake_router.state = None
+        assert night.fake_router.split.serving == "blue"
+    run(Inputs(to="2", force=True), night)
+    assert night.fake_router.split.serving == "green"  # another version is another wish
+
+
 def test_force_never_sends_traffic_to_a_candidate(night: FakeWorld) -> None:
     """A canary holds the idle slot: the version before the champion is nowhere, and force does not invent it."""
     night.fake_slots.broken = False
