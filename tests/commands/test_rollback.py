@@ -287,6 +287,21 @@ def test_by_force_without_any_state(night: FakeWorld) -> None:
         report = run(Inputs(to="1", force=True), night)
 
 
+def test_by_force_twice_in_the_dark_is_once(night: FakeWorld) -> None:
+    """State lost and both slots silent: it moves away from what serves, and never back to where it came from."""
+    night.fake_router.state, night.fake_router.unsaved = None, "The state file is missing."
+    night.fake_slots.holds.clear()
+    for again in ("1", "1", "champion", "1"):
+        if again == "champion":
+            night.fake_router.split = night.fake_router.split.calm()  # what an urgent write in between leaves
+            continue
+        run(Inputs(to=again, force=True), night)
+        night.fake_router.state = None
+        assert night.fake_router.split.serving == "blue"
+    run(Inputs(to="2", force=True), night)
+    assert night.fake_router.split.serving == "green"  # another version is another wish
+
+
 def test_force_never_sends_traffic_to_a_candidate(night: FakeWorld) -> None:
     """A canary holds the idle slot: the version before the champion is nowhere, and force does not invent it."""
     night.fake_slots.broken = False
@@ -367,3 +382,16 @@ def test_only_run_is_for_the_safety_net(world: FakeWorld) -> None:
     """It limits which canary is stopped; a version to go back to has no owner."""
     with pytest.raises(InputError, match="only-run"):
         run(Inputs(to="previous", only_run="77"), world)
+
+
+def test_traffic_needs_no_registry_at_all(world: FakeWorld) -> None:
+    """Nobody named one: traffic moves, exit 12, and the same command writes the record once there is an address."""
+    named = world.settings
+    world.settings = replace(named, registry=None)
+    report = run(Inputs(reason="too slow"), world)
+    assert (world.serves(), report.exit_code) == ("1", Exit.PARTLY)
+    assert "No registry is given" in str(report.sections)
+    assert report.cure == "To finish: ml-cicd rollback --target production --to 1 --reason 'too slow'"
+    world.settings = named
+    assert run(Inputs(to="1", reason="too slow"), world).exit_code is Exit.DONE
+    assert world.record()[-1] == ("rollback", "2", "1")

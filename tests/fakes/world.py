@@ -197,7 +197,6 @@ class FakeWorld:
     def site(self, config: Config, *, target: str, registry_uri: str) -> Site:
         """Return the target."""
         name, settings = config.target(target)
-        uri = config.registry_uri(registry_uri)
         alias = CHAMPION if len(config.targets) == 1 else f"{CHAMPION}-{name}"
         place = Place(
             target=name,
@@ -215,7 +214,7 @@ class FakeWorld:
             actor=self.who.actor,
             run_url=self.who.run_url,
             say=self.say,
-            records=lambda: self.records(uri),
+            records=lambda: self.records(config.registry_uri(registry_uri)),
         )
 
     def _router(self, settings: TargetSettings) -> TrafficRouter:

@@ -6,14 +6,14 @@ from dataclasses import replace
 import pytest
 
 from ml_cicd.ground.errors import InputError
-from ml_cicd.rollout.counting import difference
+from ml_cicd.rollout.counting import difference, kinds_of
 from ml_cicd.rollout.evidence import TRANSITIONS, Evidence, Look, decide, is_harmful, no_evidence, replay
 from ml_cicd.rollout.guardrail import Levels, Proves, Window
 from ml_cicd.rollout.guardrails.catalogue import GUARDRAILS
 from ml_cicd.rollout.guardrails.counted import COLLAPSE_WEIGHT
 from ml_cicd.rollout.guardrails.errors import ErrorsSettings
 from ml_cicd.rollout.guardrails.unanswered import UnansweredSettings
-from ml_cicd.rollout.plan import Plan, forecast, make_plan
+from ml_cicd.rollout.plan import Plan, make_plan
 from ml_cicd.rollout.settings import WhenInconclusive
 from ml_cicd.rollout.state import Counters, Decision, Observation
 from ml_cicd.stats.sequential import Counts
@@ -189,7 +189,7 @@ def test_margins_narrow_towards_the_last_step() -> None:
 
 def test_a_forecast_grows_as_the_margin_narrows() -> None:
     """Fewer requests show less."""
-    wide, narrow = forecast(PLAN, 0.01)
+    wide, narrow = (PLAN.guardrails[0].requests_needed(step, 0.01) for step in range(2))
     assert 0 < wide < narrow
 
 
@@ -218,6 +218,31 @@ def test_counts_between_two_readings(before: Counters, now: Counters, expected: 
     windows, _ = difference({"green": before, "blue": quiet}, {"green": now, "blue": quiet}, SLOTS)
     assert windows is not None
     assert (windows[0].requests, windows[0].count("errors")) == expected
+
+
+def test_a_failure_that_is_counted_again_in_another_way_is_one() -> None:
+    """A retry is a failure until it fails as an answer: a look in between the two must not start from zero."""
+    quiet = counters(0, 0)
+    first, base = difference(
+        {"green": counters(90, 7), "blue": quiet}, {"green": counters(91, 6), "blue": quiet}, SLOTS
+    )
+    second, _ = difference(base, {"green": counters(92, 8), "blue": quiet}, SLOTS)
+    assert first is not None
+    assert second is not None
+    assert [(window[0].requests, window[0].count("errors")) for window in (first, second)] == [(1, 0), (1, 1)]
+
+
+def test_kinds_of_failure_are_those_of_this_look() -> None:
+    """What grew, of either arm; a kind that an earlier reading did not know begins here, and a restart at zero."""
+    quiet = counters(0, 0)
+    before = {"green": replace(quiet, kinds={"5xx": 3}), "blue": replace(quiet, kinds={"5xx": 1})}
+    now = {"green": replace(quiet, kinds={"5xx": 5, "new": 9}), "blue": replace(quiet, kinds={"5xx": 1, "new": 9})}
+    windows, _ = difference(before, now, SLOTS)
+    assert windows is not None
+    assert kinds_of(*windows) == {"5xx": (2, 0)}
+    windows, _ = difference(before, {slot: replace(seen, epoch="2") for slot, seen in now.items()}, SLOTS)
+    assert windows is not None
+    assert kinds_of(*windows) == {"5xx": (5, 1), "new": (9, 9)}
 
 
 def test_failures_that_came_early_are_not_lost() -> None:

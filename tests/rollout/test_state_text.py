@@ -21,6 +21,7 @@ COUNTERS = st.builds(
     requests=NUMBERS,
     epoch=WORDS,
     events=st.dictionaries(st.text(min_size=1, max_size=9), NUMBERS, max_size=3),
+    kinds=st.dictionaries(st.text(min_size=1, max_size=9), NUMBERS, max_size=3),
 )
 STATES = st.builds(
     RolloutState,
@@ -49,6 +50,7 @@ LOOKS = st.builds(
     at_seconds=SECONDS,
     step=st.integers(-1, 20),
     readings=st.dictionaries(st.text(min_size=1, max_size=9), COUNTS, min_size=1, max_size=3),
+    kinds=st.dictionaries(st.text(min_size=1, max_size=9), st.tuples(NUMBERS, NUMBERS), max_size=2),
 )
 STATE = RolloutState(
     run_id="m-2-1",
@@ -111,3 +113,30 @@ def test_a_state_that_somebody_edited_is_refused(change: str) -> None:
     (data if change == "size" else data["state"])[change] = ["odd"]
     with pytest.raises(CorruptState):
         load_kept(json.dumps(data), "s", cure="Mend it.")
+
+
+def changed(name: str, value: object) -> str:
+    """Return a state as text in which one field is another."""
+    data = json.loads(dump_kept(Kept(seq=1, state=STATE, before=None)))
+    data["state"][name] = value
+    return json.dumps(data)
+
+
+@pytest.mark.parametrize("name", ["rejected", "undecided"])
+def test_a_flag_is_true_or_false(name: str) -> None:
+    """The text "false" is not false, and a number is neither; an earlier version wrote none."""
+    for wrong in ("false", 0, 1, []):
+        with pytest.raises(CorruptState, match="neither true nor false"):
+            load_kept(changed(name, wrong), "s", cure="Mend it.")
+    found = load_kept(changed(name, True), "s", cure="Mend it.").state
+    assert found is not None
+    assert getattr(found, name) is True
+    assert load_kept(changed(name, None), "s", cure="Mend it.").state == STATE
+
+
+@pytest.mark.parametrize("wrong", [[1], [1, 2, 3], "12", [1, "2"]])
+def test_a_kind_of_failure_has_two_counts(wrong: object) -> None:
+    """Candidate and champion, and nothing else."""
+    line = json.dumps({"at": 1, "step": 0, "readings": {"errors": [1, 0, 1, 0]}, "kinds": {"answer 5xx": wrong}})
+    with pytest.raises(CorruptState):
+        load_looks(line + "\n", 1, "looks", cure="Mend it.")

@@ -47,3 +47,43 @@ def test_the_exit_code_is_the_commands() -> None:
     killed = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
     assert run_to_its_end([sys.executable, "-c", killed], os.environ) == 137
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+def front_door(folder: Path, *, limit: str = "", **environ: str) -> subprocess.CompletedProcess[str]:
+    """Run the root action's command as its step does."""
+    given = {"PATH": os.environ["PATH"], "HOME": str(folder), "RUNNER_TEMP": str(folder / "temp"), **environ}
+    command = ["sh", "-c", f'{limit} exec "$@"', "sh", sys.executable, "-I", "-m", "ml_cicd", "action", "setup"]
+    return subprocess.run(command, cwd=folder, env=given, check=False, capture_output=True, text=True, timeout=120)
+
+
+def test_a_set_up_that_works(tmp_path: Path) -> None:
+    """The script is there, and the runner knows its folder and the outputs."""
+    (tmp_path / "temp").mkdir()
+    done = front_door(tmp_path, GITHUB_OUTPUT=str(tmp_path / "out"), GITHUB_PATH=str(tmp_path / "path"))
+    script = tmp_path / "temp/ml-cicd-bin/ml-cicd"
+    assert (done.returncode, done.stderr) == (0, "")
+    assert os.access(script, os.X_OK)
+    assert f"{script}\n" in (tmp_path / "out").read_text("utf-8")
+    assert (tmp_path / "path").read_text("utf-8") == f"{script.parent}\n"
+
+
+@pytest.mark.parametrize("name", ["GITHUB_OUTPUT", "GITHUB_PATH", "RUNNER_TEMP"])
+@pytest.mark.parametrize(("asked", "code"), [("", 4), ("rollback", 2)])
+def test_a_runner_that_cannot_be_told(tmp_path: Path, name: str, asked: str, code: int) -> None:
+    """A file or folder of the runner's that cannot be written: it is said, the command has run, and its code counts."""
+    (tmp_path / "file").write_text("")
+    done = front_door(tmp_path, **{name: str(tmp_path / "file/x"), "ML_CICD_COMMAND": asked})
+    assert done.returncode == code
+    assert done.stdout.count("cannot be written") == 1
+    assert "Traceback" not in done.stderr
+    assert ("There is no configuration file" in done.stdout) is bool(asked)
+
+
+def test_a_full_disk_keeps_no_command_from_running(tmp_path: Path) -> None:
+    """Neither the script nor the outputs can be written, and a rollback would still move traffic."""
+    (tmp_path / "temp").mkdir()
+    place = {"GITHUB_OUTPUT": str(tmp_path / "out"), "ML_CICD_COMMAND": "rollback"}
+    done = front_door(tmp_path, limit="ulimit -f 0;", **place)
+    assert done.returncode == 2
+    assert "There is no configuration file" in done.stdout
+    assert "Traceback" not in done.stderr

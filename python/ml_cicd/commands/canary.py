@@ -129,6 +129,7 @@ def _replay(inputs: Inputs, world: World) -> Report:
 def _look_around(inputs: Inputs, world: World) -> tuple[Start, Situation]:
     """Read configuration and router; ask the registry only where they cannot tell."""
     config = world.config(inputs.config, required=True)
+    config.registry_uri(inputs.registry_uri)  # a rollout that could not be recorded is not begun
     site = world.site(config, target=inputs.target, registry_uri=inputs.registry_uri)
     plan = make_plan(config.canary, deadline_seconds=_deadline_seconds(inputs, config.canary))
     view = site.router.read()

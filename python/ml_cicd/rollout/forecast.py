@@ -73,10 +73,10 @@ class Forecast:
         return self.seconds <= self.deadline_seconds
 
 
-def measure(site: Site, plan: Plan, split: Split) -> Traffic:
+def measure(site: Site, plan: Plan, split: Split, *, seconds: float = LOOKING_SECONDS) -> Traffic:
     """Count for a few seconds what the router serves now, before a candidate has any of it."""
     before = site.source.read()
-    site.clock.sleep(LOOKING_SECONDS)
+    site.clock.sleep(seconds)
     windows, _ = difference(before, site.source.read(), (split.idle, split.serving))
     quiet = Window(requests=0)
     idle, serving = windows or (quiet, quiet)
@@ -85,7 +85,7 @@ def measure(site: Site, plan: Plan, split: Split) -> Traffic:
         seen = guard.reading(idle, serving) if windows else None
         failed, count = (seen.xc + seen.xb, seen.nc + seen.nb) if seen else (0, 0)
         rates[guard.name] = (failed + USUAL_RATE * USUAL_REQUESTS) / (count + USUAL_REQUESTS)
-    return Traffic(seconds=LOOKING_SECONDS, requests=idle.requests + serving.requests, rates=rates)
+    return Traffic(seconds=seconds, requests=idle.requests + serving.requests, rates=rates)
 
 
 def first_step(settings: CanarySettings, traffic: Traffic) -> int:

@@ -18,13 +18,14 @@ class Window:
     """What one arm did between two readings: requests that ended, and by name what happened to some of them.
 
     `started` are the requests that began in between, and `open` those that are under way at its end; None where the
-    metric source cannot tell.
+    metric source cannot tell. `kinds` are failures by kind, for people.
     """
 
     requests: int
     events: Mapping[str, int] = field(default_factory=dict)
     started: int | None = None
     open: int | None = None
+    kinds: Mapping[str, int] = field(default_factory=dict)
 
     def count(self, event: str) -> int:
         """Return how many requests something happened to.

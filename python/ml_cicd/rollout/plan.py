@@ -76,8 +76,3 @@ def plan_digest(settings: CanarySettings) -> str:
         "when_inconclusive": settings.when_inconclusive.value,
     }
     return canonical_digest(named)
-
-
-def forecast(plan: Plan, rate: float) -> tuple[int, ...]:
-    """Return about how many candidate requests each step needs when both arms fail at `rate`."""
-    return tuple(max(guard.requests_needed(step, rate) for guard in plan.guardrails) for step in range(len(plan.steps)))

@@ -1,7 +1,7 @@
 """Rollouts as text, the same for every router that keeps files or annotations: a small state, and a line for each look.
 
     state   {"schema": "ml-cicd/rollout/v2", "seq": N, "state": {...} or null, "before": {...} or null, ...}
-    looks   {"at": seconds, "step": index, "readings": {"errors": [nc, xc, nb, xb]}}
+    looks   {"at": seconds, "step": index, "readings": {"errors": [nc, xc, nb, xb]}, "kinds": {"answer 5xx": [xc, xb]}}
 
 A version 1 kept the observations inside the state, so that every look wrote all of them again.
 """
@@ -72,7 +72,8 @@ def load_kept(text: str, where: str, *, cure: str) -> Kept:
 def dump_look(seen: Observation) -> str:
     """Return one observation as a line."""
     readings = {name: [c.nc, c.xc, c.nb, c.xb] for name, c in seen.readings.items()}
-    return json.dumps({"at": seen.at_seconds, "step": seen.step, "readings": readings}, allow_nan=False) + "\n"
+    kinds = {"kinds": {name: list(both) for name, both in seen.kinds.items()}} if seen.kinds else {}
+    return json.dumps({"at": seen.at_seconds, "step": seen.step, "readings": readings, **kinds}, allow_nan=False) + "\n"
 
 
 def load_looks(text: str, count: int, where: str, *, cure: str) -> tuple[Observation, ...]:
@@ -122,6 +123,7 @@ def _counters_data(counters: Counters) -> Mapping[str, object]:
         "epoch": counters.epoch,
         "events": dict(counters.events),
         "open": counters.open,
+        "kinds": dict(counters.kinds),
     }
 
 
@@ -146,11 +148,17 @@ def _state(data: object, where: str) -> RolloutState:
         owner=required(found, "owner", _text, where),
         actor=optional(found, "actor", _text, where) or "",  # an earlier version did not write who it was
         run_url=optional(found, "run_url", _text, where) or "",
-        rejected=bool(found.get("rejected", False)),
-        undecided=bool(found.get("undecided", False)),
+        rejected=optional(found, "rejected", _flag, where) or False,
+        undecided=optional(found, "undecided", _flag, where) or False,
         looks=required(found, "looks", as_integer, where),
         counters=None if counters is None else {slot: _counters(c, f"{where}.{slot}") for slot, c in counters.items()},
     )
+
+
+def _flag(value: object, path: str) -> bool:
+    if not isinstance(value, bool):
+        raise InputError(f"{path} is neither true nor false.", cure="Restore it.")
+    return value
 
 
 def _release(value: object, path: str) -> Release:
@@ -173,6 +181,7 @@ def _counters(data: object, where: str) -> Counters:
         epoch=required(found, "epoch", _text, where),
         events={name: as_integer(count, f"{where}.{name}") for name, count in events.items()},
         open=optional(found, "open", as_integer, where),
+        kinds={name: as_integer(n, f"{where}.{name}") for name, n in _mapping(found, "kinds", where).items()},
     )
 
 
@@ -183,7 +192,20 @@ def _look(data: object, where: str) -> Observation:
         at_seconds=required(found, "at", as_number, where),
         step=required(found, "step", as_integer, where),
         readings={name: _reading(row, f"{where}.{name}") for name, row in readings.items()},
+        kinds={name: _both(row, f"{where}.{name}") for name, row in _mapping(found, "kinds", where).items()},
     )
+
+
+def _mapping(found: Mapping[str, object], name: str, where: str) -> Mapping[str, object]:
+    """Return what may be absent: an earlier version did not write it."""
+    return optional(found, name, as_mapping, where) or {}
+
+
+def _both(row: object, where: str) -> tuple[int, int]:
+    numbers = as_list(row, where)
+    if len(numbers) != 2:
+        raise InputError(f"{where}: a kind has {len(numbers)} numbers.", cure="Restore it.")
+    return as_integer(numbers[0], where), as_integer(numbers[1], where)
 
 
 def _reading(row: object, where: str) -> Counts:

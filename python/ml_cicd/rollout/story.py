@@ -3,10 +3,12 @@
 import math
 from collections.abc import Iterator
 
+from ml_cicd.ground.errors import OutsideError
 from ml_cicd.ground.operation import Receipt
 from ml_cicd.ground.report import Curve, Note, Section, Table
 from ml_cicd.rollout.evidence import LOOKS_PER_STEP, QUIET, Evidence, Look, plus
 from ml_cicd.rollout.plan import Plan
+from ml_cicd.rollout.ports import Witness
 from ml_cicd.rollout.site import Site, utc
 from ml_cicd.rollout.state import LAPSED, Decision, Observation, RolloutState, RouterView
 from ml_cicd.stats.sequential import Counts
@@ -89,6 +91,28 @@ def _failures(plan: Plan, name: str, observations: tuple[Observation, ...]) -> T
     return Table(title=f"{name[:1].upper()}{name[1:]} by share", header=header, rows=rows)
 
 
+def kinds(observations: tuple[Observation, ...]) -> tuple[Table, ...]:
+    """Return how requests failed, the kind that the candidate has most of first; nothing where nobody counts that."""
+    sums: dict[str, tuple[int, int]] = {}
+    for seen in observations:
+        for name, (candidate, champion) in seen.kinds.items():
+            was = sums.get(name, (0, 0))
+            sums[name] = (was[0] + candidate, was[1] + champion)
+    rows = tuple((name, *both) for name, both in sorted(sums.items(), key=lambda item: item[1], reverse=True))
+    return (Table(title="Kinds of failure", header=("kind", "candidate", "champion"), rows=rows),) if rows else ()
+
+
+def example(site: Site, slot: str, state: RolloutState) -> tuple[Note, ...]:
+    """Return one failed request of the candidate's; nothing where the source remembers none, or does not answer."""
+    if not isinstance(site.source, Witness):
+        return ()
+    try:
+        found = site.source.last_failure(slot, since=state.started_at)
+    except OutsideError:
+        return ()
+    return (Note(text=f"One of the candidate's failures: {found}."),) if found else ()
+
+
 def decision(plan: Plan, evidence: Evidence) -> tuple[Section, ...]:
     """Return how far apart the arms are: rates and their difference in percent, and the failures that it stands for."""
     rows = []
@@ -115,16 +139,17 @@ def difference_bounds(counts: Counts) -> tuple[float, float]:
 
 
 def shares(plan: Plan, state: RolloutState, observations: tuple[Observation, ...]) -> tuple[Curve, ...]:
-    """Return the candidate's share as time went by; nothing before there are two looks."""
+    """Return the candidate's share as time went by, from the beginning on; nothing before the first look."""
     every = -(-len(observations) // MOST_SHARES) or 1
-    points = tuple(
+    looks = tuple(
         (seen.at_seconds, 0.0 if seen.step == LAPSED else plan.steps[seen.step] / 100)
         for index, seen in enumerate(observations)
         if index % every == 0 or index == len(observations) - 1
     )
-    if len(points) < 2:
+    if not looks:
         return ()
-    series = {f"version {state.candidate.version}": points}
+    began = () if looks[0][0] <= 0 else ((0.0, plan.steps[max(observations[0].step, 0)] / 100),)
+    series = {f"version {state.candidate.version}": (*began, *looks)}
     return (Curve(title="Share of the candidate", x="seconds", y="% of traffic", series=series),)
 
 

@@ -13,6 +13,7 @@ from ml_cicd.rollout.story import waits
 from ml_cicd.stats.sequential import Counts
 
 MOST_POINTS = 40
+ONE_LOOK = "No arm was looked at twice, so there is no curve of its failures: the tables above have all that was seen."
 
 
 def plan_line(plan: Plan, state: RolloutState, found: Forecast) -> str:
@@ -116,8 +117,10 @@ def pictures(plan: Plan, state: RolloutState, observations: tuple[Observation, .
         if seen.step not in {step, LAPSED}:
             step = seen.step
             moments.append((utc(state.started_at + seen.at_seconds), f"first look at {plan.steps[step] / 100:g} %"))
-    moments.append((utc(state.started_at + observations[-1].at_seconds), "last look"))
-    return (Timeline(title="Rollout", moments=tuple(moments)), *_curves(plan, state, observations))
+    if len(observations) > 1:
+        moments.append((utc(state.started_at + observations[-1].at_seconds), "last look"))
+    curves: tuple[Section, ...] = _curves(plan, state, observations) or (Note(text=ONE_LOOK),)
+    return (Timeline(title="Rollout", moments=tuple(moments)), *curves)
 
 
 def _curves(plan: Plan, state: RolloutState, observations: tuple[Observation, ...]) -> tuple[Curve, ...]:

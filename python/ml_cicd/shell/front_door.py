@@ -4,7 +4,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 
@@ -12,6 +12,7 @@ from ml_cicd.commands.table import load
 from ml_cicd.ground.errors import Exit, InputError
 from ml_cicd.shell.github.commands import Annotation, command_lines, fence
 from ml_cicd.shell.github.outputs import write_outputs
+from ml_cicd.shell.streams import print_out
 from ml_cicd.version import __version__
 
 COMMAND, ARGUMENTS = "ML_CICD_COMMAND", "ML_CICD_ARGS"
@@ -19,48 +20,74 @@ SCRIPT = '#!/bin/sh\nexec "{python}" -I -m ml_cicd "$@"\n'
 
 
 def set_up(environ: Mapping[str, str]) -> int:
-    """Write the script, tell the runner, run the command; its exit code is ours."""
-    script = install_script(Path(sys.executable), environ)
-    outputs = {"version": __version__, "cli": str(script), "exit-code": ""}
+    """Write the script, tell the runner, run the command; its exit code is ours.
+
+    A full disk keeps no command from running: a rollback may be what is asked for. What could not be written is said,
+    and a step that went well without it has failed outside.
+    """
+    script, written = _script(environ)
+    outputs = {"version": __version__, "cli": str(script) if written else "", "exit-code": ""}
     code = int(Exit.DONE)
     command = environ.get(COMMAND, "").strip()
     if command:
-        code = run_command(script, command, environ)
+        start = [str(script)] if written else [sys.executable, "-I", "-m", "ml_cicd"]
+        code = run_command(start, command, environ)
         outputs["exit-code"] = str(code)
-    if environ.get("GITHUB_OUTPUT"):
-        write_outputs(Path(environ["GITHUB_OUTPUT"]), outputs)
-    print(f"ml-cicd {__version__}: {script}")
-    return code
+    told = not environ.get("GITHUB_OUTPUT") or _wrote(
+        "runner's file GITHUB_OUTPUT", lambda: write_outputs(Path(environ["GITHUB_OUTPUT"]), outputs)
+    )
+    if written:
+        print_out(f"ml-cicd {__version__}: {script}\n")
+    return code or int(Exit.DONE if written and told else Exit.OUTSIDE)
 
 
-def install_script(python: Path, environ: Mapping[str, str]) -> Path:
-    """Put `ml-cicd` beside the interpreter and that folder on PATH."""
-    folder = Path(environ.get("RUNNER_TEMP") or python.parent) / "ml-cicd-bin"
-    folder.mkdir(parents=True, exist_ok=True)
+def _script(environ: Mapping[str, str]) -> tuple[Path, bool]:
+    """Return where the command line is, and whether it could be put there."""
+    folder = Path(environ.get("RUNNER_TEMP") or Path(sys.executable).parent) / "ml-cicd-bin"
     script = folder / "ml-cicd"
+    return script, _wrote("command line", lambda: install_script(script, Path(sys.executable), environ))
+
+
+def _wrote(what: str, write: Callable[[], None]) -> bool:
+    try:
+        write()
+    except OSError as problem:
+        message = f"The {what} cannot be written: {problem}. Check the runner's disk and folders."
+        _annotate(message)
+        return False
+    return True
+
+
+def _annotate(message: str) -> None:
+    lines = command_lines([Annotation(kind="error", title="ml-cicd", message=message)])
+    print_out("".join(f"{line}\n" for line in lines))
+
+
+def install_script(script: Path, python: Path, environ: Mapping[str, str]) -> None:
+    """Put `ml-cicd` into a folder and that folder on PATH."""
+    script.parent.mkdir(parents=True, exist_ok=True)
     script.write_text(SCRIPT.format(python=python), encoding="utf-8")
     script.chmod(0o755)
     if environ.get("GITHUB_PATH"):
         with Path(environ["GITHUB_PATH"]).open("a", encoding="utf-8") as stream:
-            stream.write(f"{folder}\n")
-    return script
+            stream.write(f"{script.parent}\n")
 
 
-def run_command(script: Path, command: str, environ: Mapping[str, str]) -> int:
+def run_command(start: Sequence[str], command: str, environ: Mapping[str, str]) -> int:
     """Run one command with one argument a line; no shell reads them."""
     try:
         load(command)
     except InputError as problem:
-        print(*command_lines([Annotation(kind="error", title="ml-cicd", message=str(problem))]), sep="\n")
+        _annotate(str(problem))
         return int(problem.exit_code)
     arguments = [line for line in environ.get(ARGUMENTS, "").splitlines() if line]
     own = {name: value for name, value in os.environ.items() if not name.startswith("ML_CICD_")}
-    start, end = fence()
-    print(start, flush=True)
+    begin, end = fence()
+    print_out(f"{begin}\n")
     try:
-        return run_to_its_end([str(script), command, *arguments], own)
+        return run_to_its_end([*start, command, *arguments], own)
     finally:
-        print(end, flush=True)
+        print_out(f"{end}\n")
 
 
 def run_to_its_end(command: Sequence[str], environ: Mapping[str, str]) -> int:

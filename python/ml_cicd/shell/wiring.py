@@ -200,9 +200,11 @@ class RealWorld:
         return self._records[uri]
 
     def site(self, config: Config, *, target: str, registry_uri: str) -> Site:
-        """Return a target with all that it takes to look at it and to change it; connects to nothing."""
+        """Return a target with all that it takes to look at it and to change it; connects to nothing.
+
+        Traffic needs no registry: an address that is not given is missed where a record is asked for.
+        """
         name, settings = config.target(target)
-        uri = config.registry_uri(registry_uri)
         place = Place(
             target=name,
             model=config.model_name(""),
@@ -219,7 +221,7 @@ class RealWorld:
             actor=self.who.actor,
             run_url=self.who.run_url,
             say=self.say,
-            records=lambda: self.records(uri),
+            records=lambda: self.records(config.registry_uri(registry_uri)),
         )
 
     def _slots(self, target: str, settings: TargetSettings) -> SlotHost:

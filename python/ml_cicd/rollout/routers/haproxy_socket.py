@@ -63,8 +63,22 @@ def info(path: str) -> dict[str, str]:
 
 def backends(path: str) -> list[dict[str, str]]:
     """Return one mapping per backend row of `show stat`."""
-    text = ask(path, "show stat -1 2 -1").removeprefix("# ")
+    return [row for row in statistics(path) if row["svname"] == "BACKEND"]
+
+
+def statistics(path: str) -> list[dict[str, str]]:
+    """Return one mapping per row of `show stat`: backends, and the servers of each."""
+    text = ask(path, "show stat -1 6 -1").removeprefix("# ")
     return list(csv.DictReader(io.StringIO(text)))
+
+
+def table_counts(path: str, table: str, counter: str) -> dict[str, int] | None:
+    """Return a counter of a stick table by key; None where HAProxy has no such table."""
+    answer = ask(path, f"show table {table}")
+    if not answer.startswith("# table:"):
+        return None
+    entries = [dict(part.split("=", 1) for part in line.split() if "=" in part) for line in answer.splitlines()[1:]]
+    return {entry["key"]: int(entry[counter]) for entry in entries if entry.get(counter, "").isdigit()}
 
 
 def map_value(path: str, file: str, key: str) -> str | None:
