@@ -231,6 +231,16 @@ def test_a_slot_with_other_bytes_is_filled_again(world: FakeWorld) -> None:
     assert world.fake_slots.holds["blue"] == release_of("1")
 
 
+def test_a_bad_version_that_hangs_is_not_deployed_again(world: FakeWorld) -> None:
+    """The slot that was left says nothing: it holds what it held, and no rollback waits for a hook on its account."""
+    del world.fake_slots.holds["green"]
+    deployed = list(world.fake_slots.deployed)
+    for _ in range(2):
+        assert run(Inputs(), world).exit_code is Exit.DONE
+        assert world.fake_slots.deployed == deployed
+    assert world.fake_router.split.serving == "blue"
+
+
 def test_a_dry_run_shows_the_moves(world: FakeWorld) -> None:
     """The plan in words, and nothing moves."""
     value = world.fake_router.split
