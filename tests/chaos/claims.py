@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from ml_cicd.ground.errors import Exit
@@ -15,6 +16,7 @@ from tests.chaos.slots import Manner
 WATCHED_SECONDS = 0.4
 SETTLING_SECONDS = 0.1
 FEW = 5
+GOOD = 200
 TAKE_OVER = ("--take-over", "true")
 TO_CHAMPION = ("rollback", "--to", "champion")
 KEEP = "`ml-cicd rollback --to champion`: it keeps what serves"
@@ -47,12 +49,12 @@ def standing(site: Site) -> Standing:
     )
 
 
-async def traffic_is_back(site: Site, since: float, *, allowed: set[str]) -> None:
+async def traffic_is_back(site: Site, since: float, *, allowed: set[str], by: float | None = None) -> None:
     """One slot has everything by the end of the lease, which is at most lease + 1 s after `since`: HAProxy rounds up to
-    whole seconds. It holds one of the `allowed` versions.
+    whole seconds. It holds one of the `allowed` versions. `by` is that end where nobody can read it off the router.
     """
     split = site.view().split
-    back = split.lease if split.threshold else since + SETTLING_SECONDS
+    back = by or (split.lease if split.threshold else since + SETTLING_SECONDS)  # without a share it is back already
     assert back <= since + LEASE_SECONDS + 1, "the lease is longer than it may be"
     await asyncio.sleep(max(0.0, back - time.time()) + WATCHED_SECONDS)
     seen = [sent for sent in tuple(site.load.log) if sent.at >= back]
@@ -67,11 +69,11 @@ def tally(sent: list[Sent]) -> Counter[tuple[str, int]]:
     return Counter((one.version, one.status) for one in sent)
 
 
-def nothing_is_lost(site: Site) -> None:
-    """Every request was answered 200, but for what a candidate that fails was given."""
+def nothing_is_lost(site: Site, need_be: Callable[[Sent], bool] = lambda _: False) -> None:
+    """Every request was answered 200, but for what a candidate that fails was given, and what `need_be` lost."""
     failing = {v for slot in site.slots.values() for v, manner in slot.manners.items() if manner is Manner.FAILING}
-    lost = [sent for sent in site.load.log if sent.status != 200 and sent.version not in failing]
-    assert not lost, tally(lost)
+    lost = [sent for sent in site.load.log if sent.status != GOOD and sent.version not in failing and not need_be(sent)]
+    assert not lost, (tally(lost), min(sent.at for sent in lost), max(sent.at for sent in lost))
 
 
 def all_agree(site: Site) -> None:

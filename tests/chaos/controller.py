@@ -19,9 +19,11 @@ from ml_cicd.commands import canary, rollback, status  # noqa: F401  # what a fo
 from ml_cicd.registry.ports import Records
 from ml_cicd.rollout import forecast
 from ml_cicd.rollout.routers import haproxy  # noqa: F401
+from ml_cicd.rollout.slots import http
 from ml_cicd.rollout.sources import haproxy as source  # noqa: F401
 from ml_cicd.shell import runner
 from ml_cicd.shell.wiring import RealWorld
+from tests.chaos.clock import seconds_off
 from tests.chaos.moments import Moment, Moments, install
 from tests.fakes.registry_file import FileRecords
 
@@ -42,19 +44,20 @@ def control(job: Mapping[str, Any]) -> int:
     os.chdir(job["folder"])
     environ = {"HOME": job["folder"], "PATH": os.environ["PATH"]}
     forecast.LOOKING_SECONDS = FORECAST_SECONDS
-    if job["largest_file"]:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (job["largest_file"], job["largest_file"]))
+    http.ANSWER_SECONDS = job["answer_seconds"] or http.ANSWER_SECONDS
     if job["clock"]:
         _follow(Path(job["clock"]))
     journal = os.open(job["journal"], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     install(Moments(journal=journal, signals={Moment(**moment): number for moment, number in job["signals"]}))
+    if job["quota"]:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     return runner.main(job["arguments"], runner.Process(environ=environ, make_world=lambda say: World(environ, say)))
 
 
 def _follow(path: Path) -> None:
     """Let the clock be as many seconds off as the file says, whenever it is read."""
     real: Callable[[], float] = time.time
-    time.time = lambda: real() + float(path.read_text("utf-8") or 0)
+    time.time = lambda: real() + seconds_off(path)
 
 
 def _born(job: Mapping[str, Any]) -> int:

@@ -5,7 +5,7 @@ import time
 from dataclasses import dataclass, field
 
 PER_SECOND = 100.0
-MOST_OPEN = 64
+MOST_OPEN = 200
 PATIENCE_SECONDS = 2.0
 BEHIND_SECONDS = 0.05
 REQUEST = b"GET / HTTP/1.1\r\nHost: models\r\n\r\n"

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from tests.chaos.claims import TO_CHAMPION, Standing, standing
 from tests.chaos.moments import AFTER, KILL, TERM, Moment, kills
-from tests.chaos.site import Nursery, Position, Site, nursery, site, until
+from tests.chaos.site import PLAIN, Nursery, Position, Site, Wanted, nursery, site, until
 from tests.chaos.slots import Manner
 
 CANARY = ("canary", "--candidate", "3")
@@ -27,22 +27,19 @@ class Scenario:
     arguments: tuple[str, ...]
     code: int = 0
     named: tuple[str, ...] = TO_CHAMPION
-    manners: Mapping[str, Manner] = field(default_factory=dict)
     signals: Mapping[Moment, int] = field(default_factory=dict)
-    deadline: str = "60s"
-    minimum_requests: int = 20
+    wanted: Wanted = PLAIN
     like: str = ""
 
 
 SCENARIOS: Mapping[str, Scenario] = {
     "promotion": Scenario(position="base", arguments=CANARY),
-    "rejection": Scenario(position="base", arguments=CANARY, code=10, manners={"3": Manner.FAILING}),
+    "rejection": Scenario(position="base", arguments=CANARY, code=10, wanted=Wanted(manners={"3": Manner.FAILING})),
     "deadline": Scenario(
         position="base",
         arguments=(*CANARY, "--allow-inconclusive", "true"),
         code=11,
-        deadline="2s",
-        minimum_requests=1_000_000,
+        wanted=Wanted(deadline="2s", minimum_requests=1_000_000),
     ),
     "cancelled": Scenario(position="base", arguments=CANARY, code=130, signals={SHARE_GIVEN: TERM}, like="promotion"),
     "first release": Scenario(position="empty", arguments=("canary", "--candidate", "1"), named=()),
@@ -100,13 +97,7 @@ class Known:
 
 def place_of(born: Nursery, known: Mapping[str, Position], scenario: Scenario) -> AbstractAsyncContextManager[Site]:
     """Return the site of a scenario, to be entered."""
-    return site(
-        born,
-        known[scenario.position],
-        manners=scenario.manners,
-        deadline=scenario.deadline,
-        minimum_requests=scenario.minimum_requests,
-    )
+    return site(born, known[scenario.position], scenario.wanted)
 
 
 async def _undisturbed(born: Nursery, known: Mapping[str, Position], scenario: Scenario) -> Undisturbed:

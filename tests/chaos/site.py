@@ -2,15 +2,18 @@
 
 import asyncio
 import contextlib
+import fcntl
 import itertools
 import json
 import os
+import shutil
 import signal
 import socket
+import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from string import Template
@@ -18,9 +21,10 @@ from string import Template
 from ml_cicd.registry.versions import TAG_DIGEST, TAG_GATE_VERDICT, TAG_KEY, ModelVersion
 from ml_cicd.rollout.routers.haproxy import HaproxyRouter, Settings
 from ml_cicd.rollout.state import RouterView
+from tests.chaos.clock import build, set_clock
 from tests.chaos.load import Load
 from tests.chaos.moments import Moment, read_journal
-from tests.chaos.slots import Manner, Slot
+from tests.chaos.slots import Manner, Slot, SlotProcess
 from tests.contracts.haproxy_process import SLOTS, TEMPLATE, free_port, haproxy_program
 from tests.fakes.registry_file import FileRecords, changing
 
@@ -29,6 +33,8 @@ MODEL, TARGET = "toy", "production"
 VERSIONS = ("1", "2", "3")
 LEASE_SECONDS = 2.0
 WAIT_SECONDS = 60.0
+CLOSING_SECONDS = 0.05
+LAST_CHARACTERS = 2000
 START = "split blue:green:0:0:none:0\n"
 HOOK = """sleep 0.1
 printf '{"model": "%s", "version": "%s", "digest": "%s"}' \\
@@ -56,7 +62,7 @@ canary:
   minimum_requests: $minimum_requests
   deadline: $deadline
 """
-KEPT = ("split.map*", "registry.json", "blue.json", "green.json")
+KEPT = ("maps/split.map*", "registry.json", "blue.json", "green.json")
 Position = Mapping[str, bytes]
 
 
@@ -78,8 +84,8 @@ class Run:
 
     @property
     def output(self) -> str:
-        """What it printed."""
-        return (self.folder / f"{self.name}.txt").read_text("utf-8")
+        """What it printed at last."""
+        return (self.folder / f"{self.name}.txt").read_text("utf-8")[-LAST_CHARACTERS:]
 
     @property
     def moments(self) -> tuple[Moment, ...]:
@@ -170,11 +176,36 @@ class Site:
     slots: Mapping[str, Slot]
     load: Load
     haproxy: asyncio.subprocess.Process
+    loading: asyncio.Task[None] | None = None
+
+    async def end(self) -> None:
+        """End load and HAProxy."""
+        if self.loading is not None:
+            self.loading.cancel()
+            await asyncio.gather(self.loading, return_exceptions=True)
+        if self.haproxy.returncode is None:
+            self.haproxy.kill()
+        await self.haproxy.wait()
+
+    @property
+    def socket(self) -> Path:
+        """HAProxy's socket."""
+        return self.folder / "h.sock"
+
+    @property
+    def map(self) -> Path:
+        """The map file; its folder has nothing but that and what lies beside it."""
+        return self.folder / "maps" / "split.map"
+
+    @property
+    def clock(self) -> Path:
+        """How many seconds its clock is off, where it has one of its own."""
+        return self.folder / "clock"
 
     @property
     def router(self) -> HaproxyRouter:
         """The door to its HAProxy."""
-        return HaproxyRouter(Settings(socket=f"{self.folder}/h.sock", map=f"{self.folder}/split.map"), SLOTS)
+        return HaproxyRouter(Settings(socket=str(self.socket), map=str(self.map)), SLOTS)
 
     @property
     def records(self) -> FileRecords:
@@ -193,18 +224,20 @@ class Site:
         self,
         *arguments: str,
         signals: Mapping[Moment, int] | None = None,
-        largest_file: int = 0,
-        clock: str = "",
+        answer_seconds: float = 0.0,
+        quota: bool = False,
     ) -> Run:
-        """Start a controller."""
+        """Start a controller; `answer_seconds` is what it gives a slot for an answer, where that is less than usual.
+        With a `quota` no file of its can grow.
+        """
         sent = [(asdict(moment), int(number)) for moment, number in (signals or {}).items()]
-        return await self.nursery.fork(
-            self.folder, arguments, {"signals": sent, "largest_file": largest_file, "clock": clock}
-        )
+        clock = str(self.clock) if self.clock.exists() else ""
+        more = {"signals": sent, "answer_seconds": answer_seconds, "clock": clock, "quota": quota}
+        return await self.nursery.fork(self.folder, arguments, more)
 
-    async def run(self, *arguments: str, expect: int | None = 0) -> Run:
+    async def run(self, *arguments: str, expect: int | None = 0, quota: bool = False) -> Run:
         """Run a controller to its end."""
-        run = await self.start(*arguments)
+        run = await self.start(*arguments, quota=quota)
         code = await run.end()
         assert expect is None or code == expect, f"{arguments} ended with {code}: {run.output}"
         return run
@@ -213,9 +246,20 @@ class Site:
         """Start HAProxy on its configuration and wait for its socket."""
         self.haproxy = await _haproxy(self.folder, *more)
 
+    @contextlib.contextmanager
+    def between_writes(self) -> Iterator[None]:
+        """Keep every controller from writing, so that one does not undo unseen what is edited meanwhile."""
+        lock = os.open(self.map.with_name("split.map.lock"), os.O_RDWR | os.O_CREAT)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(lock)
+
     def position(self) -> Position:
         """Return what its files say, for another site to begin with."""
-        return {path.name: path.read_bytes() for name in KEPT for path in self.folder.glob(name)}
+        paths = (path for name in KEPT for path in self.folder.glob(name))
+        return {str(path.relative_to(self.folder)): path.read_bytes() for path in paths}
 
 
 async def until(holds: Callable[[], object], seconds: float = WAIT_SECONDS) -> None:
@@ -227,12 +271,15 @@ async def until(holds: Callable[[], object], seconds: float = WAIT_SECONDS) -> N
 
 
 async def _haproxy(folder: Path, *more: str) -> asyncio.subprocess.Process:
+    library, clock = folder / "clock.so", folder / "clock"
+    set_by_us = {"LD_PRELOAD": str(library), "CHAOS_CLOCK": str(clock)} if library.exists() else {}
     process = await asyncio.create_subprocess_exec(
         haproxy_program(),
         "-db",
         "-f",
         str(folder / "haproxy.cfg"),
         *more,
+        env={**os.environ, **set_by_us},
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.DEVNULL,
     )
@@ -246,11 +293,24 @@ async def _haproxy(folder: Path, *more: str) -> asyncio.subprocess.Process:
     return process
 
 
+def mounted(folder: Path) -> bool:
+    """Whether the folder is a small disk of its own now; where that is not allowed, a quota has to do."""
+    if shutil.which("mount") is None:
+        return False
+    command = ["mount", "-t", "tmpfs", "-o", "size=64k", "none", str(folder)]
+    return subprocess.run(command, check=False, capture_output=True).returncode == 0
+
+
+def unmount(folder: Path) -> None:
+    """Take the small disk away."""
+    subprocess.run(["umount", str(folder)], check=True)
+
+
 def _lay_out(folder: Path, position: Position, values: Mapping[str, str]) -> None:
     (folder / "haproxy.cfg").write_text(Template(TEMPLATE.read_text("utf-8")).substitute(values), "utf-8")
     (folder / "ml-cicd.yml").write_text(Template(CONFIG).substitute(values), "utf-8")
     (folder / "become.sh").write_text(HOOK, "utf-8")
-    (folder / "split.map").write_text(START, "utf-8")
+    (folder / "maps" / "split.map").write_text(START, "utf-8")
     for name, content in position.items():
         (folder / name).write_bytes(content)
     if "registry.json" not in position:
@@ -263,38 +323,46 @@ def _version(number: str) -> ModelVersion:
     return ModelVersion(name=MODEL, number=number, uri=f"models:/{MODEL}/{number}", tags=tags)
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Wanted:
+    """What is special about a target; `own_clock`: a test sets its clock, `killable`: its slots are processes."""
+
+    manners: Mapping[str, Manner] = field(default_factory=dict)
+    deadline: str = "60s"
+    minimum_requests: int = 20
+    own_clock: bool = False
+    killable: bool = False
+    small_folder: bool = False
+
+
+PLAIN = Wanted()
+
+
 @contextlib.asynccontextmanager
-async def site(
-    born: Nursery,
-    position: Position,
-    *,
-    manners: Mapping[str, Manner] | None = None,
-    deadline: str = "60s",
-    minimum_requests: int = 20,
-) -> AsyncIterator[Site]:
+async def site(born: Nursery, position: Position, wanted: Wanted = PLAIN) -> AsyncIterator[Site]:
     """Run a target that begins with these files; all of it ends with the block."""
-    with tempfile.TemporaryDirectory(prefix="ml-cicd-") as temp:  # short: a socket's path has 107 characters at most
-        folder = Path(temp)
-        slots = {name: Slot(folder / f"{name}.json", manners=dict(manners or {})) for name in SLOTS}
+    async with contextlib.AsyncExitStack() as ends:
+        ends.push_async_callback(asyncio.sleep, CLOSING_SECONDS)  # what was aborted is closed by the loop's next turns
+        # Short: a socket's path has 107 characters at most.
+        folder = Path(ends.enter_context(tempfile.TemporaryDirectory(prefix="ml-cicd-")))
+        (folder / "maps").mkdir()
+        if wanted.small_folder and mounted(folder / "maps"):
+            ends.callback(unmount, folder / "maps")
+        if wanted.own_clock:
+            build(folder)
+            set_clock(folder / "clock", 0)
+        kind = SlotProcess if wanted.killable else Slot
+        slots = {name: kind(folder / f"{name}.json", manners=dict(wanted.manners)) for name in SLOTS}
+        port = free_port()
         for slot in slots.values():
             await slot.start()
-        port = free_port()
-        values = {"socket": f"{folder}/h.sock", "map": f"{folder}/split.map", "port": str(port)}
+            ends.callback(slot.stop)
+        values = {"socket": f"{folder}/h.sock", "map": f"{folder}/maps/split.map", "port": str(port)}
         values |= {f"{name}_port": str(slot.port) for name, slot in slots.items()}
         values |= {"registry": f"file:{folder}/registry.json"}
-        values |= {"deadline": deadline, "minimum_requests": str(minimum_requests)}
+        values |= {"deadline": wanted.deadline, "minimum_requests": str(wanted.minimum_requests)}
         _lay_out(folder, position, values)
-        haproxy = await _haproxy(folder)
-        load = Load(port)
-        loading = asyncio.create_task(load.run())
-        found = Site(folder=folder, nursery=born, slots=slots, load=load, haproxy=haproxy)
-        try:
-            yield found
-        finally:
-            loading.cancel()
-            await asyncio.gather(loading, return_exceptions=True)
-            with contextlib.suppress(ProcessLookupError):
-                found.haproxy.kill()
-            await found.haproxy.wait()
-            for slot in slots.values():
-                slot.stop()
+        found = Site(folder=folder, nursery=born, slots=slots, load=Load(port), haproxy=await _haproxy(folder))
+        ends.push_async_callback(found.end)
+        found.loading = asyncio.create_task(found.load.run())
+        yield found

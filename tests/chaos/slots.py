@@ -64,6 +64,25 @@ class Slot:
         return self._known[1]
 
 
+@dataclass
+class SlotProcess(Slot):
+    """A slot in a process of its own."""
+
+    process: asyncio.subprocess.Process | None = None
+
+    async def start(self) -> None:
+        """Start it, on the same port as before."""
+        program = (sys.executable, "-S", __file__, str(self.path), str(self.port))
+        self.process = await asyncio.create_subprocess_exec(*program, stdout=asyncio.subprocess.PIPE)
+        assert self.process.stdout is not None
+        self.port = int(await self.process.stdout.readline())
+
+    def stop(self) -> None:
+        """Kill it."""
+        if self.process is not None and self.process.returncode is None:
+            self.process.kill()
+
+
 class _Talk(asyncio.Protocol):
     def __init__(self, slot: Slot) -> None:
         self._slot = slot

@@ -64,16 +64,6 @@ def test_no_deployment_is_needed_for_the_standby(world: FakeWorld) -> None:
     assert world.fake_slots.deployed == before
 
 
-def test_what_was_left_is_not_filled_again(world: FakeWorld) -> None:
-    """The bad version died in its slot: nobody deploys it once more, which would only wait for a dead slot."""
-    del world.fake_slots.holds["green"]
-    before = list(world.fake_slots.deployed)
-    report = run(Inputs(), world)
-    assert moved(report) == ("true", "2", "1", "true")
-    assert run(Inputs(to="1"), world).exit_code is Exit.DONE
-    assert world.fake_slots.deployed == before
-
-
 def test_a_version_that_no_slot_holds_is_deployed_first(world: FakeWorld) -> None:
     """The plan says so beforehand; traffic moves only after the slot says who it is."""
     report = run(Inputs(to="3"), world)
@@ -239,6 +229,16 @@ def test_a_slot_with_other_bytes_is_filled_again(world: FakeWorld) -> None:
     assert moved(run(Inputs(), world)) == ("true", "2", "1", "true")
     assert world.fake_slots.deployed[-1] == ("blue", "1")
     assert world.fake_slots.holds["blue"] == release_of("1")
+
+
+def test_a_bad_version_that_hangs_is_not_deployed_again(world: FakeWorld) -> None:
+    """The slot that was left says nothing: it holds what it held, and no rollback waits for a hook on its account."""
+    del world.fake_slots.holds["green"]
+    deployed = list(world.fake_slots.deployed)
+    for _ in range(2):
+        assert run(Inputs(), world).exit_code is Exit.DONE
+        assert world.fake_slots.deployed == deployed
+    assert world.fake_router.split.serving == "blue"
 
 
 def test_a_dry_run_shows_the_moves(world: FakeWorld) -> None:
