@@ -209,7 +209,9 @@ def _reverted(where: Where, event: Reverted) -> tuple[Where, Operations]:
             undecided=False,
             counters=None,
         )
-    after, move = _write(where, where.split.swapped() if event.swap else where.split.calm(), state, urgent=True)
+    after, move = _write(
+        where, where.split.swapped(back_to=event.to.version) if event.swap else where.split.calm(), state, urgent=True
+    )
     return after, (move,)
 
 
