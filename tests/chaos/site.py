@@ -21,7 +21,7 @@ from string import Template
 from ml_cicd.registry.versions import TAG_DIGEST, TAG_GATE_VERDICT, TAG_KEY, ModelVersion
 from ml_cicd.rollout.routers.haproxy import HaproxyRouter, Settings
 from ml_cicd.rollout.state import RouterView
-from tests.chaos.clock import build, set_clock
+from tests.chaos.clock import set_clock
 from tests.chaos.load import Load
 from tests.chaos.moments import Moment, read_journal
 from tests.chaos.slots import Manner, Slot, SlotProcess
@@ -325,12 +325,12 @@ def _version(number: str) -> ModelVersion:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Wanted:
-    """What is special about a target; `own_clock`: a test sets its clock, `killable`: its slots are processes."""
+    """What is special about a target; `clock`: the library that sets it, `killable`: its slots are processes."""
 
     manners: Mapping[str, Manner] = field(default_factory=dict)
     deadline: str = "60s"
     minimum_requests: int = 20
-    own_clock: bool = False
+    clock: Path | None = None
     killable: bool = False
     small_folder: bool = False
 
@@ -348,8 +348,8 @@ async def site(born: Nursery, position: Position, wanted: Wanted = PLAIN) -> Asy
         (folder / "maps").mkdir()
         if wanted.small_folder and mounted(folder / "maps"):
             ends.callback(unmount, folder / "maps")
-        if wanted.own_clock:
-            build(folder)
+        if wanted.clock is not None:
+            (folder / "clock.so").symlink_to(wanted.clock)
             set_clock(folder / "clock", 0)
         kind = SlotProcess if wanted.killable else Slot
         slots = {name: kind(folder / f"{name}.json", manners=dict(wanted.manners)) for name in SLOTS}
