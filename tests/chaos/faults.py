@@ -75,10 +75,10 @@ class Stage:
         """Hold the last three of these claims."""
         nothing_is_lost(place, need_be)
         await place.run(*TO_CHAMPION)
-        all_agree(place)
+        await all_agree(place)
         scenario = SCENARIOS[like]
         await again(place, scenario.arguments, expect=scenario.code)
-        assert standing(place) == self.known.runs[like].end
+        assert await standing(place) == self.known.runs[like].end
         nothing_is_lost(place, need_be)
 
 

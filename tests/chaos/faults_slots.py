@@ -28,8 +28,8 @@ def _slow_answers(manner: Manner) -> None:
                 await traffic_is_back(place, run.ended_at, allowed={"2"})
                 nothing_is_lost(place, lambda sent: sent.status == 0 and any(gone(sent) for gone in windows))
                 await place.run(*TO_CHAMPION)
-                all_agree(place)
-                assert standing(place) == stage.known.runs["rejection"].end
+                await all_agree(place)
+                assert await standing(place) == stage.known.runs["rejection"].end
 
     disturb.__name__ = f"candidate {manner}"
     fault(disturb)

@@ -32,6 +32,11 @@ class Scenario:
     wanted: Wanted = PLAIN
     like: str = ""
 
+    @property
+    def promotes(self) -> bool:
+        """Whether it may give all traffic to a candidate, over a champion."""
+        return self.arguments == CANARY
+
 
 SCENARIOS: Mapping[str, Scenario] = {
     "promotion": Scenario(position="base", arguments=CANARY),
@@ -55,13 +60,18 @@ async def positions(born: Nursery) -> dict[str, Position]:
     """Return what each scenario begins with, as real runs leave it."""
     async with site(born, {}) as place:
         found = {"empty": place.position()}
-        await place.run("canary", "--candidate", "1")
-        await place.run(*CANARY[:-1], "2")
-        found["base"] = base = place.position()
+        found["base"] = base = await released(place)
     found["no state"] = {name: content for name, content in base.items() if not name.endswith("state.json")}
     ends = {"promoted": ({}, 0), "half promoted": ({ON_RECORD: TERM}, 130), "running": ({SHARE_GIVEN: KILL}, -KILL)}
     left = await asyncio.gather(*(_left(born, base, signals, code) for signals, code in ends.values()))
     return found | dict(zip(ends, left, strict=True))
+
+
+async def released(place: Site) -> Position:
+    """Release versions 1 and 2 on an empty target; version 3 is the next candidate."""
+    await place.run("canary", "--candidate", "1")
+    await place.run(*CANARY[:-1], "2")
+    return place.position()
 
 
 async def _left(born: Nursery, base: Position, signals: Mapping[Moment, int], code: int) -> Position:
@@ -107,7 +117,7 @@ async def _undisturbed(born: Nursery, known: Mapping[str, Position], scenario: S
         run = await place.start(*scenario.arguments, signals=scenario.signals)
         assert await run.end() == scenario.code, run.output
         assert not run.unknown, f"no hook of moments.py knows: {run.unknown}"
-        return Undisturbed(moments=run.moments, before=before, end=standing(place))
+        return Undisturbed(moments=run.moments, before=before, end=await standing(place))
 
 
 async def explore() -> Known:
