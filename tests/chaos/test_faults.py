@@ -9,6 +9,7 @@ from tests.chaos import faults_files, faults_processes, faults_slots  # noqa: F4
 from tests.chaos.clock import build
 from tests.chaos.faults import FAULTS, Fault, Stage
 from tests.chaos.scenarios import explore
+from tests.chaos.selection import chosen
 from tests.chaos.site import nursery
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -21,12 +22,11 @@ Outcomes = dict[str, BaseException | None]
 @pytest.fixture(scope="module")
 def outcomes(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Outcomes:
     """What came of each fault that was chosen: they happen at the same time, for most of it is waiting."""
-    chosen = {item.callspec.params["name"] for item in request.session.items if item.path == request.path}  # type: ignore[attr-defined]
     clock = build(tmp_path_factory.mktemp("clock"))
-    return asyncio.run(_all({name: disturb for name, disturb in FAULTS.items() if name in chosen}, clock))
+    return asyncio.run(_all({name: disturb for name, disturb in FAULTS.items() if name in chosen(request)}, clock))
 
 
-async def _all(chosen: dict[str, Fault], clock: Path | None) -> Outcomes:
+async def _all(faults: dict[str, Fault], clock: Path | None) -> Outcomes:
     known, turn = await explore(), asyncio.Semaphore(AT_ONCE)
 
     async def one(disturb: Fault, stage: Stage) -> None:
@@ -35,8 +35,8 @@ async def _all(chosen: dict[str, Fault], clock: Path | None) -> Outcomes:
 
     async with nursery() as born:
         stage = Stage(born=born, known=known, clock=clock)
-        found = await asyncio.gather(*(one(f, stage) for f in chosen.values()), return_exceptions=True)
-    return dict(zip(chosen, found, strict=True))
+        found = await asyncio.gather(*(one(f, stage) for f in faults.values()), return_exceptions=True)
+    return dict(zip(faults, found, strict=True))
 
 
 @pytest.mark.parametrize("name", FAULTS)
