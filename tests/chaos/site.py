@@ -337,7 +337,7 @@ class Wanted:
     """
 
     manners: Mapping[str, Manner] = field(default_factory=dict)
-    deadline: str = "60s"
+    deadline: str = "10m"
     minimum_requests: int = 20
     clock: Path | None = None
     killable: bool = False

@@ -14,7 +14,7 @@ from tests.chaos.site import nursery
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
-AT_ONCE = 12
+AT_ONCE = 10
 
 Outcomes = dict[str, BaseException | None]
 
