@@ -10,7 +10,7 @@ from ml_cicd.ground.errors import Exit
 from ml_cicd.registry.versions import CHAMPION
 from ml_cicd.rollout.state import Phase
 from tests.chaos.load import Sent
-from tests.chaos.site import LEASE_SECONDS, MODEL, Run, Site
+from tests.chaos.site import LEASE_SECONDS, MODEL, Run, Site, until
 from tests.chaos.slots import Manner
 
 WATCHED_SECONDS = 0.4
@@ -35,18 +35,31 @@ class Standing:
     share: int
 
 
-def standing(site: Site) -> Standing:
+async def standing(site: Site) -> Standing:
     """Read it; a router whose files say something else than what serves is an error here."""
+    return await asyncio.to_thread(_standing, site)  # MLflow takes its time, and the load must not wait for it
+
+
+def _standing(site: Site) -> Standing:
     view = site.router.read()
     versions = {name: slot.version for name, slot in site.slots.items()}
     return Standing(
         serving=versions[view.split.serving],
         idle=versions[view.split.idle],
-        recorded=site.records.ledger.read(MODEL).champion,
+        recorded=_on_record(site),
         alias=site.records.registry.snapshot(MODEL).aliases.get(CHAMPION, ""),
         phase=view.state.phase if view.state else None,
         share=view.split.threshold,
     )
+
+
+async def on_record(site: Site) -> str | None:
+    """Return the champion by the ledger."""
+    return await asyncio.to_thread(_on_record, site)
+
+
+def _on_record(site: Site) -> str | None:
+    return site.records.ledger.read(MODEL).champion
 
 
 async def traffic_is_back(site: Site, since: float, *, allowed: set[str], by: float | None = None) -> None:
@@ -57,8 +70,8 @@ async def traffic_is_back(site: Site, since: float, *, allowed: set[str], by: fl
     back = by or (split.lease if split.threshold else since + SETTLING_SECONDS)  # without a share it is back already
     assert back <= since + LEASE_SECONDS + 1, "the lease is longer than it may be"
     await asyncio.sleep(max(0.0, back - time.time()) + WATCHED_SECONDS)
+    await until(lambda: sum(sent.at >= back for sent in site.load.log[-FEW:]) >= FEW)
     seen = [sent for sent in tuple(site.load.log) if sent.at >= back]
-    assert len(seen) >= FEW, "nobody asked"
     serving = site.serving()
     assert serving in allowed, f"version {serving} serves"
     assert {sent.version for sent in seen} == {serving}, tally(seen)
@@ -76,9 +89,9 @@ def nothing_is_lost(site: Site, need_be: Callable[[Sent], bool] = lambda _: Fals
     assert not lost, (tally(lost), min(sent.at for sent in lost), max(sent.at for sent in lost))
 
 
-def all_agree(site: Site) -> None:
+async def all_agree(site: Site) -> None:
     """Router, slots, ledger and alias tell of one version, and no rollout is under way."""
-    found = standing(site)
+    found = await standing(site)
     assert found.serving == found.recorded == found.alias, found
     assert found.share == 0, found
     assert found.phase not in {Phase.RUNNING, Phase.DEPLOYING}, found

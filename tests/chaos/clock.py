@@ -5,17 +5,15 @@ import shutil
 import subprocess
 from pathlib import Path
 
-import pytest
-
 SOURCE = Path(__file__).with_name("clock.c")
 BYTES = 8
 
 
-def build(folder: Path) -> Path:
-    """Build what lets HAProxy read the file, or skip the test with its reason."""
+def build(folder: Path) -> Path | None:
+    """Build what lets HAProxy read the file; nothing where there is no compiler."""
     compiler = shutil.which("cc") or shutil.which("gcc")
     if compiler is None:
-        pytest.skip("there is no C compiler, and HAProxy's clock is set by a library")
+        return None
     library = folder / "clock.so"
     subprocess.run([compiler, "-shared", "-fPIC", "-O1", "-o", str(library), str(SOURCE)], check=True)
     return library

@@ -12,6 +12,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -117,4 +118,6 @@ def _say(line: Mapping[str, object]) -> None:
 
 
 if __name__ == "__main__":
+    for module in sys.argv[1:]:
+        import_module(module)
     nurse()

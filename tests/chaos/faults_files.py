@@ -15,7 +15,6 @@ from tests.chaos.faults import LONG, ROLLBACK, Stage, fault, lease_from
 from tests.chaos.site import Run, Site, Wanted
 
 SMALL = replace(LONG, small_folder=True)
-CLOCK = replace(LONG, own_clock=True)
 HOUR = 3600
 GOING_ON_SECONDS = 0.8
 
@@ -108,7 +107,7 @@ _memory("without the key", "del map {map} split")
 @fault
 async def clock_put_back_after_a_kill(stage: Stage) -> None:
     """A lease that ends in an hour is none: the champion has everything at once, and the next run goes on."""
-    async with stage.canary(CLOCK) as (place, run):
+    async with stage.canary(stage.own_clock()) as (place, run):
         run.kill()
         await run.end()
         stepped = time.time()
@@ -120,7 +119,7 @@ async def clock_put_back_after_a_kill(stage: Stage) -> None:
 @fault
 async def clock_put_forward(stage: Stage) -> None:
     """The lease and the deadline have passed: the champion has everything, and nothing is said of the candidate."""
-    async with stage.canary(CLOCK) as (place, run):
+    async with stage.canary(stage.own_clock()) as (place, run):
         stepped = time.time()
         set_clock(place.clock, HOUR)
         assert await run.end() == 11, run.output
@@ -131,7 +130,7 @@ async def clock_put_forward(stage: Stage) -> None:
 @fault
 async def clock_put_back_during_a_canary(stage: Stage) -> None:
     """The run goes on, with leases by the new time; a cancelled one takes its traffic back."""
-    async with stage.canary(CLOCK) as (place, run):
+    async with stage.canary(stage.own_clock()) as (place, run):
         set_clock(place.clock, -HOUR)
         await traffic_goes_on(place)
         stopped = time.time()

@@ -5,14 +5,13 @@ import time
 from dataclasses import replace
 
 from tests.chaos.claims import nothing_is_lost, traffic_is_back
-from tests.chaos.faults import BRIEF_SECONDS, LONG, Stage, between, fault
-from tests.chaos.site import until
+from tests.chaos.faults import BRIEF_SECONDS, LONG, Stage, between, fault, lease_from
+from tests.chaos.site import LEASE_SECONDS, until
 
 PROCESSES = replace(LONG, killable=True)
 GAP_SECONDS = 0.3
-DEAD_SECONDS = 1.5
+DEAD_SECONDS = 3.0
 LAPSED_SECONDS = 3.5
-RETRIES_SECONDS = 4.0  # while HAProxy tries a dead slot again, which would answer what was asked long before
 
 
 @fault
@@ -36,7 +35,6 @@ async def champion_killed(stage: Stage) -> None:
         assert await run.end() == 0, run.output
         gone = between(killed, run.ended_at)
         await traffic_is_back(place, run.ended_at, allowed={"3"})
-        await asyncio.sleep(RETRIES_SECONDS)
         await slot.start()
         await stage.finished(place, need_be=gone)
 
@@ -50,10 +48,12 @@ async def haproxy_killed_for_a_moment(stage: Stage) -> None:
         await place.haproxy.wait()
         await asyncio.sleep(GAP_SECONDS)
         await place.start_haproxy()
-        gone = between(killed, time.time() + BRIEF_SECONDS)
-        assert await run.end() == 0, run.output
-        await traffic_is_back(place, run.ended_at, allowed={"3"})
-        await stage.finished(place, need_be=gone)
+        back = time.time()
+        # A run gives up after half a lease, and on a busy machine it may take that long until HAProxy is there again.
+        code, brief = await run.end(), back - killed < LEASE_SECONDS / 2 - GAP_SECONDS
+        assert code == 0 or (code == 4 and not brief), run.output
+        await traffic_is_back(place, run.ended_at, allowed={"2" if code else "3"}, by=lease_from(run.ended_at))
+        await stage.finished(place, need_be=between(killed, back + BRIEF_SECONDS))
 
 
 @fault

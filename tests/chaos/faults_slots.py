@@ -12,7 +12,7 @@ from tests.chaos.scenarios import CANARY
 from tests.chaos.site import Wanted, site
 from tests.chaos.slots import DRIP_SECONDS, Manner
 
-ANSWER_SECONDS = 0.6
+ANSWER_SECONDS = 1.2  # less than a lease, which is renewed between two questions
 WITHIN_SECONDS = 20.0
 
 
@@ -28,8 +28,8 @@ def _slow_answers(manner: Manner) -> None:
                 await traffic_is_back(place, run.ended_at, allowed={"2"})
                 nothing_is_lost(place, lambda sent: sent.status == 0 and any(gone(sent) for gone in windows))
                 await place.run(*TO_CHAMPION)
-                all_agree(place)
-                assert standing(place) == stage.known.runs["rejection"].end
+                await all_agree(place)
+                assert await standing(place) == stage.known.runs["rejection"].end
 
     disturb.__name__ = f"candidate {manner}"
     fault(disturb)

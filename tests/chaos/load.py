@@ -35,11 +35,11 @@ class Load:
         due = time.monotonic()
         try:
             while True:
+                self._give_up(held_up=max(0.0, time.monotonic() - due))
                 due = max(due, time.monotonic() - BEHIND_SECONDS)
                 while due <= time.monotonic():
                     due += 1 / PER_SECOND
                     self._send()
-                self._give_up()
                 await asyncio.sleep(max(0.0, due - time.monotonic()))
         finally:
             for task in self.opening:
@@ -70,10 +70,12 @@ class Load:
         else:
             line.ask(at)
 
-    def _give_up(self) -> None:
-        late = time.time() - PATIENCE_SECONDS
-        for line in [line for line in self.busy if line.asked_at < late]:
-            line.broken()
+    def _give_up(self, held_up: float) -> None:
+        """Give up on what takes too long; while this process was held up nobody could read an answer."""
+        for line in tuple(self.busy):
+            line.patience += held_up
+            if time.time() > line.asked_at + line.patience:
+                line.broken()
 
 
 class _Line(asyncio.Protocol):
@@ -84,6 +86,7 @@ class _Line(asyncio.Protocol):
         self._answer = b""
         self._used = False
         self.asked_at = 0.0
+        self.patience = PATIENCE_SECONDS
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
@@ -91,7 +94,7 @@ class _Line(asyncio.Protocol):
 
     def ask(self, at: float) -> None:
         """Send a request."""
-        self.asked_at, self._answer = at, b""
+        self.asked_at, self._answer, self.patience = at, b"", PATIENCE_SECONDS
         self._load.busy.add(self)
         self._transport.write(REQUEST)
 

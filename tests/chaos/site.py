@@ -15,13 +15,16 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
 from string import Template
 
+from ml_cicd.registry.ports import Records
 from ml_cicd.registry.versions import TAG_DIGEST, TAG_GATE_VERDICT, TAG_KEY, ModelVersion
 from ml_cicd.rollout.routers.haproxy import HaproxyRouter, Settings
 from ml_cicd.rollout.state import RouterView
-from tests.chaos.clock import build, set_clock
+from ml_cicd.shell.wiring import MlflowRecords
+from tests.chaos.clock import set_clock
 from tests.chaos.load import Load
 from tests.chaos.moments import Moment, read_journal
 from tests.chaos.slots import Manner, Slot, SlotProcess
@@ -62,7 +65,7 @@ canary:
   minimum_requests: $minimum_requests
   deadline: $deadline
 """
-KEPT = ("maps/split.map*", "registry.json", "blue.json", "green.json")
+KEPT = ("maps/split.map*", "registry.json", "registry.db", "blue.json", "green.json")
 Position = Mapping[str, bytes]
 
 
@@ -143,14 +146,15 @@ class Nursery:
 
 
 @contextlib.asynccontextmanager
-async def nursery() -> AsyncIterator[Nursery]:
-    """Run one."""
+async def nursery(*modules: str) -> AsyncIterator[Nursery]:
+    """Run one, which imports these modules for its controllers too."""
     haproxy_program()
     environ = {**os.environ, "PYTHONPATH": f"{ROOT / 'python'}{os.pathsep}{ROOT}"}
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
         "tests.chaos.controller",
+        *modules,
         cwd=ROOT,
         env=environ,
         stdin=asyncio.subprocess.PIPE,
@@ -207,9 +211,12 @@ class Site:
         """The door to its HAProxy."""
         return HaproxyRouter(Settings(socket=str(self.socket), map=str(self.map)), SLOTS)
 
-    @property
-    def records(self) -> FileRecords:
+    @cached_property
+    def records(self) -> Records:
         """Its registry and ledger."""
+        path = self.folder / "registry.db"
+        if path.exists():
+            return MlflowRecords(uri=f"sqlite:///{path}", environ={}, say=print)
         return FileRecords(self.folder / "registry.json")
 
     def view(self) -> RouterView:
@@ -313,7 +320,7 @@ def _lay_out(folder: Path, position: Position, values: Mapping[str, str]) -> Non
     (folder / "maps" / "split.map").write_text(START, "utf-8")
     for name, content in position.items():
         (folder / name).write_bytes(content)
-    if "registry.json" not in position:
+    if not {"registry.json", "registry.db"} & set(position):
         with changing(folder / "registry.json") as (registry, _):
             registry.versions = [(_version(number), "") for number in VERSIONS]
 
@@ -325,13 +332,16 @@ def _version(number: str) -> ModelVersion:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Wanted:
-    """What is special about a target; `own_clock`: a test sets its clock, `killable`: its slots are processes."""
+    """What is special about a target; `clock`: the library that sets it, `killable`: its slots are processes, `mlflow`:
+    its registry is MLflow's.
+    """
 
     manners: Mapping[str, Manner] = field(default_factory=dict)
-    deadline: str = "60s"
+    deadline: str = "10m"
     minimum_requests: int = 20
-    own_clock: bool = False
+    clock: Path | None = None
     killable: bool = False
+    mlflow: bool = False
     small_folder: bool = False
 
 
@@ -348,8 +358,8 @@ async def site(born: Nursery, position: Position, wanted: Wanted = PLAIN) -> Asy
         (folder / "maps").mkdir()
         if wanted.small_folder and mounted(folder / "maps"):
             ends.callback(unmount, folder / "maps")
-        if wanted.own_clock:
-            build(folder)
+        if wanted.clock is not None:
+            (folder / "clock.so").symlink_to(wanted.clock)
             set_clock(folder / "clock", 0)
         kind = SlotProcess if wanted.killable else Slot
         slots = {name: kind(folder / f"{name}.json", manners=dict(wanted.manners)) for name in SLOTS}
@@ -359,7 +369,7 @@ async def site(born: Nursery, position: Position, wanted: Wanted = PLAIN) -> Asy
             ends.callback(slot.stop)
         values = {"socket": f"{folder}/h.sock", "map": f"{folder}/maps/split.map", "port": str(port)}
         values |= {f"{name}_port": str(slot.port) for name, slot in slots.items()}
-        values |= {"registry": f"file:{folder}/registry.json"}
+        values |= {"registry": f"sqlite:///{folder}/registry.db" if wanted.mlflow else f"file:{folder}/registry.json"}
         values |= {"deadline": wanted.deadline, "minimum_requests": str(wanted.minimum_requests)}
         _lay_out(folder, position, values)
         found = Site(folder=folder, nursery=born, slots=slots, load=Load(port), haproxy=await _haproxy(folder))

@@ -241,6 +241,38 @@ def test_a_bad_version_that_hangs_is_not_deployed_again(world: FakeWorld) -> Non
     assert world.fake_router.split.serving == "blue"
 
 
+def test_what_ends_elsewhere_was_not_sent_there_now(world: FakeWorld) -> None:
+    """Users give up on the version that hangs while one looks: their requests are old, and the move is verified."""
+    serve, source = world.fake_clock.each_second, world.fake_source
+    source.open = {"blue": 0, "green": 30}
+
+    def one_second() -> None:
+        """Five users of the slot that was left give up."""
+        serve()
+        source.open["green"] -= 5
+        source.serve("green", 5, 5)
+
+    world.fake_clock.each_second = one_second
+    report = run(Inputs(), world)
+    assert (moved(report), report.exit_code) == (("true", "2", "1", "true"), Exit.DONE)
+
+
+def test_what_begins_elsewhere_is_no_verified_move(world: FakeWorld) -> None:
+    """Requests still begin at the slot that was left, and none has ended: exit 12 says so."""
+    serve, source = world.fake_clock.each_second, world.fake_source
+    source.open = {"blue": 0, "green": 0}
+
+    def one_second() -> None:
+        """A second router sends two requests to the slot that was left."""
+        serve()
+        source.open["green"] += 2
+
+    world.fake_clock.each_second = one_second
+    report = run(Inputs(), world)
+    assert (moved(report)[3], report.exit_code) == ("false", Exit.PARTLY)
+    assert "new requests went elsewhere" in report.headline
+
+
 def test_a_dry_run_shows_the_moves(world: FakeWorld) -> None:
     """The plan in words, and nothing moves."""
     value = world.fake_router.split
