@@ -107,6 +107,7 @@ class FakeWorld:
     settings: Config = CONFIG
     rate: int = 200
     failing: dict[str, float] = field(default_factory=dict)
+    gone: set[str] = field(default_factory=set)
     fake_registry: FakeRegistry = field(default_factory=FakeRegistry)
     fake_ledger: FakeLedger = field(default_factory=FakeLedger)
     fake_slots: FakeSlots = field(default_factory=FakeSlots)
@@ -169,6 +170,10 @@ class FakeWorld:
     def new_name(self) -> str:
         """Return another name each time."""
         return f"process-{next(self._names)}"
+
+    def is_gone(self, owner: str) -> bool:
+        """Whether a test says so."""
+        return owner in self.gone
 
     def config(self, path: str, *, required: bool) -> Config:
         """Return the settings."""

@@ -233,13 +233,16 @@ def test_a_failure_that_is_counted_again_in_another_way_is_one() -> None:
 
 
 def test_kinds_of_failure_are_those_of_this_look() -> None:
-    """What grew, of either arm; a kind that an earlier reading did not know begins here, and a restart at zero."""
+    """What grew or came to be of another kind; a kind that was not known before begins here, a restart at zero."""
     quiet = counters(0, 0)
-    before = {"green": replace(quiet, kinds={"5xx": 3}), "blue": replace(quiet, kinds={"5xx": 1})}
-    now = {"green": replace(quiet, kinds={"5xx": 5, "new": 9}), "blue": replace(quiet, kinds={"5xx": 1, "new": 9})}
+    before = {"green": replace(quiet, kinds={"5xx": 3, "retried": 1}), "blue": replace(quiet, kinds={"5xx": 1})}
+    now = {
+        "green": replace(quiet, kinds={"5xx": 5, "retried": 0, "new": 9}),
+        "blue": replace(quiet, kinds={"5xx": 1, "new": 9}),
+    }
     windows, _ = difference(before, now, SLOTS)
     assert windows is not None
-    assert kinds_of(*windows) == {"5xx": (2, 0)}
+    assert kinds_of(*windows) == {"5xx": (2, 0), "retried": (-1, 0)}
     windows, _ = difference(before, {slot: replace(seen, epoch="2") for slot, seen in now.items()}, SLOTS)
     assert windows is not None
     assert kinds_of(*windows) == {"5xx": (5, 1), "new": (9, 9)}

@@ -158,6 +158,16 @@ def test_a_slot_that_only_we_reach(world: FakeWorld) -> None:
     assert bad(world) == ["slot blue"]
 
 
+def test_users_of_an_empty_slot_are_a_problem_before_the_first_release() -> None:
+    """Nothing was promoted, so no slot is missed; but where requests come, they all fail."""
+    world = FakeWorld()
+    world.fake_source.reaches = lambda _slot: False
+    assert bad(world) == ["health check"]
+    assert "answers nobody: 400 requests came in 2 s" in findings(world)["health check"].reason
+    world.rate = 0
+    assert bad(world) == []
+
+
 def test_a_part_that_hangs_is_named(world: FakeWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     """Counters that never answer cost their time and no more; the rest is said."""
     monkeypatch.setattr(health, "PART_SECONDS", 0.05)

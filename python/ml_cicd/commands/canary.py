@@ -112,7 +112,8 @@ def run(inputs: Inputs, world: World) -> Report:
         case Situation.BEGIN:
             return _begin(start)
         case Situation.OTHER_CANDIDATE | Situation.ALIVE | Situation.OTHER_PLAN | Situation.CLAIMED:
-            raise refusal(found, start.facts.view, start.session.state, session.site.place)
+            gone = world.is_gone(session.state.owner)
+            raise refusal(found, start.facts.view, session.state, session.site.place, gone=gone)
         case Situation.ASK_REGISTRY:
             raise Defect("The registry was asked, and still only it can tell.")
         case _:

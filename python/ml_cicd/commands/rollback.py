@@ -91,7 +91,10 @@ def _attempt(inputs: Inputs, world: World) -> Report:
     if len(traffic.done) < len(way.operations):
         return _report(way, before, aim, traffic, Observed(verified=False, words=traffic.problem))
     written = traffic.values(RouterView)
+    if written:  # what follows takes seconds, or longer where the registry is out: nobody should wait for it in doubt
+        site.say(f"Traffic is at slot {written[-1].split.serving}. Looking where new requests go ...")
     observed = _observed(site, version, written)
+    site.say("Writing the record; traffic does not wait for it ...")
     outcome = Outcome(champion=version, before=before, stopped=bool(way.stops), reason=inputs.reason)
     record = _record(site, outcome, again, written)
     return _report(way, before, aim, join(traffic, record), observed)

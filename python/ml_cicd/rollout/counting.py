@@ -41,7 +41,8 @@ def _from_the_same_start(before: Counters, now: Counters) -> tuple[Counters, Cou
 def _growth(before: Counters, now: Counters) -> Window:
     """Return what was added."""
     events = {name: count - before.events.get(name, 0) for name, count in now.events.items()}
-    kinds = {name: max(0, count - before.kinds.get(name, count)) for name, count in now.kinds.items()}
+    # A failure may come to be of another kind (a retry that failed after all): one more here, and one less there.
+    kinds = {name: count - before.kinds.get(name, count) for name, count in now.kinds.items()}
     ended = now.requests - before.requests
     if now.open is None or before.open is None:
         return Window(requests=ended, events=events, kinds=kinds)

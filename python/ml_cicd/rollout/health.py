@@ -23,6 +23,7 @@ LEAST_SECONDS = 0.2
 LONGEST_LEASE = 1800.0  # of a tick; a run's own is shorter
 CLOCKS_APART = 2.0
 SILENT = "surroundings"
+CHECK = "health check"
 RUNBOOK = "docs/runbook.md says what to type."
 
 
@@ -73,7 +74,10 @@ def target_findings(
             _lease(site.place.target, view, traffic.clocks_apart),
             *_agreement(site, traffic, record),
         ]
-    return (*found, *_slots(traffic, record), *around)
+    slots = _slots(traffic, record)
+    if any(one.blocks for one in slots):  # the same cause, and the slot's own line names the version that is missed
+        found = [one for one in found if one.rule != CHECK]
+    return (*found, *slots, *around)
 
 
 def _pass(rule: str, says: str) -> Finding:
@@ -110,19 +114,22 @@ def _counters(
     )
     return (
         _pass("counters", words),
-        *_reached(split.serving, now, traffic),
+        *_reached(split.serving, now, seen, traffic),
         traffic_finding(settings, plan, seen),
     )
 
 
-def _reached(slot: str, now: Mapping[str, Counters], traffic: Traffic) -> tuple[Finding, ...]:
-    """Tell of a slot that answers us and not the router; one that answers nobody has its own line."""
-    if slot not in now or now[slot].reachable or slot not in traffic.slots or traffic.slots[slot].problem:
+def _reached(slot: str, now: Mapping[str, Counters], seen: forecasts.Traffic, traffic: Traffic) -> tuple[Finding, ...]:
+    """Tell of a serving slot that the router cannot reach; one that is empty before a first release has no users."""
+    if slot not in now or now[slot].reachable or slot not in traffic.slots:
         return ()
-    what = f"The router's health check does not reach slot {slot}, which serves and answers here."
-    return (
-        broken("health check", what, "Compare its address in the router's configuration with targets.<name>.slots."),
-    )
+    if not traffic.slots[slot].problem:
+        what = f"The router's health check does not reach slot {slot}, which serves and answers here."
+        return (broken(CHECK, what, "Compare its address in the router's configuration with targets.<name>.slots."),)
+    if not seen.requests:
+        return ()
+    what = f"Slot {slot} serves and answers nobody: {seen.requests:,} requests came in {seen.seconds:g} s."
+    return (broken(CHECK, what, "Start it, or deploy a version there."),)
 
 
 def traffic_finding(settings: CanarySettings, plan: Plan, seen: forecasts.Traffic) -> Finding:

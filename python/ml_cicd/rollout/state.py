@@ -144,7 +144,8 @@ class Observation:
     """One recorded look: seconds since the rollout began, the step it belongs to (index), each guardrail's reading.
 
     A look whose lease ended before it is of step `LAPSED`: the champion had all traffic for a while, so it can show
-    harm, but proves nothing else. `kinds` are the failures since the look before it, by kind: candidate and champion.
+    harm, but proves nothing else. `kinds` are the failures since the look before it, by kind: candidate and champion;
+    one that has come to be of another kind is taken off its old one, so that only their sums mean something.
     """
 
     at_seconds: float

@@ -98,7 +98,8 @@ def kinds(observations: tuple[Observation, ...]) -> tuple[Table, ...]:
         for name, (candidate, champion) in seen.kinds.items():
             was = sums.get(name, (0, 0))
             sums[name] = (was[0] + candidate, was[1] + champion)
-    rows = tuple((name, *both) for name, both in sorted(sums.items(), key=lambda item: item[1], reverse=True))
+    found = sorted(sums.items(), key=lambda item: item[1], reverse=True)
+    rows = tuple((name, *both) for name, both in found if any(both))
     return (Table(title="Kinds of failure", header=("kind", "candidate", "champion"), rows=rows),) if rows else ()
 
 

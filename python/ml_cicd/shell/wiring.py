@@ -159,9 +159,16 @@ class RealWorld:
         return ModelFiles()
 
     def new_name(self) -> str:
-        """Return a name that no other process has; in a workflow it begins with the run's id."""
-        name, run = secrets.token_hex(8), self._environ.get("GITHUB_RUN_ID", "")
-        return f"{run}.{name}" if run else name
+        """Return a name that no other process has; in a workflow it begins with the run's id.
+
+        It ends with the process, where that can be told: see `is_gone`.
+        """
+        run = self._environ.get("GITHUB_RUN_ID", "")
+        return ".".join(filter(None, (run, secrets.token_hex(8), machine.process_name())))
+
+    def is_gone(self, owner: str) -> bool:
+        """Whether the process of this name is known to have ended on this machine."""
+        return machine.is_gone(owner)
 
     def config(self, path: str, *, required: bool) -> Config:
         """Read the configuration; an absent file is an empty one unless it is `required`.

@@ -128,6 +128,17 @@ def test_a_failure_that_a_retry_hides_is_counted_once(proxy: Proxy) -> None:
     assert (counted.requests, counted.events["errors"]) == (1, 1)
 
 
+def test_a_retry_that_finds_the_server_down_is_one_failure(proxy: Proxy) -> None:
+    """The check finds the slot dead while a user waits for his retry: one answer 503, and nothing hidden beside it."""
+    proxy.kill_slot("blue")
+    for _ in range(3):  # the later ones come while it is being found out, or after
+        proxy.served_by(1)
+    counted = proxy.source().read()["blue"]
+    assert not counted.reachable
+    assert (counted.requests, counted.events["errors"]) == (3, 3)
+    assert counted.kinds["hidden by a retry"] == 0
+
+
 def test_a_retry_on_another_server_hides_no_failure() -> None:
     """One of a slot's two servers refuses: users are served by the other, and every retried request is a failure.
 

@@ -53,8 +53,8 @@ class HaproxySource:
     Where the configuration follows the template (it has the table `charged`), what it hides from users is counted too:
 
     retried     `retries 1` makes every retry (wretr, wredis) a request of its own. One that failed in the end is among
-                the answers 5xx already: its server says so (econ), so that it is taken off again. A request that waited
-                for its retry while the last server went down is counted twice.
+                the answers 5xx already: its server says so (econ), so that it is taken off again. Where a slot has
+                several servers, a request that waited for its retry while the last one went down is counted twice.
     turned away requests that a candidate without servers would have had. The champion answered them; they are requests
                 and errors of the candidate too.
 
@@ -114,9 +114,13 @@ def connect(settings: HasSocket, slots: tuple[str, ...]) -> HaproxySource:
     return HaproxySource(settings, slots)
 
 
-def _retried(row: Mapping[str, str], servers: Iterable[Mapping[str, str]]) -> int:
-    """Return how many requests were retried and did not fail at their server in the end."""
-    return max(0, _sum((row,), RETRIED) - _sum(servers, ("econ",)))
+def _retried(row: Mapping[str, str], servers: Sequence[Mapping[str, str]]) -> int:
+    """Return how many requests were retried and did not fail at their server in the end.
+
+    Where there is one server, a retry that would go to another (wredis) is one that found it down: it failed.
+    """
+    retried = RETRIED if len(servers) > 1 else RETRIED[:1]
+    return max(0, _sum((row,), retried) - _sum(servers, ("econ",)))
 
 
 def _kinds(
