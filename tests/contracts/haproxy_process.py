@@ -43,8 +43,8 @@ def free_port() -> int:
 
 
 class SlotServer(ThreadingHTTPServer):
-    """A slot: says who it is, answers `status`, 500 for every n-th request, only the beginning of an answer, or nothing
-    for as long as `answers` is clear.
+    """A slot: says who it is, answers `status` after `pause` seconds, 500 for every n-th request, only the beginning of
+    an answer, or nothing for as long as `answers` is clear.
     """
 
     daemon_threads = True
@@ -59,6 +59,7 @@ class SlotServer(ThreadingHTTPServer):
         self.cut = False
         self.count = 0
         self.status = 200
+        self.pause = 0.0
         self.answers = threading.Event()
         self.answers.set()
 
@@ -78,6 +79,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         slot.count += 1
         slot.answers.wait(timeout=START_SECONDS)
+        time.sleep(slot.pause)
         if slot.cut:
             self.send_response(200)
             self.send_header("Content-Length", "100")
@@ -159,8 +161,10 @@ def start_haproxy(folder: Path) -> subprocess.Popen[bytes]:
 
 
 @contextmanager
-def running_haproxy(*, checks: bool = False) -> Iterator[Proxy]:
-    """Run HAProxy and two slots on free loopback ports; with health checks where a user has added them."""
+def running_haproxy(*, checks: bool = False, times: bool = True) -> Iterator[Proxy]:
+    """Run HAProxy and two slots on free loopback ports; with health checks where a user has added them, without times
+    where the configuration is older than they are.
+    """
     haproxy_program()
     slots = {name: SlotServer(name) for name in SLOTS}
     threads = [threading.Thread(target=s.serve_forever, kwargs={"poll_interval": 0.05}) for s in slots.values()]
@@ -171,6 +175,10 @@ def running_haproxy(*, checks: bool = False) -> Iterator[Proxy]:
         text = Template(TEMPLATE.read_text("utf-8")).substitute(values)
         if checks:
             text = re.sub(r"(server s1 .*)", r"\1 check inter 100ms fall 1", text)
+        if not times:
+            text = re.sub(
+                r"(?m)^.*(txn\.begun|txn\.took|sc-inc-gpc0|backend times|stick-table type string len 48).*\n", "", text
+            )
         (folder / "haproxy.cfg").write_text(text, "utf-8")
         (folder / "split.map").write_text("split blue:green:0:0:none:0\n", "utf-8")
         for thread in threads:

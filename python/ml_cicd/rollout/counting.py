@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from ml_cicd.rollout.guardrail import Window
 from ml_cicd.rollout.state import Counters
+from ml_cicd.rollout.times import grown as times_grown
 
 
 def difference(
@@ -30,16 +31,20 @@ def difference(
 
 
 def _growth(before: Counters, now: Counters) -> Window:
-    """Return what was added; a new epoch, or a counter that fell, means that all of them started from zero."""
+    """Return what was added; a new epoch, or a counter that fell, means that all of them started from zero.
+
+    What the source began to count in between starts at its present value: its history is no look's.
+    """
     restarted = (
         before.epoch != now.epoch
         or now.requests < before.requests
         or any(now.events[name] < count for name, count in before.events.items() if name in now.events)
     )
     if restarted:
-        before = Counters(requests=0, epoch=now.epoch, open=0)
-    events = {name: count - before.events.get(name, 0) for name, count in now.events.items()}
+        before = Counters(requests=0, epoch=now.epoch, events=dict.fromkeys(now.events, 0), open=0, times={})
+    events = {name: count - before.events.get(name, count) for name, count in now.events.items()}
     ended = now.requests - before.requests
+    seen = Window(requests=ended, events=events, times=times_grown(before.times, now.times))
     if now.open is None or before.open is None:
-        return Window(requests=ended, events=events)
-    return Window(requests=ended, events=events, started=max(0, ended + now.open - before.open), open=now.open)
+        return seen
+    return replace(seen, started=max(0, ended + now.open - before.open), open=now.open)

@@ -1,12 +1,13 @@
 """Whether a target is ready for a rollout and for the way back: one finding for each thing, one cause once."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from ml_cicd.ground.errors import Defect, MlCicdError
+from ml_cicd.ground.errors import Defect, MlCicdError, NotFound
 from ml_cicd.ground.finding import Examined, Finding, Outcome, broken, remark
 from ml_cicd.rollout.bounded import within
+from ml_cicd.rollout.guardrail import Window
 from ml_cicd.rollout.plan import Plan, forecast
 from ml_cicd.rollout.ports import Clock
 from ml_cicd.rollout.present import OnRecord, Traffic, disagreements, silent, to_finish, traffic_now
@@ -102,7 +103,25 @@ def _counters(site: Site, plan: Plan, budget: Budget) -> tuple[Finding, ...]:
         f"{slot} {c.requests:,} requests, {c.events.get('errors', 0):,} failed" for slot, c in sorted(after.items())
     )
     fresh = sum(max(0, after[slot].requests - before[slot].requests) for slot in after if slot in before)
-    return _pass("counters", words), traffic_finding(plan, fresh / seconds if seconds > 0 else 0.0)
+    rate = fresh / seconds if seconds > 0 else 0.0
+    return _pass("counters", words), *_unwatched(plan, after), traffic_finding(plan, rate)
+
+
+def _unwatched(plan: Plan, counters: Mapping[str, Counters]) -> Iterator[Finding]:
+    """Hold all that was ever counted against what the guardrails look at."""
+    windows = [Window(requests=c.requests, events=c.events, open=c.open, times=c.times) for c in counters.values()]
+    if len(windows) != 2:  # a rollout would find that out by itself
+        return
+    for guard in plan.guardrails:
+        try:
+            blind = guard.blind(guard.reading(*windows), sum(window.requests for window in windows))
+        except NotFound as problem:
+            yield broken("counters", problem.what, problem.cure)
+            continue
+        if blind is not None:
+            yield remark(
+                guard.name, f"{blind.what[:1].upper()}{blind.what[1:]}.", f"{blind.cure[:1].upper()}{blind.cure[1:]}."
+            )
 
 
 def traffic_finding(plan: Plan, rate: float) -> Finding:

@@ -168,6 +168,7 @@ def _count(session: Session, view: RouterView) -> Session:
         at_seconds=view.now - state.started_at,
         step=state.step if view.share > 0 else LAPSED,
         readings={guard.name: guard.reading(candidate, champion) for guard in session.plan.guardrails},
+        requests=(candidate.requests, champion.requests),
     )
     session = _step(session, Looked(seen=seen, counters=dict(base)))
     evidence = take_in(session.plan, session.evidence, seen)

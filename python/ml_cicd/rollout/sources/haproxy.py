@@ -7,6 +7,7 @@ from typing import Protocol
 from ml_cicd.ground.errors import CorruptState, NotFound
 from ml_cicd.rollout.routers import haproxy_socket
 from ml_cicd.rollout.state import Counters
+from ml_cicd.rollout.times import bucket_of
 from ml_cicd.settings import setting, text
 
 ENDED = tuple(f"hrsp_{kind}" for kind in ("1xx", "2xx", "3xx", "4xx", "5xx", "other"))
@@ -14,6 +15,8 @@ EVENTS: Mapping[str, tuple[str, ...]] = {
     "errors": ("hrsp_5xx", "srv_abrt", "cli_abrt"),
     "refusals": ("hrsp_4xx",),
 }
+
+TABLE = "times"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,7 +40,9 @@ class HaproxySource:
     Requests are those that have ended, each counted once by the class of its answer (hrsp_*, `other` where there was
     none); a request under way is `open` (scur) and neither good nor bad. `errors` are answers 5xx, HAProxy's own 502,
     503 and 504 among them, answers that broke off (srv_abrt) and users who gave up waiting (cli_abrt). `refusals` are
-    answers 4xx. Tried on 2.6. The epoch is HAProxy's process, so a reload starts anew.
+    answers 4xx. Times are in the stick table `times`, if the configuration has it, with a key `slot:milliseconds` for
+    each time that there was, rounded down to two digits. Tried on 2.6. The epoch is HAProxy's process, so a reload
+    starts anew.
     """
 
     def __init__(self, settings: HasSocket, slots: tuple[str, ...]) -> None:
@@ -49,13 +54,20 @@ class HaproxySource:
         """Return cumulative counters by slot."""
         facts = haproxy_socket.info(self._socket)
         epoch = f"{facts.get('Pid', '')}:{facts.get('Start_time_sec', '')}"
+        times = _times(haproxy_socket.table(self._socket, TABLE), self._slots)
         found: dict[str, Counters] = {}
         for row in haproxy_socket.backends(self._socket):
             slot = row.get("pxname", "")
             if slot in self._slots:
                 events = {name: sum(_count(row, field) for field in fields) for name, fields in EVENTS.items()}
                 ended = sum(_count(row, field) for field in ENDED)
-                found[slot] = Counters(requests=ended, epoch=epoch, events=events, open=_count(row, "scur"))
+                found[slot] = Counters(
+                    requests=ended,
+                    epoch=epoch,
+                    events=events,
+                    open=_count(row, "scur"),
+                    times=None if times is None else times[slot],
+                )
         missing = [slot for slot in self._slots if slot not in found]
         if missing:
             raise NotFound(
@@ -67,6 +79,19 @@ class HaproxySource:
 def connect(settings: HasSocket, slots: tuple[str, ...]) -> HaproxySource:
     """Return the source of these settings."""
     return HaproxySource(settings, slots)
+
+
+def _times(rows: Mapping[str, int] | None, slots: tuple[str, ...]) -> Mapping[str, Mapping[int, int]] | None:
+    """Return each slot's answers by bucket; None where HAProxy has no such table."""
+    if rows is None:
+        return None
+    found: dict[str, dict[int, int]] = {slot: {} for slot in slots}
+    for key, count in rows.items():
+        slot, _, took = key.rpartition(":")
+        if slot in found and took.lstrip("-").isdigit():  # below 0 where the clock was put back meanwhile
+            bucket = bucket_of(int(took))
+            found[slot][bucket] = found[slot].get(bucket, 0) + count
+    return {slot: dict(sorted(numbers.items())) for slot, numbers in found.items()}
 
 
 def _count(row: Mapping[str, str], name: str) -> int:
