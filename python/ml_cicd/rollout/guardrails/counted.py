@@ -42,11 +42,11 @@ class HarmTest:
     worse: RateTest
 
 
-def harm_test(alpha: float, tolerated: float = 1.0, *, boost: bool = True) -> HarmTest:
+def harm_test(alpha: float, tolerated: float = 1.0) -> HarmTest:
     """Build it: false alarms of both together happen at most at a rate of `alpha`."""
     return HarmTest(
-        collapse=RateTest(alpha=alpha * COLLAPSE_WEIGHT, tolerated=tolerated * COLLAPSED, boost=boost),
-        worse=RateTest(alpha=alpha * (1 - COLLAPSE_WEIGHT), tolerated=tolerated, boost=boost),
+        collapse=RateTest(alpha=alpha * COLLAPSE_WEIGHT, tolerated=tolerated * COLLAPSED),
+        worse=RateTest(alpha=alpha * (1 - COLLAPSE_WEIGHT), tolerated=tolerated),
     )
 
 
