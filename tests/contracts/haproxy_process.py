@@ -42,8 +42,8 @@ def free_port() -> int:
 
 
 class SlotServer(ThreadingHTTPServer):
-    """A slot: says who it is, answers `status`, 500 for every n-th request, only the beginning of an answer, or nothing
-    for as long as `answers` is clear.
+    """A slot: says who it is, answers `status` after `pause` seconds, 500 for every n-th request, only the beginning of
+    an answer, or nothing for as long as `answers` is clear.
     """
 
     daemon_threads = True
@@ -58,6 +58,7 @@ class SlotServer(ThreadingHTTPServer):
         self.cut = False
         self.count = 0
         self.status = 200
+        self.pause = 0.0
         self.answers = threading.Event()
         self.answers.set()
 
@@ -77,6 +78,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         slot.count += 1
         slot.answers.wait(timeout=START_SECONDS)
+        time.sleep(slot.pause)
         if slot.cut:
             self.send_response(200)
             self.send_header("Content-Length", "100")

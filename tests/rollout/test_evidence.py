@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from ml_cicd.ground.errors import InputError
+from ml_cicd.ground.errors import EvidenceError, InputError
 from ml_cicd.rollout.counting import difference, kinds_of
 from ml_cicd.rollout.evidence import TRANSITIONS, Evidence, Look, decide, is_harmful, no_evidence, replay
 from ml_cicd.rollout.guardrail import Levels, Proves, Window
@@ -16,6 +16,7 @@ from ml_cicd.rollout.guardrails.unanswered import UnansweredSettings
 from ml_cicd.rollout.plan import Plan, make_plan
 from ml_cicd.rollout.settings import WhenInconclusive
 from ml_cicd.rollout.state import Counters, Decision, Observation
+from ml_cicd.rollout.times import Times
 from ml_cicd.stats.sequential import Counts
 from tests.fakes.world import CANARY
 
@@ -111,7 +112,8 @@ def test_a_candidate_that_fails_everything_costs_few_requests() -> None:
     plan = make_plan(replace(CANARY, warm_up=60.0, guardrails=DEFAULT), deadline_seconds=600)
     quiet = Counts(nc=1, xc=0, nb=19, xb=0)
     for looks in range(1, 21):
-        failed = {**dict.fromkeys(DEFAULT, quiet), "errors": Counts(nc=1, xc=1, nb=19, xb=0)}
+        nothing = {guard.name: guard.nothing for guard in plan.guardrails}
+        failed = {**nothing, "refusals": quiet, "errors": Counts(nc=1, xc=1, nb=19, xb=0)}
         seen = [Observation(at_seconds=float(i), step=1, readings=failed) for i in range(looks)]
         if is_harmful(plan, replay(plan, tuple(seen))):
             break
@@ -265,6 +267,49 @@ def test_requests_under_way_are_nobodys_success() -> None:
     windows, _ = difference(before, now, SLOTS)
     assert windows is not None
     assert (windows[0].requests, windows[0].started, windows[0].open) == (2, 4, 5)
+
+
+def test_what_a_source_begins_to_count_starts_there() -> None:
+    """An event without an earlier value has a history that is no look's; in a new process all of it is the look's."""
+    quiet = {"blue": counters(0, 0)}
+    began = Counters(requests=12, events={"errors": 1, "refusals": 900}, times={10: 800}, epoch="1")
+    windows, base = difference({"green": counters(10, 1), **quiet}, {"green": began, **quiet}, SLOTS)
+    assert windows is not None
+    assert (windows[0].count("refusals"), windows[0].times) == (0, None)
+    later = replace(began, requests=15, events={"errors": 1, "refusals": 902}, times={10: 802, 20: 1})
+    windows, _ = difference(base, {"green": later, **quiet}, SLOTS)
+    assert windows is not None
+    assert (windows[0].count("refusals"), windows[0].times) == (2, {10: 2, 20: 1})
+    windows, _ = difference({"green": counters(10, 1), **quiet}, {"green": replace(began, epoch="2"), **quiet}, SLOTS)
+    assert windows is not None
+    assert (windows[0].count("refusals"), windows[0].times) == (12, {10: 800})
+
+
+@pytest.mark.parametrize("now", [None, {10: 4}, {20: 9}], ids=["gone", "fell", "another"])
+def test_times_that_fell_are_no_reading(now: dict[int, int] | None) -> None:
+    """Somebody cleared the table, or it was full: what was seen before tells nothing of this look."""
+    before, quiet = replace(counters(10, 0), times={10: 5}), {"blue": counters(0, 0)}
+    windows, base = difference(
+        {"green": before, **quiet}, {"green": replace(counters(12, 0), times=now), **quiet}, SLOTS
+    )
+    assert windows is not None
+    assert windows[0].times is None
+    assert base["green"].times == now
+
+
+def test_a_looks_requests_are_its_own() -> None:
+    """They are not taken from the guardrail that stands first: one over something else counts other numbers."""
+    odd = Counts(nc=7, xc=0, nb=7, xb=0)
+    seen = [Observation(at_seconds=float(i), step=1, readings={"errors": odd}, requests=(40, 60)) for i in range(1, 4)]
+    evidence = replay(PLAN, tuple(seen))
+    assert (evidence.requests, evidence.per_step) == ((120, 180), {1: (120, 300)})
+
+
+def test_a_reading_of_another_kind_is_refused() -> None:
+    """Times where a guardrail counts are of another plan."""
+    times = Times(buckets={10: (1, 1)})
+    with pytest.raises(EvidenceError, match="not of this plan"):
+        replay(PLAN, (Observation(at_seconds=1.0, step=0, readings={"errors": times}),))
 
 
 @pytest.mark.parametrize("before", [None, {}, {"green": counters(1, 0)}])

@@ -1,6 +1,7 @@
 """A rollout's state and looks as text: what is written is what is read, and what is not ours is recognised."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -10,6 +11,7 @@ from ml_cicd.ground.errors import CorruptState
 from ml_cicd.registry.versions import NOTHING, Release
 from ml_cicd.rollout.state import Counters, Observation, Phase, RolloutState
 from ml_cicd.rollout.state_text import Kept, dump_kept, dump_look, load_kept, load_looks
+from ml_cicd.rollout.times import Times
 from ml_cicd.stats.sequential import Counts
 
 WORDS = st.text(max_size=30)
@@ -22,6 +24,7 @@ COUNTERS = st.builds(
     epoch=WORDS,
     events=st.dictionaries(st.text(min_size=1, max_size=9), NUMBERS, max_size=3),
     kinds=st.dictionaries(st.text(min_size=1, max_size=9), NUMBERS, max_size=3),
+    times=st.none() | st.dictionaries(NUMBERS, NUMBERS, max_size=3),
 )
 STATES = st.builds(
     RolloutState,
@@ -45,11 +48,14 @@ STATES = st.builds(
 COUNTS = st.tuples(NUMBERS, NUMBERS, NUMBERS, NUMBERS).map(
     lambda n: Counts(nc=max(n[0], n[1]), xc=min(n[0], n[1]), nb=max(n[2], n[3]), xb=min(n[2], n[3]))
 )
+PAIRS = st.tuples(NUMBERS, NUMBERS)
+TIMES = st.builds(Times, buckets=st.dictionaries(NUMBERS, PAIRS, max_size=3))
 LOOKS = st.builds(
     Observation,
     at_seconds=SECONDS,
     step=st.integers(-1, 20),
-    readings=st.dictionaries(st.text(min_size=1, max_size=9), COUNTS, min_size=1, max_size=3),
+    readings=st.dictionaries(st.text(min_size=1, max_size=9), COUNTS | TIMES, min_size=1, max_size=3),
+    requests=st.none() | PAIRS,
     kinds=st.dictionaries(st.text(min_size=1, max_size=9), st.tuples(NUMBERS, NUMBERS), max_size=2),
 )
 STATE = RolloutState(
@@ -91,6 +97,28 @@ def test_a_torn_last_line_that_counts_is_recognised() -> None:
         with pytest.raises(CorruptState) as problem:
             load_looks(line + line[:cut], 2, "l", cure="Mend it.")
         assert problem.value.cure == "Mend it."
+
+
+def test_what_an_earlier_version_left_is_read() -> None:
+    """Its looks have no requests of their own: those of the first reading; its counters have no times."""
+    (look,) = load_looks('{"at": 1.0, "step": 0, "readings": {"errors": [3, 1, 7, 0]}}\n', 1, "l", cure="Mend it.")
+    assert (look.requests, look.ended) == (None, (3, 7))
+    state = replace(STATE, counters={"blue": Counters(requests=1, epoch="1", times={12: 4})})
+    data = json.loads(dump_kept(Kept(seq=1, state=state, before=None)))
+    del data["state"]["counters"]["blue"]["times"]
+    read = load_kept(json.dumps(data), "s", cure="Mend it.").state
+    assert read is not None
+    assert read.counters == {"blue": Counters(requests=1, epoch="1")}
+
+
+@pytest.mark.parametrize(
+    "reading", ['{"12": [1]}', '{"-3": [1, 1]}', '{"12": [-1, 1]}', '{"x": [1, 1]}', "[1, 2, 3]", '"12"']
+)
+def test_a_reading_that_somebody_edited_is_refused(reading: str) -> None:
+    """Times have two numbers for each bucket, counts are four."""
+    line = f'{{"at": 1.0, "step": 0, "readings": {{"latency": {reading}}}}}\n'
+    with pytest.raises(CorruptState):
+        load_looks(line, 1, "l", cure="Mend it.")
 
 
 @pytest.mark.parametrize("schema", ["ml-cicd/rollout/v1", "ml-cicd/rollout/v3", None, 2])

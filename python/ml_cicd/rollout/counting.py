@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from ml_cicd.rollout.guardrail import Window
 from ml_cicd.rollout.state import Counters
+from ml_cicd.rollout.times import grown as times_grown
 
 
 def difference(
@@ -32,22 +33,26 @@ def difference(
 def _from_the_same_start(before: Counters, now: Counters) -> tuple[Counters, Counters]:
     """Return both readings as if none had restarted: a new epoch, or fewer requests, means that all began at zero."""
     if before.epoch != now.epoch or now.requests < before.requests:
-        return Counters(requests=0, epoch=now.epoch, open=0, kinds=dict.fromkeys(now.kinds, 0)), now
+        nothing = dict.fromkeys(now.events, 0)
+        kinds = dict.fromkeys(now.kinds, 0)
+        return Counters(requests=0, epoch=now.epoch, events=nothing, open=0, kinds=kinds, times={}), now
     return before, replace(
         now, events={name: max(count, before.events.get(name, 0)) for name, count in now.events.items()}
     )
 
 
 def _growth(before: Counters, now: Counters) -> Window:
-    """Return what was added."""
-    events = {name: count - before.events.get(name, 0) for name, count in now.events.items()}
+    """Return what was added. What the source began to count in between starts at its present value: its history is no
+    look's.
+    """
+    events = {name: count - before.events.get(name, count) for name, count in now.events.items()}
     # A failure may come to be of another kind (a retry that failed after all): one more here, and one less there.
     kinds = {name: count - before.kinds.get(name, count) for name, count in now.kinds.items()}
     ended = now.requests - before.requests
+    seen = Window(requests=ended, events=events, kinds=kinds, times=times_grown(before.times, now.times))
     if now.open is None or before.open is None:
-        return Window(requests=ended, events=events, kinds=kinds)
-    started = max(0, ended + now.open - before.open)
-    return Window(requests=ended, events=events, kinds=kinds, started=started, open=now.open)
+        return seen
+    return replace(seen, started=max(0, ended + now.open - before.open), open=now.open)
 
 
 def kinds_of(candidate: Window, champion: Window) -> Mapping[str, tuple[int, int]]:

@@ -17,7 +17,7 @@ from ml_cicd.rollout.operations import to_finish
 from ml_cicd.rollout.session import Session, release, settle
 from ml_cicd.rollout.state import Decision, RouterView
 from ml_cicd.rollout.story import about, decision, example, failures, kinds, shares, what_now
-from ml_cicd.rollout.words import details, evidence_table, pictures, plan_table, served_words
+from ml_cicd.rollout.words import details, evidence_table, pictures, plan_table, served_words, unseen
 
 HEADLINES = {
     Decision.PROMOTE: "Promoted",
@@ -106,6 +106,7 @@ def _shown(session: Session, decided: Decided) -> Ending:
         sections=(
             about(session.site, session.state, seen, None),
             *decision(plan, evidence),
+            *unseen(plan, evidence),
             *failures(plan, seen),
             *kinds(seen),
             *(() if session.forecast is None else plan_table(plan, session.forecast)),

@@ -1,13 +1,14 @@
 """Whether a target is ready for a rollout and for the way back: one finding for each thing, one cause once."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from ml_cicd.ground.errors import Defect, MlCicdError
+from ml_cicd.ground.errors import Defect, MlCicdError, NotFound
 from ml_cicd.ground.finding import Examined, Finding, Outcome, broken, remark
 from ml_cicd.rollout import forecast as forecasts
 from ml_cicd.rollout.bounded import within
+from ml_cicd.rollout.guardrail import Window
 from ml_cicd.rollout.plan import Plan, make_plan
 from ml_cicd.rollout.ports import Clock
 from ml_cicd.rollout.present import OnRecord, Traffic, disagreements, silent, to_finish, traffic_now
@@ -114,9 +115,27 @@ def _counters(
     )
     return (
         _pass("counters", words),
+        *_unwatched(plan, now),
         *_reached(split.serving, now, seen, traffic),
         traffic_finding(settings, plan, seen),
     )
+
+
+def _unwatched(plan: Plan, counters: Mapping[str, Counters]) -> Iterator[Finding]:
+    """Hold all that was ever counted against what the guardrails look at."""
+    windows = [Window(requests=c.requests, events=c.events, open=c.open, times=c.times) for c in counters.values()]
+    if len(windows) != 2:  # a rollout would find that out by itself
+        return
+    for guard in plan.guardrails:
+        try:
+            blind = guard.blind(guard.reading(*windows), sum(window.requests for window in windows))
+        except NotFound as problem:
+            yield broken("counters", problem.what, problem.cure)
+            continue
+        if blind is not None:
+            yield remark(
+                guard.name, f"{blind.what[:1].upper()}{blind.what[1:]}.", f"{blind.cure[:1].upper()}{blind.cure[1:]}."
+            )
 
 
 def _reached(slot: str, now: Mapping[str, Counters], seen: forecasts.Traffic, traffic: Traffic) -> tuple[Finding, ...]:

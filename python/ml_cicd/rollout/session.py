@@ -169,6 +169,7 @@ def _count(session: Session, view: RouterView) -> Session:
         step=state.step if view.share > 0 else LAPSED,
         readings={guard.name: guard.reading(candidate, champion) for guard in session.plan.guardrails},
         kinds=kinds_of(candidate, champion),
+        requests=(candidate.requests, champion.requests),
     )
     session = _step(session, Looked(seen=seen, counters=dict(base)))
     evidence = take_in(session.plan, session.evidence, seen)

@@ -7,11 +7,13 @@ from enum import StrEnum
 
 from ml_cicd.ground.errors import Defect, InputError
 from ml_cicd.registry.versions import Release
+from ml_cicd.rollout.times import Buckets, Times
 from ml_cicd.stats.sequential import Counts
 
 WHOLE = 10_000
 LONGEST_LEASE_SECONDS = 1800.0
 LAPSED = -1
+Reading = Counts | Times
 NO_SALT = "none"
 WENT_TO = "to"
 SLOT_NAME = re.compile(r"^[A-Za-z][A-Za-z0-9_-]{0,31}$")
@@ -99,10 +101,10 @@ class Identity:
 class Counters:
     """Cumulative counters of one slot: requests, and by name those of them that something happened to, e.g. `errors`.
 
-    Only requests that have ended are counted. `open` are those under way now, None where the source cannot tell.
-    `epoch` changes when they start again from zero. `reachable` is False where the source knows that the slot has no
-    server that can be reached at this moment. `kinds` are failures by the name of their kind, for people: they decide
-    nothing.
+    Only requests that have ended are counted. `open` are those under way now, and `times` the answers by the bucket of
+    their time (`times.py`), None where the source cannot tell. `epoch` changes when they start again from zero.
+    `reachable` is False where the source knows that the slot has no server that can be reached at this moment. `kinds`
+    are failures by the name of their kind, for people: they decide nothing.
     """
 
     requests: int
@@ -111,6 +113,7 @@ class Counters:
     open: int | None = None
     reachable: bool = True
     kinds: Mapping[str, int] = field(default_factory=dict)
+    times: Buckets | None = None
 
 
 class Phase(StrEnum):
@@ -141,7 +144,8 @@ class Decision(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Observation:
-    """One recorded look: seconds since the rollout began, the step it belongs to (index), each guardrail's reading.
+    """One recorded look: seconds since the rollout began, the step it belongs to (index), each guardrail's reading, and
+    the requests of candidate and champion that ended; None in a look that an earlier version wrote.
 
     A look whose lease ended before it is of step `LAPSED`: the champion had all traffic for a while, so it can show
     harm, but proves nothing else. `kinds` are the failures since the look before it, by kind: candidate and champion;
@@ -150,8 +154,16 @@ class Observation:
 
     at_seconds: float
     step: int
-    readings: Mapping[str, Counts]
+    readings: Mapping[str, Reading]
+    requests: tuple[int, int] | None = None
     kinds: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+
+    @property
+    def ended(self) -> tuple[int, int]:
+        """Requests of candidate and champion that ended; the earlier version's first reading was over these."""
+        if self.requests is not None:
+            return self.requests
+        return next(((c.nc, c.nb) for c in self.readings.values() if isinstance(c, Counts)), (0, 0))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 import socket
 import time
 
@@ -9,6 +10,7 @@ from ml_cicd.ground.errors import CorruptState, Defect, NotFound, Refused, Unrea
 
 SECONDS = 5.0
 LONGEST = 16 * 2**20
+ROW = re.compile(r" key=(?P<key>\S+) .*\bgpc0=(?P<count>\d+)")
 
 
 def ask(path: str, command: str) -> str:
@@ -72,13 +74,13 @@ def statistics(path: str) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(text)))
 
 
-def table_counts(path: str, table: str, counter: str) -> dict[str, int] | None:
-    """Return a counter of a stick table by key; None where HAProxy has no such table."""
-    answer = ask(path, f"show table {table}")
-    if not answer.startswith("# table:"):
+def table_counts(path: str, name: str) -> dict[str, int] | None:
+    """Return the counter gpc0 of each key of a stick table; None where HAProxy has no such table."""
+    lines = ask(path, f"show table {name}").splitlines()
+    if not any(line.startswith("# table: ") for line in lines):
         return None
-    entries = [dict(part.split("=", 1) for part in line.split() if "=" in part) for line in answer.splitlines()[1:]]
-    return {entry["key"]: int(entry[counter]) for entry in entries if entry.get(counter, "").isdigit()}
+    rows = (ROW.search(line) for line in lines)
+    return {row["key"]: int(row["count"]) for row in rows if row}
 
 
 def map_value(path: str, file: str, key: str) -> str | None:

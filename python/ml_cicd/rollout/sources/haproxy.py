@@ -8,6 +8,7 @@ from typing import Protocol
 from ml_cicd.ground.errors import CorruptState, NotFound
 from ml_cicd.rollout.routers import haproxy_socket
 from ml_cicd.rollout.state import Counters
+from ml_cicd.rollout.times import bucket_of
 from ml_cicd.settings import setting, text
 
 ENDED = tuple(f"hrsp_{kind}" for kind in ("1xx", "2xx", "3xx", "4xx", "5xx", "other"))
@@ -25,6 +26,7 @@ EVENTS: Mapping[str, tuple[str, ...]] = {
     "refusals": ("hrsp_4xx",),
 }
 RETRIED = ("wretr", "wredis")
+TABLE = "times"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,6 +52,9 @@ class HaproxySource:
     503 and 504 among them, answers that broke off (srv_abrt) and users who gave up waiting (cli_abrt). `refusals` are
     answers 4xx. The epoch is HAProxy's process, so a reload starts anew.
 
+    Times are in the stick table `times`, if the configuration has it, with a key `slot:milliseconds` for each time that
+    there was, rounded down to two digits.
+
     Where the configuration follows the template (it has the table `charged`), what it hides from users is counted too:
 
     retried     `retries 1` makes every retry (wretr, wredis) a request of its own. One that failed in the end is among
@@ -70,7 +75,8 @@ class HaproxySource:
         """Return cumulative counters by slot."""
         facts = haproxy_socket.info(self._socket)
         epoch = f"{facts.get('Pid', '')}:{facts.get('Start_time_sec', '')}"
-        charged = haproxy_socket.table_counts(self._socket, CHARGED, "gpc0")
+        charged = haproxy_socket.table_counts(self._socket, CHARGED)
+        times = _times(haproxy_socket.table_counts(self._socket, TABLE), self._slots)
         rows = haproxy_socket.statistics(self._socket)
         found: dict[str, Counters] = {}
         for row in rows:
@@ -90,6 +96,7 @@ class HaproxySource:
                 events=events,
                 open=_count(row, "scur"),
                 reachable=row.get("status") != "DOWN",
+                times=None if times is None else times[slot],
             )
         missing = [slot for slot in self._slots if slot not in found]
         if missing:
@@ -151,6 +158,19 @@ def _failure(found: Mapping[str, str]) -> str:
 
 def _sum(rows: Iterable[Mapping[str, str]], names: tuple[str, ...]) -> int:
     return sum(_count(row, name) for row in rows for name in names)
+
+
+def _times(rows: Mapping[str, int] | None, slots: tuple[str, ...]) -> Mapping[str, Mapping[int, int]] | None:
+    """Return each slot's answers by bucket; None where HAProxy has no such table."""
+    if rows is None:
+        return None
+    found: dict[str, dict[int, int]] = {slot: {} for slot in slots}
+    for key, count in rows.items():
+        slot, _, took = key.rpartition(":")
+        if slot in found and took.lstrip("-").isdigit():  # below 0 where the clock was put back meanwhile
+            bucket = bucket_of(int(took))
+            found[slot][bucket] = found[slot].get(bucket, 0) + count
+    return {slot: dict(sorted(numbers.items())) for slot, numbers in found.items()}
 
 
 def _count(row: Mapping[str, str], name: str) -> int:
