@@ -10,7 +10,8 @@ from ml_cicd.ground.errors import Exit
 from ml_cicd.registry.versions import CHAMPION
 from ml_cicd.rollout.state import Phase
 from tests.chaos.load import Sent
-from tests.chaos.site import LEASE_SECONDS, MODEL, Run, Site, until
+from tests.chaos.nursery import Run
+from tests.chaos.site import LEASE_SECONDS, MODEL, Site, until
 from tests.chaos.slots import Manner
 
 WATCHED_SECONDS = 0.4

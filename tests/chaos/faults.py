@@ -17,8 +17,9 @@ from tests.chaos.claims import (
     traffic_is_back,
 )
 from tests.chaos.load import Sent
+from tests.chaos.nursery import Nursery, Run
 from tests.chaos.scenarios import CANARY, SCENARIOS, Known
-from tests.chaos.site import LEASE_SECONDS, PLAIN, Nursery, Run, Site, Wanted, site, until
+from tests.chaos.site import LEASE_SECONDS, PLAIN, Site, Wanted, site, until
 
 HALF = 5000
 ROLLBACK = ("rollback",)

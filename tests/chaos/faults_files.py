@@ -12,7 +12,8 @@ from ml_cicd.rollout.routers.haproxy_socket import ask
 from tests.chaos.claims import nothing_is_lost, traffic_is_back
 from tests.chaos.clock import set_clock
 from tests.chaos.faults import LONG, ROLLBACK, Stage, fault, lease_from
-from tests.chaos.site import Run, Site, Wanted
+from tests.chaos.nursery import Run
+from tests.chaos.site import Site, Wanted
 
 SMALL = replace(LONG, small_folder=True)
 HOUR = 3600

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 
 from tests.chaos.claims import TO_CHAMPION, Standing, standing
 from tests.chaos.moments import AFTER, KILL, TERM, Moment, kills
-from tests.chaos.site import PLAIN, Nursery, Position, Site, Wanted, nursery, site, until
+from tests.chaos.nursery import Nursery, nursery
+from tests.chaos.site import PLAIN, Position, Site, Wanted, site, until
 from tests.chaos.slots import Manner
 
 # Where a busy machine holds up the load for a moment, the forecast must not end the run.

@@ -8,9 +8,9 @@ import pytest
 from tests.chaos import faults_files, faults_processes, faults_slots  # noqa: F401  # they fill the list
 from tests.chaos.clock import build
 from tests.chaos.faults import FAULTS, Fault, Stage
+from tests.chaos.nursery import nursery
 from tests.chaos.scenarios import explore
 from tests.chaos.selection import chosen
-from tests.chaos.site import nursery
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 

@@ -12,9 +12,10 @@ from ml_cicd.registry.versions import TAG_GATE_VERDICT, NewVersion
 from ml_cicd.rollout.machine import ROWS
 from tests.chaos.claims import again, all_agree, nothing_is_lost, on_record, standing, traffic_is_back
 from tests.chaos.moments import AFTER, BEFORE, KILL, Moment
+from tests.chaos.nursery import Nursery, nursery
 from tests.chaos.scenarios import SCENARIOS, Known, Scenario, explore, place_of, released
 from tests.chaos.selection import chosen
-from tests.chaos.site import MODEL, VERSIONS, Nursery, Position, Wanted, nursery, site
+from tests.chaos.site import MODEL, VERSIONS, Position, Wanted, site
 from tests.fakes.model_folder import model_folder
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
