@@ -17,6 +17,8 @@ from ml_cicd.shell.machine import SystemClock
 from tests.contracts.haproxy_process import Proxy, running_haproxy
 from tests.fakes.world import CANARY, FakeWorld
 
+SERVED = 40
+
 
 class Users:
     """Users who ask one after the other until the block ends; `saw` counts what they got."""
@@ -52,7 +54,7 @@ def half_way() -> Iterator[tuple[Proxy, FakeWorld]]:
         world.fake_clock = SystemClock()  # type: ignore[assignment]
         haproxy = Chosen("haproxy", proxy.settings)
         target = replace(world.settings.targets["production"], router=haproxy, metrics=haproxy)
-        rules = replace(CANARY, steps=(5000,), interval=1, deadline=60, minimum_duration=15)
+        rules = replace(CANARY, steps=(5000,), interval=1, deadline=40, minimum_duration=15)
         world.settings = replace(world.settings, targets={"production": target}, canary=rules)
         world.add_version()
         canary.run(canary.Inputs(), world)
@@ -61,8 +63,15 @@ def half_way() -> Iterator[tuple[Proxy, FakeWorld]]:
 
 
 def killed_meanwhile(proxy: Proxy, world: FakeWorld, slot: str) -> tuple[Report, dict[str, int]]:
-    """Run the canary, kill a slot's server while it has its share, and return the report and what users saw."""
-    killer = threading.Timer(9, proxy.kill_slot, (slot,))
+    """Run the canary, kill a slot's server once the candidate has served some; return the report and what users saw."""
+
+    def kill() -> None:
+        end = time.monotonic() + 60
+        while proxy.slots["green"].count < SERVED and time.monotonic() < end:
+            time.sleep(0.01)
+        proxy.kill_slot(slot)
+
+    killer = threading.Thread(target=kill)
     with Users(proxy) as users:
         killer.start()
         report = canary.run(canary.Inputs(allow_inconclusive=True), world)

@@ -46,3 +46,47 @@ def test_few_bursts_temper_more() -> None:
     many = Dispersion(squares=600, expected=198, requests=1)
     assert few.phi / few.estimate > many.phi / many.estimate > 1.15
     assert Dispersion(squares=NOTABLE * 100, expected=100).phi == 1.0
+
+
+@pytest.mark.parametrize("first", [1, 14, 29, 30, 47], ids=str)
+def test_an_arm_that_dies_is_no_burst(first: int) -> None:
+    """Whenever in a look it happens, and while it stays dead, the estimate is the one from before; so it is once it has
+    come back, be that in the middle of a look.
+    """
+    before = Dispersion()
+    for failures in (1, 0, 0, 1, 0, 0):
+        before = add_look(before, 50, failures)
+    found = before
+    for failures in (first, 47, 47, 47):
+        found = add_look(found, 47, failures)
+    assert found.estimate == pytest.approx(before.estimate, abs=0.35)
+    assert found.phi == 1.0
+    for failures in (20, 0, 0, 1, 0):
+        found = add_look(found, 50, failures)
+    assert found.phi == 1.0
+
+
+def test_what_always_fails_often_is_not_out() -> None:
+    """Half of its requests fail at every look, in bursts: that is a habit, and its bursts count."""
+    found = Dispersion()
+    for failures in (100, 180, 120, 60, 170, 90) * 20:
+        found = add_look(found, 200, failures)
+    assert found.phi > 10
+
+
+def test_an_outage_that_begins_with_few_requests() -> None:
+    """Users wait for their retries, so that hardly any request ends while the check finds out: still no burst."""
+    found = Dispersion()
+    for requests, failures in ((40, 0), (38, 0), (3, 3), (1, 1), (47, 47), (50, 50)):
+        found = add_look(found, requests, failures)
+    assert found.out
+    assert found.phi == 1.0
+
+
+def test_a_burst_in_few_requests_is_a_burst() -> None:
+    """Six of ten may fail by one of them: an outage shows in more requests, and the next look tells."""
+    found = add_look(add_look(Dispersion(), 10, 0), 10, 6)
+    assert found == add_look(Dispersion(held=(10, 6), requests=10), 0, 0)
+    found = add_look(found, 10, 0)
+    assert found.squares > 0
+    assert (found.out, found.held) == (False, (0, 0))
