@@ -253,6 +253,8 @@ class Invariants:
         if entry.op is LedgerOp.PROMOTE:
             twice = bool(moves) and moves[-1].champion == entry.champion
             self.check(Law.RECORD, not twice, f"{entry.champion} is promoted twice in the ledger")
+            blind = self.processes[by].lost and self.processes[by].calls[0] != "read"  # it looked a moment before
+            self.check(Law.RECORD, not blind, f"{by} records a promotion after somebody else moved the traffic")
             self.check(Law.PROOF, not model.entries or self._served_enough(), f"{entry.champion} is promoted unproven")
         else:
             mine = state is not None and state.owner == by and bool(model.share())

@@ -13,12 +13,15 @@ from tests.simulation.model import Model
 from tests.simulation.process import ProcessWorld
 from tests.simulation.schedule import Act, Kill, Process, Schedule
 
+RATES = {"silent": 0, "slow": 60}
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Story:
     """A beginning and two actors, each with the commands that it runs one after the other.
 
-    `quality` is the newest version's: good, bad, late (it fails at the last step) or silent (no traffic at all).
+    `quality` is the newest version's: good, bad or late (it fails at the last step); or that of the traffic: slow (a
+    step takes longer than a lease) or silent (there is none).
     """
 
     name: str
@@ -149,8 +152,7 @@ def beginning(story: Story) -> Model:
     """Return the model in which a story begins."""
     model = _beginning(story.begins).copied()
     model.quality[story.newest] = story.quality
-    if story.quality == "silent":
-        model.rate = 0
+    model.rate = RATES.get(story.quality, model.rate)
     assert all(held in map(release_of, "1234") for held in model.holds.values())
     return model
 
@@ -160,6 +162,7 @@ STORIES = (
     Story(name="bad canary", begins="two", first=("canary",), quality="bad"),
     Story(name="late canary", begins="two", first=("canary",), quality="late"),
     Story(name="silent canary", begins="two", first=("canary",), quality="silent"),
+    Story(name="slow canary", begins="two", first=("canary",), quality="slow"),
     Story(name="two canaries", begins="two", first=("canary",), second=("canary",)),
     Story(name="two bad canaries", begins="two", first=("canary",), second=("canary 3",), quality="bad"),
     Story(name="canary, take-over", begins="two", first=("canary",), second=("take-over",)),
