@@ -259,9 +259,18 @@ class Invariants:
         else:
             mine = state is not None and state.owner == by and bool(model.share())
             self.check(Law.RECORD, not mine, f"{by} records {entry.op} while its candidate has traffic")
+        if entry.op is LedgerOp.ROLLBACK:
+            self._moved(self.processes[by], entry)
         if moves and not entry.op.moves:
             self.check(Law.RECORD, moves[-1].champion == entry.champion, f"{entry.op} changes the champion")
         self._known(entry)
+
+    def _moved(self, process: Process, entry: LedgerEntry) -> None:
+        """Hold the record of a move against what serves, as far as a look at the router a moment before can tell."""
+        held = self.model.holds.get(self.model.memory.serving)
+        excused = process.calls[0] == "read" or "force" in process.kind or self.race(process) or held is None
+        true = excused or (held is not None and held.version == entry.champion)
+        self.check(Law.RECORD, true, f"{process.name} records that {entry.champion} serves, and that is {held}")
 
     def _served_enough(self) -> bool:
         """Whether the rollout that runs has really been served what the last step needs."""

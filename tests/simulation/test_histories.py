@@ -15,7 +15,7 @@ from tests.simulation.planted import BUGS, Bug
 from tests.simulation.stories import STORIES, Story
 
 HISTORIES = 100_000
-HUNT = 6000
+HUNT = 20_000
 FAR = 7919
 
 
