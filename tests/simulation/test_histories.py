@@ -12,6 +12,7 @@ from tests.simulation.explore import explored
 from tests.simulation.histories import History, calls, drawn, live, parse, shrunk, singles
 from tests.simulation.invariants import Broken
 from tests.simulation.planted import BUGS, Bug
+from tests.simulation.schedule import Act
 from tests.simulation.stories import STORIES, Story
 
 HISTORIES = 100_000
@@ -54,17 +55,18 @@ def hunt(bug: Bug) -> tuple[Broken, History, int]:
 
 
 def mixed() -> Iterator[History]:
-    """Return single and random histories in turn, the single ones in an order in which each story comes soon."""
-    single = every_single()
-    for number in range(HUNT // 2):
-        yield single[(number * FAR) % len(single)]
+    """Return single and random histories in turn."""
+    for number, single in enumerate(every_single()[: HUNT // 2]):
+        yield single
         yield drawn(number)
 
 
 @cache
 def every_single() -> tuple[History, ...]:
-    """Return the histories of one act."""
-    return tuple(singles())
+    """Return the histories of one act: those in which two processes meet come first, then each story soon."""
+    found = [history for history in singles() if history.acts]
+    far = [found[(number * FAR) % len(found)] for number in range(len(found))]
+    return tuple(sorted(far, key=lambda history: history.acts[0][1] is not Act.SWITCH))
 
 
 @pytest.mark.slow
