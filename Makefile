@@ -2,10 +2,12 @@
 PYTHON ?= python3
 BIN := .venv/bin
 # Tests of single parts, and the laws of the mathematics: what `check` runs beside each other.
-UNITS := $(wildcard tests/*.py) $(addprefix tests/,ground gate registry rollout faces shell commands extension tools examples)
+UNITS := $(wildcard tests/*.py) $(addprefix tests/,ground gate registry rollout faces shell commands simulation extension tools examples)
 LAWS := $(addprefix tests/,stats property reference)
 
-.PHONY: help setup ready demo check units laws test lint types render clean
+N ?= 1000000
+
+.PHONY: help setup ready demo check units laws test histories lint types render clean
 
 help: ## Show this list.
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -30,6 +32,9 @@ laws: ready
 
 test: setup lint types ## Lint, types and all tests; skips are listed last.
 	@PATH="$(CURDIR)/.tools/bin:$$PATH" $(BIN)/python -m pytest -q
+
+histories: ready ## Explore N (a million) simulated histories of rollouts, on all cores.
+	@PYTHONPATH=python $(BIN)/python -m tests.simulation.explore $(N)
 
 lint: ready ## Check style, formatting, and that rendered files are fresh.
 	@$(BIN)/ruff check --quiet .

@@ -12,7 +12,7 @@ from ml_cicd.ground.report import Report
 from ml_cicd.registry.versions import Release
 from ml_cicd.rollout.session import CLAIM_SECONDS, DEPLOY_SECONDS
 from ml_cicd.rollout.slots import http
-from ml_cicd.rollout.state import Identity, Phase
+from ml_cicd.rollout.state import Identity, Observation, Phase, RolloutState
 from ml_cicd.world import Who
 from tests.fakes.faults import Fault, Faults, Kill
 from tests.fakes.world import CANARY, CONFIG, MODEL, TARGET, FakeWorld
@@ -268,6 +268,24 @@ def test_a_take_over_takes_nothing_from_a_running_canary(world: FakeWorld) -> No
     with pytest.raises(Conflict, match="somebody else"):
         canary.run(canary.Inputs(take_over=True), world)
     assert phase(world) is Phase.RUNNING
+
+
+def test_a_run_that_lost_a_race_leaves_the_winner_alone(world: FakeWorld) -> None:
+    """A lease has ended; a run takes its rollout up, and the one that was suspended wakes and writes first."""
+    canary.run(TICK, world)
+    world.fake_clock.sleep(1900)
+    real = world.fake_router.observations
+
+    def observations(state: RolloutState) -> tuple[Observation, ...]:
+        """Renew the lease, as the process that holds the rollout does."""
+        router = world.fake_router
+        router.split = replace(router.split, lease=int(world.fake_clock.now()) + 60, seq=router.split.seq + 1)
+        return real(state)
+
+    world.fake_router.observations = observations  # type: ignore[method-assign]
+    with pytest.raises(Conflict):
+        canary.run(canary.Inputs(), world)
+    assert (phase(world), world.fake_router.read().share) == (Phase.RUNNING, 500)
 
 
 def test_a_rollback_does_not_lose_against_a_lease(world: FakeWorld) -> None:

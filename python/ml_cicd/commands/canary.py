@@ -1,19 +1,20 @@
 """Roll a version out: a small share first, more on evidence, all on proof, none at the first sign of harm."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import assert_never
 
 from ml_cicd.config import Config
 from ml_cicd.gate.settings import WhenNoChampion
-from ml_cicd.ground.errors import Defect, EvidenceError, InputError, IntegrityError
+from ml_cicd.ground.errors import Conflict, Defect, EvidenceError, InputError, IntegrityError
 from ml_cicd.ground.inputs import Command, CommonInputs, Needs, option
 from ml_cicd.ground.report import Report
 from ml_cicd.registry.versions import CHALLENGER, TAG_GATE_VERDICT, Release
 from ml_cicd.rollout import forecast as forecasts
 from ml_cicd.rollout import session as sessions
 from ml_cicd.rollout.ending import already, end, going, not_again, planned
+from ml_cicd.rollout.history import Outcome
 from ml_cicd.rollout.machine import FIRST_RELEASE, Operations
 from ml_cicd.rollout.outright import check_champion, finish_promotion, first_release
 from ml_cicd.rollout.plan import make_plan, plan_digest
@@ -21,6 +22,7 @@ from ml_cicd.rollout.recorded import read_recorded, repeat
 from ml_cicd.rollout.refusal import named, refusal
 from ml_cicd.rollout.session import Session
 from ml_cicd.rollout.settings import CanarySettings, WhenInconclusive
+from ml_cicd.rollout.settling import overdue
 from ml_cicd.rollout.site import Site
 from ml_cicd.rollout.situation import Facts, Record, Situation, situation
 from ml_cicd.rollout.state import LONGEST_LEASE_SECONDS
@@ -167,6 +169,7 @@ def _begin(start: Start) -> Report:
         headline = f"Would roll out version {record.candidate.number} over {champion.version}."
         return planned(session, headline, operations)
     champion = check_champion(session.site, start.facts.view, record.ledger.champion or "")
+    _record_the_last(session, champion)
     if start.facts.view.claimed:
         # Should that run live after all: its next write finds another number in the router, and it stops.
         session.site.say(f"Taking over from the run that was deploying version {session.state.candidate.version}.")
@@ -175,6 +178,15 @@ def _begin(start: Start) -> Report:
         if inputs.ticks:
             return going(session, "the rollout has begun")
         return end(*sessions.run_to_end(session, start.interval_seconds))
+
+
+def _record_the_last(session: Session, champion: Release) -> None:
+    """Write how the last rollout ended, where its run could not: the claim that comes now forgets it."""
+    served = champion.version
+    state = session.where.state
+    outcome = Outcome(champion=served, before=served, stopped=False, reason=state.reason if state is not None else "")
+    with suppress(Conflict):  # whoever writes at this moment may be that very run
+        session.site.apply(overdue(session.site, session.where, outcome), again="")
 
 
 def _forecast(start: Start) -> Session:

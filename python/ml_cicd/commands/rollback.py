@@ -8,12 +8,13 @@ from ml_cicd.ground.errors import Conflict, Exit, InputError, IntegrityError, Ml
 from ml_cicd.ground.inputs import Command, CommonInputs, Needs, option
 from ml_cicd.ground.operation import Receipt, join
 from ml_cicd.ground.report import Note, Report
+from ml_cicd.registry.ledger import LedgerEntry
 from ml_cicd.registry.versions import CHAMPION, Release
 from ml_cicd.rollout.aim import NAMES, PREVIOUS, Aim, aim_at_what_serves, aim_from_ledger, aim_from_router
 from ml_cicd.rollout.history import Outcome, known_digest
-from ml_cicd.rollout.machine import Operations, Where
+from ml_cicd.rollout.machine import Where
 from ml_cicd.rollout.operations import to_finish
-from ml_cicd.rollout.session import settle
+from ml_cicd.rollout.settling import overdue, settle
 from ml_cicd.rollout.site import Observed, Site, observe
 from ml_cicd.rollout.state import RouterView
 from ml_cicd.rollout.way_back import WayBack, again_command, forced, way_back
@@ -167,12 +168,18 @@ def _aim(inputs: Inputs, site: Site, view: RouterView) -> Aim:
 def _record(site: Site, outcome: Outcome, again: str, written: tuple[RouterView, ...]) -> Receipt:
     """Write ledger and alias, and what an earlier run could not write; traffic is safe by now."""
 
-    def build() -> Operations:
+    def where() -> Where:
         view = _now(site, written)
-        return settle(site, Where(place=site.place, split=view.split, state=view.state), outcome)
+        return Where(place=site.place, split=view.split, state=view.state)
 
     alias = site.place.alias_at(outcome.champion)
-    return site.afterwards(build, wanted=("Record the rollback in the ledger", alias.describe()), again=again)
+    wanted = ("Record the rollback in the ledger", alias.describe())
+    record = site.afterwards(lambda: settle(site, where(), outcome), wanted=wanted, again=again)
+    if record.problem or not any(entry.op.moves for entry in record.values(LedgerEntry)):
+        return record
+    # Its move is on record now, so that what an earlier rollout's run could not write may follow.
+    ended = ("Record how the rollout before it ended",)
+    return join(record, site.afterwards(lambda: overdue(site, where(), outcome), wanted=ended, again=again))
 
 
 def _dry_run(planned: Receipt, before: str, aim: Aim) -> Report:

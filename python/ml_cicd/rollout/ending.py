@@ -14,8 +14,9 @@ from ml_cicd.rollout.evidence import Decided
 from ml_cicd.rollout.history import Outcome
 from ml_cicd.rollout.machine import Operations, step
 from ml_cicd.rollout.operations import to_finish
-from ml_cicd.rollout.session import Session, release, settle
-from ml_cicd.rollout.state import Decision, RouterView
+from ml_cicd.rollout.session import Session, check_hand, release
+from ml_cicd.rollout.settling import settle
+from ml_cicd.rollout.state import Decision, Phase, RouterView
 from ml_cicd.rollout.story import about, decision, example, failures, kinds, shares, what_now
 from ml_cicd.rollout.words import details, evidence_table, pictures, plan_table, served_words, unseen
 
@@ -149,6 +150,8 @@ def _promoted(session: Session, ending: Ending) -> Report:
         f"version {session.state.candidate.version} is promoted in the ledger, but not by the router; "
         f"{_taken_back(session)}"
     )
+    if not _can_finish(session):
+        receipt = replace(receipt, cures=(session.site.place.to_champion,))
     half = replace(ending, decision=Decision.HOLD, share="0", reason=reason, receipt=receipt)
     return replace(report(half), headline=f"Half-way: {reason}.")
 
@@ -159,6 +162,18 @@ def _taken_back(session: Session) -> str:
     except OutsideError:
         return "the candidate's share ends with its lease"
     return "all traffic is at the champion"
+
+
+def _can_finish(session: Session) -> bool:
+    """Whether the same command can finish the promotion: its candidate waits, nobody else has moved the traffic, and
+    the files beside the router are as it is. Else a rollback to what serves puts everything in order.
+    """
+    try:
+        view = session.site.router.read()
+    except OutsideError:
+        return False
+    state = view.state
+    return state is not None and state.phase is Phase.HELD and state.candidate == session.state.candidate
 
 
 def going(session: Session, reason: str) -> Report:
@@ -205,8 +220,9 @@ def promote(session: Session, reason: str) -> Receipt:
     site, candidate = session.site, session.state.candidate
     ledger = site.history()
     version = site.snapshot().version(candidate.version)
-    # Last: the registry's client may have to be installed first, and slots can change meanwhile.
+    # Last: the registry's client may have to be installed first, and slots and router can change meanwhile.
     check_arms(site, session.where, must_answer=True)
+    check_hand(session)
     verdict_digest = version.tags.get(TAG_GATE_DIGEST, "") if version else ""
     event = Proven(reason=reason, ledger=ledger, author=site.author(), verdict_digest=verdict_digest)
     _, operations = step(session.where, event)

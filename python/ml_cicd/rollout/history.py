@@ -82,8 +82,8 @@ def entries_due(
 ) -> tuple[AppendLedger, ...]:
     """Return the entry that the ledger lacks, what an earlier run could not write included; nothing where it has all.
 
-    A rejection or an end that this very run caused is written even if the last entry names that version already: it was
-    tried again.
+    A move comes first, and what is due besides it with the next command. A rejection or an end that this very run
+    caused is written even if the last word on that version says so already: it was tried again.
     """
     if ledger.champion != outcome.champion:
         left = ledger.champion or outcome.before
@@ -93,8 +93,9 @@ def entries_due(
         return (entry,)
     lost, open_ended = rejected(state), undecided(state)
     about = lost or open_ended
-    last = ledger.entries[-1].candidate if ledger.entries else ""
-    if not about or not (outcome.stopped or about != last):
+    last = next((e.op for e in reversed(ledger.entries) if e.candidate == about), LedgerOp.PROMOTE)
+    said = last is not LedgerOp.PROMOTE and not (lost and last is LedgerOp.ENDED)
+    if not about or (said and not outcome.stopped):
         return ()
     by_itself = state is not None and (state.phase is Phase.ROLLED_BACK or state.undecided)
     reason = state.reason if state is not None and by_itself else outcome.reason

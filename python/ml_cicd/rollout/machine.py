@@ -103,7 +103,9 @@ def _claimed(where: Where, event: Claimed) -> tuple[Where, Operations]:
     # A salt of its own: the users who met the last candidate are not the ones who meet this one first.
     salt = hashlib.sha256(state.run_id.encode()).hexdigest()[:8]
     after, claim = _write(where, where.split.shared(0, until=event.lease.until, salt=salt), state)
-    return after, (claim, DeploySlot(slot=after.split.idle, model=where.place.model, release=event.candidate))
+    owner = event.lease.owner
+    deploy = DeploySlot(slot=after.split.idle, model=where.place.model, release=event.candidate, owner=owner)
+    return after, (claim, deploy)
 
 
 def _deployed(where: Where, event: Deployed) -> tuple[Where, Operations]:
@@ -181,7 +183,7 @@ def _first_released(where: Where, event: FirstReleased) -> tuple[Where, Operatio
     fresh = replace(_fresh(where, event, Phase.PROMOTED, NOTHING), reason=FIRST_RELEASE, standby=NOTHING)
     after, move = _write(where, where.split.calm(), fresh)
     version = event.candidate.version
-    deploy = DeploySlot(slot=after.split.serving, model=where.place.model, release=event.candidate)
+    deploy = DeploySlot(slot=after.split.serving, model=where.place.model, release=event.candidate, serves=True)
     return after, (deploy, _promotion(event, version), move, where.place.alias_at(version))
 
 
@@ -198,6 +200,7 @@ def _reverted(where: Where, event: Reverted) -> tuple[Where, Operations]:
     state = where.state
     if state is not None:
         digest = event.to.digest or known_digest(event.to.version, state)
+        leaves = event.to.version != state.candidate.version
         moved = f"stopped version {state.candidate.version}" if event.stays else f"rolled back to {event.to.version}"
         state = replace(
             state,
@@ -205,8 +208,9 @@ def _reverted(where: Where, event: Reverted) -> tuple[Where, Operations]:
             champion=Release(version=event.to.version, digest=digest),
             standby=state.standby if event.stays else event.left,
             reason=event.reason or moved,  # as given: the command that finishes the record names it again
-            rejected=event.stays and state.phase is Phase.RUNNING,  # one that never started was judged by nobody
-            undecided=False,
+            # One that never started was judged by nobody. What an earlier end left to be recorded is still to be.
+            rejected=(event.stays and state.phase is Phase.RUNNING) or (state.rejected and leaves),
+            undecided=state.undecided and leaves,
             counters=None,
         )
     after, move = _write(
@@ -230,7 +234,8 @@ def _was_left(where: Where, standby: Release, outcome: Outcome) -> bool:
 def _settled(where: Where, event: Settled) -> tuple[Where, Operations]:
     entries = entries_due(event.author, event.ledger, where.state, event.outcome)
     alias = where.place.alias_at(event.outcome.champion)  # an earlier run may have left it
-    wanted = NOTHING if where.state is None else where.state.idle
+    # While a rollout is open, the idle slot is its candidate's.
+    wanted = NOTHING if where.state is None or where.state.open else where.state.idle
     back: Operations = ()
     # Nothing to do where the slot has it, which is asked after the record.
     if wanted and wanted.digest and where.place.has_hook and not _was_left(where, wanted, event.outcome):

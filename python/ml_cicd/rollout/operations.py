@@ -65,23 +65,40 @@ class SetSplit:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DeploySlot:
-    """Make a slot serve a release: run the deploy hook, then check the slot's identity."""
+    """Make a slot hold a release: run the deploy hook, then check the slot's identity.
+
+    `serves`: it may be the slot that gets the traffic. Any other one must have none when the hook begins, and no claim
+    but the one of `owner`.
+    """
 
     slot: str
     model: str
     release: Release
+    serves: bool = False
+    owner: str = ""
 
     def describe(self) -> str:
         """Say it."""
         return f"Deploy {self.model} version {self.release.version} into slot {self.slot}"
 
     def perform(self, doors: Traffic) -> Done[Identity]:
-        """Do it, unless the slot is that release already."""
+        """Do it, unless the slot is that release already. Raises `Conflict` where somebody else uses it."""
         there = doors.slots.identify(self.slot)
         if there.release == self.release:
             return Done(what=self.describe(), result="was there already", changed=False, value=there)
+        if not self.serves:
+            self._check_free(doors.router.read(urgent=True))
         now = doors.slots.deploy(self.slot, model=self.model, release=self.release)
         return Done(what=self.describe(), result=f"slot says version {now.release.version}", changed=True, value=now)
+
+    def _check_free(self, view: RouterView) -> None:
+        claimed = view.claimed and view.state is not None and view.state.owner != self.owner
+        if view.split.serving == self.slot or view.share or claimed:
+            what = "is claimed by a canary" if claimed else "has traffic"
+            raise Conflict(
+                f"Slot {self.slot} {what} by now, so version {self.release.version} is not deployed there.",
+                cure="Another run came in between; run `ml-cicd status` to see what serves.",
+            )
 
 
 def to_finish(receipt: Receipt) -> str:

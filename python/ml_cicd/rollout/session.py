@@ -1,5 +1,6 @@
 """One rollout as this process sees it: it reads, lets the machine step, has the operations applied. Nothing else."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from ml_cicd.ground.errors import Conflict, CorruptState, OutsideError, Unreachable
@@ -15,17 +16,15 @@ from ml_cicd.rollout.events import (
     Lease,
     Looked,
     Renewed,
-    Settled,
     Shared,
 )
 from ml_cicd.rollout.evidence import Decided, Evidence, Look, decide, is_harmful, no_evidence, replay, take_in
 from ml_cicd.rollout.forecast import Forecast
-from ml_cicd.rollout.history import Outcome, entries_due
 from ml_cicd.rollout.machine import Operations, Where, step
 from ml_cicd.rollout.operations import SetSplit
 from ml_cicd.rollout.plan import Plan
 from ml_cicd.rollout.site import Site
-from ml_cicd.rollout.state import LAPSED, Decision, Observation, Phase, RolloutState, RouterView
+from ml_cicd.rollout.state import LAPSED, Counters, Decision, Observation, Phase, RolloutState, RouterView
 from ml_cicd.rollout.words import look_line, plan_line
 
 DEPLOY_SECONDS = 360.0  # what a deploy hook and the slot's answer may take: a claim that is older is a dead run's
@@ -38,7 +37,7 @@ class Session:
     """A rollout in the hands of this process, which signs its writes as `owner`.
 
     `decided_at` is the step of the last look, and its seconds since the rollout began; `first_step` and `forecast` are
-    of a rollout that this process begins.
+    of a rollout that this process begins; `written` is what the router said after this process's last write.
     """
 
     site: Site
@@ -51,6 +50,7 @@ class Session:
     decided_at: tuple[int, float] | None = None
     first_step: int = 0
     forecast: Forecast | None = None
+    written: RouterView | None = None
 
     @property
     def state(self) -> RolloutState:
@@ -105,7 +105,7 @@ def take_up(session: Session, view: RouterView) -> Session:
     """
     check_arms(session.site, session.where)
     if view.share == 0:
-        session = _count(session, view)
+        session = _count(session, view, session.site.source.read(), whole=False)
         if is_harmful(session.plan, session.evidence):
             return session
     return rebase(session) if session.state.counters is None or view.share == 0 else session
@@ -120,16 +120,21 @@ def rebase(session: Session, *, advance: int = 0) -> Session:
     at = session.state.step + advance
     shared = _step(session, Shared(step=at, threshold=session.plan.steps[at], lease=_lease(session)))
     counters = dict(session.site.source.read())
-    return _step(shared, Based(counters=counters, lease=_lease(shared)))
+    return _in_time(shared, _step(shared, Based(counters=counters, lease=_lease(shared))))
 
 
 def look(session: Session) -> tuple[Session, Decided]:
-    """Read both arms' counters, add what they served to the evidence, and decide."""
+    """Read both arms' counters, add what they served to the evidence, and decide.
+
+    The counters come before the router's word: a lease that is in force then was in force for all that they count.
+    """
+    counters = session.site.source.read()
     view = session.site.router.read()
-    if view.split.seq != session.where.split.seq:
+    known = view.split.seq == session.where.split.seq
+    if not known:
         session = _adopt(session, view)
     check_arms(session.site, session.where)
-    session = _count(session, view)
+    session = _count(session, view, counters, whole=known and view.share > 0)
     elapsed = view.now - session.state.started_at
     moment = Look(plan=session.plan, evidence=session.evidence, step=session.state.step, elapsed_seconds=elapsed)
     session.site.say(look_line(moment, session.where.split, at=view.now))
@@ -143,11 +148,21 @@ def _adopt(session: Session, view: RouterView) -> Session:
         Conflict: somebody else wrote it.
     """
     if view.state is None or not view.state.open or view.state.owner != session.owner:
-        raise Conflict(
-            "Another run writes to this router; this one has stopped and changed nothing.",
-            cure="Run `ml-cicd status` to see what serves.",
-        )
+        raise _somebody_else()
     return resumed(session, view, view.state)
+
+
+def check_hand(session: Session) -> None:
+    """Check that nobody else has written to the router since this process did. Raises `Conflict`."""
+    if session.site.router.read().split.seq != session.where.split.seq:
+        raise _somebody_else()
+
+
+def _somebody_else() -> Conflict:
+    return Conflict(
+        "Another run writes to this router; this one has stopped and changed nothing.",
+        cure="Run `ml-cicd status` to see what serves.",
+    )
 
 
 def resumed(session: Session, view: RouterView, state: RolloutState) -> Session:
@@ -157,16 +172,20 @@ def resumed(session: Session, view: RouterView, state: RolloutState) -> Session:
     return replace(session, where=where, observations=seen, evidence=replay(session.plan, seen))
 
 
-def _count(session: Session, view: RouterView) -> Session:
-    """Add what both arms served since the last look to the evidence; the first reading only sets the counters."""
+def _count(session: Session, view: RouterView, counters: Mapping[str, Counters], *, whole: bool) -> Session:
+    """Add what both arms served since the last look to the evidence; the first reading only sets the counters.
+
+    `whole`: the share was surely in force all the while. It was not where the lease had ended, and nobody knows where
+    the answer to a write got lost, which may have come after the lease's end.
+    """
     state, split = session.state, session.where.split
-    windows, base = difference(state.counters, session.site.source.read(), (split.idle, split.serving))
+    windows, base = difference(state.counters, counters, (split.idle, split.serving))
     if windows is None:
         return _step(session, Looked(seen=None, counters=dict(base)))
     candidate, champion = windows
     seen = Observation(
         at_seconds=view.now - state.started_at,
-        step=state.step if view.share > 0 else LAPSED,
+        step=state.step if whole else LAPSED,
         readings={guard.name: guard.reading(candidate, champion) for guard in session.plan.guardrails},
         kinds=kinds_of(candidate, champion),
         requests=(candidate.requests, champion.requests),
@@ -182,7 +201,18 @@ def go_on(session: Session, decided: Decided) -> Session:
         share = session.plan.steps[session.state.step + 1] / 100
         session.site.say(f"Advancing to {share:g} %: {decided.reason}.")
         return rebase(session, advance=1)
-    return _step(session, Renewed(lease=_lease(session)))
+    return _in_time(session, _step(session, Renewed(lease=_lease(session))))
+
+
+def _in_time(before: Session, after: Session) -> Session:
+    """Forget the counters where a lease had ended before its renewal came, e.g. because this process was suspended:
+    what the champion served alone meanwhile is no evidence at this share.
+    """
+    written, split = after.written, before.where.split
+    if written is not None and replace(written, split=split).leased:
+        return after
+    at = after.state.step
+    return _step(after, Shared(step=at, threshold=after.where.split.threshold, lease=_lease(after)))
 
 
 def run_to_end(session: Session, interval_seconds: float) -> tuple[Session, Decided]:
@@ -220,8 +250,10 @@ def release(session: Session, reason: str) -> bool:
     """
     view = session.site.router.read(urgent=True)
     mine, state = session.where.state, view.state
-    # A rollout that this process goes on with is its own; a claim that it found is not: that run may live after all.
-    owners = {session.owner, mine.owner if mine is not None and mine.phase is Phase.RUNNING else session.owner}
+    # A rollout that this process goes on with is its own, until somebody else writes; a claim that it found is not:
+    # that run may live after all.
+    goes_on = mine is not None and mine.phase is Phase.RUNNING and view.split.seq == session.where.split.seq
+    owners = {session.owner, mine.owner if mine is not None and goes_on else session.owner}
     # Where the state is lost nobody can tell whose share it is, and no run can go on with it: it ends.
     lost = state is None and bool(view.unsaved) and view.split.threshold > 0
     if not lost and (state is None or not state.open or state.owner not in owners):
@@ -230,20 +262,6 @@ def release(session: Session, reason: str) -> bool:
     found = replace(session, where=Where(place=session.site.place, split=view.split, state=state))
     _step(found, Ended(reason=reason))
     return view.split.threshold > 0
-
-
-def settle(site: Site, where: Where, outcome: Outcome) -> Operations:
-    """Return what the record lacks, now that traffic is where it belongs.
-
-    The ledger first: its client may have to be installed. Where somebody else moved the traffic meanwhile, the record
-    gets what stays true of this rollout, and no slot is touched: the idle one may be the one that serves by now.
-    """
-    ledger = site.history()
-    author = site.author()
-    if site.router.read(urgent=True).split.seq != where.split.seq:
-        true = replace(outcome, champion=ledger.champion or outcome.champion)
-        return entries_due(author, ledger, where.state, true)
-    return step(where, Settled(ledger=ledger, author=author, outcome=outcome))[1]
 
 
 def _lease(session: Session, seconds: float | None = None) -> Lease:
@@ -263,6 +281,7 @@ def _performed(session: Session, where: Where, operations: Operations) -> Sessio
         receipt = session.site.apply((operation,), again="", quiet=isinstance(operation, SetSplit))
         for line in receipt.not_done:  # traffic came back, and its files did not follow
             session.site.say(line)
+        session = replace(session, written=next(iter(receipt.values(RouterView)), session.written))
     return replace(session, where=where)
 
 

@@ -152,4 +152,4 @@ def _stays(release: Release, state: RolloutState | None) -> bool:
 
 
 def _deploy(where: Where, release: Release, slot: str) -> DeploySlot:
-    return DeploySlot(slot=slot, model=where.place.model, release=release)
+    return DeploySlot(slot=slot, model=where.place.model, release=release, serves=slot == where.split.serving)

@@ -1,0 +1,34 @@
+"""Histories in which a law once broke, each with what was mended since."""
+
+import pytest
+
+from tests.simulation.histories import live, parse
+
+FOUND = (
+    # A run that is suspended between a look and its renewal: what the champion served alone was evidence at the share.
+    ("canary", "24:PAUSE"),
+    ("canary", "26:LONG_PAUSE"),
+    ("late canary", "10:SWITCH 23:FAIL 26:PAUSE 31:FAIL 47:SWITCH"),
+    # A disk that is full at the promotion: the command that the report named refused to go on.
+    ("canary", "59:FULL"),
+    ("canary", "63:FULL"),
+    # A rollback between the last look and the ledger's entry: the promotion went on record all the same.
+    ("canary, last-good", "63:SWITCH 78:SWITCH"),
+    # A killed rejection and then a rollback, or another try: the ledger never heard of the rejection.
+    ("bad canary, previous", "27:KILL"),
+    ("bad canary, previous", "29:KILL"),
+    ("bad canary, previous", "19:RECORD_AWAY"),
+    ("two bad canaries", "29:KILL 45:AWAY"),
+    # Two rollbacks at once: the second one's hook began in the slot that the first one had moved traffic to.
+    ("promoted, two rollbacks", "1:SWITCH"),
+    ("bad canary, previous", "32:SWITCH"),
+    # A rollback that had nothing to do filled the slot that a canary had claimed meanwhile.
+    ("canary, champion", "1:SWITCH 9:SWITCH 26:SWITCH"),
+)
+
+
+@pytest.mark.parametrize(("story", "acts"), FOUND)
+def test_what_was_found_stays_mended(story: str, acts: str) -> None:
+    """Every law holds in it now."""
+    told: list[str] = []
+    assert live(parse(story, acts), told).broken is None, "\n".join(told)
