@@ -23,8 +23,9 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "python"), str(ROOT)]
 
-from benchmarks.streams import Served, Stream, Traffic, make_stream  # noqa: E402
+from benchmarks.streams import Served, Traffic, make_stream  # noqa: E402
 from ml_cicd.rollout.evidence import Look, decide, no_evidence, take_in  # noqa: E402
+from ml_cicd.rollout.forecast import first_with_users  # noqa: E402
 from ml_cicd.rollout.guardrails.errors import ErrorsSettings  # noqa: E402
 from ml_cicd.rollout.plan import Plan, make_plan  # noqa: E402
 from ml_cicd.rollout.settings import CanarySettings  # noqa: E402
@@ -59,11 +60,11 @@ def rollout(scenario: Scenario, run: int) -> Ended:
     """Simulate one rollout to its end."""
     plan, traffic = scenario.plan, scenario.traffic
     stream = make_stream(traffic, np.random.default_rng([scenario.seed, run]))
-    evidence, step = no_evidence(plan), 0
+    evidence, step = no_evidence(plan), 0 if scenario.hold else first_with_users(plan.steps, stream.users)
     moment: Look | None = None
     for look in range(1, traffic.looks + 1):
         at = look * LOOK_SECONDS
-        seen = observation(stream, stream.look(plan.steps[step] / WHOLE, look), at, step)
+        seen = observation(stream.look(plan.steps[step] / WHOLE, look), at, step)
         evidence = take_in(plan, evidence, seen)
         moment = Look(plan=plan, evidence=evidence, step=step, elapsed_seconds=at)
         decided = decide(moment).decision
@@ -74,11 +75,10 @@ def rollout(scenario: Scenario, run: int) -> Ended:
     return Ended(how="mismatch" if mismatched else "open", looks=traffic.looks, bad=evidence.requests[0])
 
 
-def observation(stream: Stream, served: Served, at: float, step: int) -> Observation:
+def observation(served: Served, at: float, step: int) -> Observation:
     """Return what a look records."""
-    del stream
-    counts = Counts(nc=served.nc, xc=served.xc, nb=served.nb, xb=served.xb)
-    return Observation(at_seconds=at, step=step, readings={"errors": counts})
+    counts = Counts(nc=served.nc, xc=served.xc, nb=served.nb, xb=served.xb, users=served.users)
+    return Observation(at_seconds=at, step=step, readings={"errors": counts}, groups=served.groups)
 
 
 def _one(work: tuple[Scenario, int]) -> Ended:
@@ -148,6 +148,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--users", type=int, default=1000)
     parser.add_argument("--activity", choices=("equal", "zipf", "sessions"), default="equal")
     parser.add_argument("--failures", choices=("equal", "heterogeneous"), default="equal")
+    parser.add_argument("--history", type=int, default=10_000, help="requests of sticky users before the rollout")
+    parser.add_argument("--blind", action="store_true", help="the metric source knows no users")
+    parser.add_argument("--fault", type=float, nargs=2, metavar=("LOOKS", "TIMES"), help="the share changes half-way")
     parser.add_argument("--hold", action="store_true", help="stay at the first step, and promote nobody")
     parser.add_argument("--only", choices=("equal", "margin"), help="one of the two candidates")
     return parser.parse_args()
@@ -171,6 +174,9 @@ def scenarios(asked: argparse.Namespace) -> Iterator[Scenario]:
         activity=asked.activity,
         failures=asked.failures,
         looks=asked.looks,
+        history=asked.history,
+        blind=asked.blind,
+        fault=None if asked.fault is None else (int(asked.fault[0]), asked.fault[1]),
     )
     plan = make_plan(settings, deadline_seconds=math.inf)
     for name, worse in (("equal", 0.0), ("margin", asked.margin)):

@@ -2,13 +2,17 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from ml_cicd.rollout.users import PARTS
+from ml_cicd.stats.users import GROUPS, Spread, UserCounts
+
 Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
 DAY_LOOKS = 480
 INCIDENTS, INCIDENT_LOOKS, INCIDENT_TIMES = 3, 20, 10.0
@@ -18,7 +22,11 @@ SESSION_LOOKS = 20
 
 @dataclass(frozen=True, kw_only=True)
 class Traffic:
-    """What is simulated: `worse` is what the candidate's failure rate has more than the champion's `rate`."""
+    """What is simulated: `worse` is what the candidate's failure rate has more than the champion's `rate`.
+
+    `history` are the requests before the rollout. `blind`: the source knows no users. `fault`: after so many looks the
+    share is so many times what is written.
+    """
 
     stream: str
     requests: int
@@ -30,20 +38,32 @@ class Traffic:
     activity: str
     failures: str
     looks: int
+    history: int = 0
+    blind: bool = False
+    fault: tuple[int, float] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Served:
-    """Requests and failures of candidate (c) and champion (b) in one look."""
+    """Requests and failures of candidate (c) and champion (b) in one look.
+
+    `users` and `groups` are what a metric source tells of users so far; nothing where it knows none.
+    """
 
     nc: int
     xc: int
     nb: int
     xb: int
+    users: UserCounts | None = None
+    groups: tuple[int, ...] = ()
 
 
 class Stream(Protocol):
-    """Traffic of one rollout."""
+    """Traffic of one rollout; `users` were seen before it, 0 where nobody knows."""
+
+    @property
+    def users(self) -> float:
+        """How many equally active users were seen before the rollout."""
 
     def look(self, share: float, look: int) -> Served:
         """Serve one look's requests, of which the candidate has a share."""
@@ -57,6 +77,7 @@ class Anonymous:
     traffic: Traffic
     rates: Callable[[int], tuple[float, float]]
     burst: float = 1.0
+    users: float = 0.0
 
     def look(self, share: float, look: int) -> Served:
         """Serve one look's requests."""
@@ -102,6 +123,30 @@ def cold(traffic: Traffic) -> Callable[[int], tuple[float, float]]:
 
 
 @dataclass(kw_only=True)
+class UserGroups:
+    """Requests and failures by group, as the product sums them."""
+
+    requests: Ints = field(default_factory=lambda: np.zeros(GROUPS, dtype=np.int64))
+    failures: Ints = field(default_factory=lambda: np.zeros(GROUPS, dtype=np.int64))
+
+    def add(self, groups: Ints, failed: Bools) -> None:
+        """Count requests of these groups."""
+        self.requests += np.bincount(groups, minlength=GROUPS)
+        self.failures += np.bincount(groups[failed], minlength=GROUPS)
+
+    def spread(self) -> Spread:
+        """Return the sums."""
+        n, x = self.requests, self.failures
+        return Spread(
+            requests=int(n.sum()),
+            squares=int((n * n).sum()),
+            failures=int(x.sum()),
+            products=int((n * x).sum()),
+            failure_squares=int((x * x).sum()),
+        )
+
+
+@dataclass(kw_only=True)
 class Sticky:
     """Each user falls to an arm, and stays there. In sessions, users come and go all the time."""
 
@@ -111,6 +156,9 @@ class Sticky:
     rates: Floats = field(init=False)
     places: Floats = field(init=False)
     groups: Ints = field(init=False)
+    before: UserGroups = field(init=False)
+    during: UserGroups = field(init=False)
+    candidates: Ints = field(init=False)
 
     def __post_init__(self) -> None:
         """Draw the users."""
@@ -119,28 +167,51 @@ class Sticky:
         self.weights = np.cumsum(activity / activity.sum())
         self.rates, self.places, self.groups = np.empty(count), np.empty(count), np.empty(count, dtype=np.int64)
         self._renew(np.arange(count))
+        self.before, self.during = UserGroups(), UserGroups()
+        self.candidates = np.zeros(GROUPS, dtype=np.int64)
+        for _ in range(self.traffic.history // self.traffic.requests):
+            who, _, failed = self._serve(0.0)
+            self.before.add(self.groups[who], failed)
 
     def _renew(self, who: Ints) -> None:
         """Put new users in the place of some."""
         count = len(who)
         self.places[who] = self.rng.random(count)
-        self.groups[who] = self.rng.integers(0, 128, count)
+        self.groups[who] = self.rng.integers(0, GROUPS, count)
         self.rates[who] = self.traffic.rate
         if self.traffic.failures == "heterogeneous":
             rest = (self.traffic.rate - BAD_SHARE * BAD_RATE) / (1 - BAD_SHARE)
             self.rates[who] = np.where(self.rng.random(count) < BAD_SHARE, BAD_RATE, max(0.0, rest))
 
-    def look(self, share: float, look: int) -> Served:
-        """Serve one look's requests."""
-        del look
+    def _serve(self, share: float) -> tuple[Ints, Bools, Bools]:
+        """Return who sent each request, whether it went to the candidate, and whether it failed."""
         if self.traffic.activity == "sessions":
             self._renew(np.flatnonzero(self.rng.random(self.traffic.users) < 1 / SESSION_LOOKS))
         drawn = np.searchsorted(self.weights, self.rng.random(self.traffic.requests), side="right")
         who = np.minimum(drawn, self.traffic.users - 1)
         candidate = self.places[who] < share
         failed = self.rng.random(len(who)) < self.rates[who] + np.where(candidate, self.traffic.worse, 0.0)
+        return who, candidate, failed
+
+    def look(self, share: float, look: int) -> Served:
+        """Serve one look's requests."""
+        if self.traffic.fault is not None and look > self.traffic.fault[0]:
+            share *= self.traffic.fault[1]
+        who, candidate, failed = self._serve(share)
         nc, xc = int(candidate.sum()), int((candidate & failed).sum())
-        return Served(nc=nc, xc=xc, nb=len(who) - nc, xb=int(failed.sum()) - xc)
+        served = Served(nc=nc, xc=xc, nb=len(who) - nc, xb=int(failed.sum()) - xc)
+        if self.traffic.blind:
+            return served
+        self.during.add(self.groups[who[~candidate]], failed[~candidate])
+        self.candidates += np.bincount(self.groups[who[candidate]], minlength=GROUPS)
+        users = UserCounts(before=self.before.spread(), during=self.during.spread())
+        parts = (self.during.requests + self.candidates).reshape(-1, PARTS).sum(axis=0)
+        return replace(served, users=users, groups=tuple(parts.tolist()))
+
+    @property
+    def users(self) -> float:
+        """How many users were seen before the rollout."""
+        return self.before.spread().users
 
 
 def make_stream(traffic: Traffic, rng: np.random.Generator) -> Stream:

@@ -11,6 +11,7 @@ from ml_cicd.registry.versions import NOTHING, Release
 from ml_cicd.rollout.state import Counters, Observation, Phase, RolloutState
 from ml_cicd.rollout.state_text import Kept, dump_kept, dump_look, load_kept, load_looks
 from ml_cicd.stats.sequential import Counts
+from ml_cicd.stats.users import UserCounts, spread
 
 WORDS = st.text(max_size=30)
 RELEASES = st.just(NOTHING) | st.builds(Release, version=st.text(min_size=1, max_size=9), digest=WORDS)
@@ -41,14 +42,19 @@ STATES = st.builds(
     looks=NUMBERS,
     counters=st.none() | st.dictionaries(st.text(min_size=1, max_size=9), COUNTERS, max_size=2),
 )
-COUNTS = st.tuples(NUMBERS, NUMBERS, NUMBERS, NUMBERS).map(
-    lambda n: Counts(nc=max(n[0], n[1]), xc=min(n[0], n[1]), nb=max(n[2], n[3]), xb=min(n[2], n[3]))
+SPREADS = st.lists(st.tuples(NUMBERS, NUMBERS), max_size=3).map(
+    lambda rows: spread([max(r) for r in rows], [min(r) for r in rows])
+)
+USERS = st.none() | st.builds(UserCounts, before=SPREADS, during=SPREADS)
+COUNTS = st.tuples(NUMBERS, NUMBERS, NUMBERS, NUMBERS, USERS).map(
+    lambda n: Counts(nc=max(n[0], n[1]), xc=min(n[0], n[1]), nb=max(n[2], n[3]), xb=min(n[2], n[3]), users=n[4])
 )
 LOOKS = st.builds(
     Observation,
     at_seconds=SECONDS,
     step=st.integers(-1, 20),
     readings=st.dictionaries(st.text(min_size=1, max_size=9), COUNTS, min_size=1, max_size=3),
+    groups=st.lists(NUMBERS, max_size=3).map(tuple),
 )
 STATE = RolloutState(
     run_id="m-2-1",
@@ -111,3 +117,21 @@ def test_a_state_that_somebody_edited_is_refused(change: str) -> None:
     (data if change == "size" else data["state"])[change] = ["odd"]
     with pytest.raises(CorruptState):
         load_kept(json.dumps(data), "s", cure="Mend it.")
+
+
+def test_looks_without_users_stay_as_they_were() -> None:
+    """A source that knows no users writes what an earlier version wrote, and what that wrote is read."""
+    line = '{"at": 1.0, "step": 0, "readings": {"errors": [2, 1, 3, 0]}}\n'
+    look = Observation(at_seconds=1.0, step=0, readings={"errors": Counts(nc=2, xc=1, nb=3, xb=0)})
+    assert dump_look(look) == line
+    assert load_looks(line, 1, "l", cure="Mend it.") == (look,)
+
+
+@pytest.mark.parametrize(
+    "row", [[1, 0, 1, 0, [1]], [1, 0, 1, 0, [1, 1, 0, 0, 0], [1, 0]], [1, 0, 1, 0, [1, 0, 1, 1, 1], [0] * 5]]
+)
+def test_sums_of_users_that_somebody_edited_are_refused(row: list[object]) -> None:
+    """Each has its five numbers, which add up."""
+    line = json.dumps({"at": 1.0, "step": 0, "readings": {"errors": row}}) + "\n"
+    with pytest.raises(CorruptState):
+        load_looks(line, 1, "l", cure="Mend it.")

@@ -2,18 +2,20 @@
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import reduce
 from typing import Any
 
 from ml_cicd.rollout.guardrail import Proves
 from ml_cicd.rollout.plan import Plan
 from ml_cicd.rollout.settings import WhenInconclusive
+from ml_cicd.rollout.share import StepShare, Window, add_look, begun
 from ml_cicd.rollout.state import LAPSED, WHOLE, Decision, Observation
 from ml_cicd.stats.sequential import NEARLY, Counts, combine_log_e, sample_ratio_log_e
 
 LOOKS_PER_STEP = 3
 MISMATCH_LOG_E = math.log(1000)
+STARVED_REQUESTS, STARVED_PART, FEW_USERS = 100, 0.25, 10.0
 QUIET = Counts(nc=0, xc=0, nb=0, xb=0)
 
 
@@ -26,12 +28,16 @@ class Evidence:
         served: each guardrail's counts so far, by name, the warm-up's included.
         per_step: requests of (the candidate, both) by step.
         looks: looks by step.
+        served_to: all that was served until the last look, by groups of users where the source tells them.
+        shares: the share by step, where the source tells groups.
     """
 
     guards: Mapping[str, Any]
     served: Mapping[str, Counts]
     per_step: Mapping[int, tuple[int, int]]
     looks: Mapping[int, int]
+    served_to: Window = Window()  # noqa: RUF009  # frozen
+    shares: Mapping[int, StepShare] = field(default_factory=dict)
     at_seconds: float = 0.0
 
     @property
@@ -63,14 +69,19 @@ def take_in(plan: Plan, evidence: Evidence, seen: Observation) -> Evidence:
         guard.name: guard.take_in(evidence.guards[guard.name], seen.readings[guard.name], proves)
         for guard in plan.guardrails
     }
-    seen_so_far = replace(evidence, served=served, guards=guards, at_seconds=seen.at_seconds)
-    if proves is not Proves.ALL:
-        return seen_so_far
     counts = next(iter(seen.readings.values()))
+    past = evidence.served_to
+    now = Window(candidate=past.candidate + counts.nc, total=past.total + counts.nc + counts.nb, groups=seen.groups)
+    seen_so_far = replace(evidence, served=served, guards=guards, served_to=now, at_seconds=seen.at_seconds)
+    if proves is not Proves.ALL:  # a step that was interrupted begins anew: nothing of it is compared across the gap
+        return replace(seen_so_far, shares={} if proves is Proves.HARM else evidence.shares)
+    shares = evidence.shares
+    if seen.groups:
+        shares = {**shares, seen.step: add_look(shares.get(seen.step, begun(past)), now)}
     candidate, total = evidence.per_step.get(seen.step, (0, 0))
     return replace(
         seen_so_far,
-        guards=guards,
+        shares=shares,
         per_step={**evidence.per_step, seen.step: (candidate + counts.nc, total + counts.nc + counts.nb)},
         looks={**evidence.looks, seen.step: evidence.looks.get(seen.step, 0) + 1},
     )
@@ -98,7 +109,12 @@ def is_harmful(plan: Plan, evidence: Evidence) -> bool:
 
 
 def mismatch_log_e(plan: Plan, evidence: Evidence) -> float:
-    """Return the log evidence that traffic is not split as written; steps multiply."""
+    """Return the log evidence that traffic is not split as written.
+
+    Where requests fall to an arm each by itself, steps multiply; the same users are in all steps.
+    """
+    if evidence.shares:
+        return max(step.log_e(plan.steps[index] / WHOLE) for index, step in evidence.shares.items())
     return sum(
         sample_ratio_log_e(candidate, total, plan.steps[step] / WHOLE)
         for step, (candidate, total) in evidence.per_step.items()
@@ -134,7 +150,21 @@ class Look:
     @property
     def mismatched(self) -> bool:
         """Traffic is not split as written, so nothing may be concluded from it."""
-        return mismatch_log_e(self.plan, self.evidence) >= MISMATCH_LOG_E
+        changed = any(step.changed for step in self.evidence.shares.values())
+        return changed or mismatch_log_e(self.plan, self.evidence) >= MISMATCH_LOG_E
+
+    @property
+    def starved(self) -> bool:
+        """Hardly any user falls to the candidate at this share, so that waiting longer would not tell more.
+
+        The next share is no larger a risk then than the plan allows: this step was to serve many more requests.
+        """
+        share, step = self.plan.steps[self.step] / WHOLE, self.evidence.shares.get(self.step)
+        if step is None or self.at_last_step or step.looks < LOOKS_PER_STEP:
+            return False
+        served = step.served
+        due = share * served.total
+        return due >= STARVED_REQUESTS and served.candidate < STARVED_PART * due and share * served.users < FEW_USERS
 
     @property
     def settled(self) -> bool:
@@ -211,6 +241,11 @@ TRANSITIONS: tuple[Transition, ...] = (
         when=lambda look: look.settled and not look.at_last_step,
         decision=Decision.ADVANCE,
         reason="not worse by more than this step's margin",
+    ),
+    Transition(
+        when=lambda look: look.starved,
+        decision=Decision.ADVANCE,
+        reason="hardly any user falls to the candidate at this share, which can tell nothing",
     ),
     Transition(when=lambda _: True, decision=Decision.HOLD, reason="evidence is still being collected"),
 )

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from ml_cicd.ground.errors import NotFound
 from ml_cicd.stats.sequential import Counts
+from ml_cicd.stats.users import UserCounts
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -18,13 +19,14 @@ class Window:
     """What one arm did between two readings: requests that ended, and by name what happened to some of them.
 
     `started` are the requests that began in between, and `open` those that are under way at its end; None where the
-    metric source cannot tell.
+    metric source cannot tell. `users` has by name what happened by groups of users so far, where it tells that.
     """
 
     requests: int
     events: Mapping[str, int] = field(default_factory=dict)
     started: int | None = None
     open: int | None = None
+    users: Mapping[str, UserCounts] = field(default_factory=dict)
 
     def count(self, event: str) -> int:
         """Return how many requests something happened to.

@@ -12,6 +12,7 @@ from ml_cicd.rollout.ports import Clock
 from ml_cicd.rollout.present import OnRecord, Traffic, disagreements, silent, to_finish, traffic_now
 from ml_cicd.rollout.site import Site
 from ml_cicd.rollout.state import WHOLE, Counters, RouterView
+from ml_cicd.rollout.users import groups_of, users_seen
 
 T = TypeVar("T")
 TYPICAL_RATE = 0.01
@@ -66,6 +67,7 @@ def target_findings(site: Site, plan: Plan, record: OnRecord | None, budget: Bud
     else:
         found += [
             *_counters(site, plan, budget),
+            *_users(site, budget),
             _lease(site.place.target, view, traffic.clocks_apart),
             *_agreement(site, traffic, record),
         ]
@@ -103,6 +105,17 @@ def _counters(site: Site, plan: Plan, budget: Budget) -> tuple[Finding, ...]:
     )
     fresh = sum(max(0, after[slot].requests - before[slot].requests) for slot in after if slot in before)
     return _pass("counters", words), traffic_finding(plan, fresh / seconds if seconds > 0 else 0.0)
+
+
+def _users(site: Site, budget: Budget) -> tuple[Finding, ...]:
+    try:
+        users = budget.look("What counts the users", lambda: users_seen(groups_of(site.source)))
+    except Defect:
+        raise
+    except MlCicdError as problem:
+        return (broken("users", problem.what, problem.cure),)
+    sticky = f"sticky: the requests so far are worth about {users:,.0f} equally active users"
+    return (_pass("users", sticky if users else "none is told, so each request counts by itself"),)
 
 
 def traffic_finding(plan: Plan, rate: float) -> Finding:

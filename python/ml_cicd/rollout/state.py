@@ -126,6 +126,8 @@ class Decision(StrEnum):
 class Observation:
     """One recorded look: seconds since the rollout began, the step it belongs to (index), each guardrail's reading.
 
+    `groups` are the requests of both arms since then by groups of users; nothing where the source does not tell them.
+
     A look whose lease ended before it is of step `LAPSED`: the champion had all traffic for a while, so it can show
     harm, but proves nothing else.
     """
@@ -133,6 +135,7 @@ class Observation:
     at_seconds: float
     step: int
     readings: Mapping[str, Counts]
+    groups: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

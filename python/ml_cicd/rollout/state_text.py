@@ -3,6 +3,9 @@
     state   {"schema": "ml-cicd/rollout/v2", "seq": N, "state": {...} or null, "before": {...} or null, ...}
     looks   {"at": seconds, "step": index, "readings": {"errors": [nc, xc, nb, xb]}}
 
+Where the source tells groups of users, a look also has their requests ("groups": [...]), and a reading the sums of the
+champion's groups before and during the rollout ([nc, xc, nb, xb, [n, n^2, x, n x, x^2], [the same]]).
+
 A version 1 kept the observations inside the state, so that every look wrote all of them again.
 """
 
@@ -15,6 +18,7 @@ from ml_cicd.ground.parse import as_integer, as_list, as_mapping, as_number, as_
 from ml_cicd.registry.versions import NOTHING, Release
 from ml_cicd.rollout.state import Counters, Observation, Phase, RolloutState
 from ml_cicd.stats.sequential import Counts
+from ml_cicd.stats.users import Spread, UserCounts
 
 SCHEMA = "ml-cicd/rollout/v2"
 
@@ -71,8 +75,25 @@ def load_kept(text: str, where: str, *, cure: str) -> Kept:
 
 def dump_look(seen: Observation) -> str:
     """Return one observation as a line."""
-    readings = {name: [c.nc, c.xc, c.nb, c.xb] for name, c in seen.readings.items()}
-    return json.dumps({"at": seen.at_seconds, "step": seen.step, "readings": readings}, allow_nan=False) + "\n"
+    line: dict[str, object] = {
+        "at": seen.at_seconds,
+        "step": seen.step,
+        "readings": {name: reading_row(counts) for name, counts in seen.readings.items()},
+    }
+    if seen.groups:
+        line["groups"] = list(seen.groups)
+    return json.dumps(line, allow_nan=False) + "\n"
+
+
+def reading_row(counts: Counts) -> list[object]:
+    """Return one reading as a list of numbers, with the sums by groups of users where there are any."""
+    row: list[object] = [counts.nc, counts.xc, counts.nb, counts.xb]
+    users = counts.users
+    return row if users is None else [*row, _spread_row(users.before), _spread_row(users.during)]
+
+
+def _spread_row(spread: Spread) -> list[int]:
+    return [spread.requests, spread.squares, spread.failures, spread.products, spread.failure_squares]
 
 
 def load_looks(text: str, count: int, where: str, *, cure: str) -> tuple[Observation, ...]:
@@ -183,12 +204,25 @@ def _look(data: object, where: str) -> Observation:
         at_seconds=required(found, "at", as_number, where),
         step=required(found, "step", as_integer, where),
         readings={name: _reading(row, f"{where}.{name}") for name, row in readings.items()},
+        groups=tuple(
+            as_integer(number, f"{where}.groups") for number in optional(found, "groups", as_list, where) or ()
+        ),
     )
 
 
 def _reading(row: object, where: str) -> Counts:
     numbers = as_list(row, where)
-    if len(numbers) != 4:
+    if len(numbers) not in {4, 6}:
         raise InputError(f"{where}: a reading has {len(numbers)} numbers.", cure="Restore it.")
-    nc, xc, nb, xb = (as_integer(number, where) for number in numbers)
-    return Counts(nc=nc, xc=xc, nb=nb, xb=xb)
+    nc, xc, nb, xb = (as_integer(number, where) for number in numbers[:4])
+    before, during = (_spread(row, where) for row in numbers[4:]) if len(numbers) == 6 else (None, None)
+    users = None if before is None or during is None else UserCounts(before=before, during=during)
+    return Counts(nc=nc, xc=xc, nb=nb, xb=xb, users=users)
+
+
+def _spread(row: object, where: str) -> Spread:
+    numbers = as_list(row, where)
+    if len(numbers) != 5:
+        raise InputError(f"{where}: sums by groups of users have {len(numbers)} numbers.", cure="Restore it.")
+    n, squares, x, products, failure_squares = (as_integer(number, where) for number in numbers)
+    return Spread(requests=n, squares=squares, failures=x, products=products, failure_squares=failure_squares)

@@ -9,6 +9,7 @@ from ml_cicd.rollout.forecast import Forecast, minutes
 from ml_cicd.rollout.plan import Plan
 from ml_cicd.rollout.site import utc
 from ml_cicd.rollout.state import LAPSED, Observation, RolloutState, Split
+from ml_cicd.rollout.state_text import reading_row
 from ml_cicd.rollout.story import waits
 from ml_cicd.stats.sequential import Counts
 
@@ -27,7 +28,9 @@ def plan_line(plan: Plan, state: RolloutState, found: Forecast) -> str:
 
 def forecast_words(found: Forecast) -> str:
     """Say how long it takes, and whether a step is left out."""
-    left_out = " The first step is left out: traffic is scarce." if found.stages and found.stages[0].step else ""
+    first = found.stages[0].step if found.stages else 0
+    why = "hardly any user falls to it" if found.passed_over else "traffic is scarce"
+    left_out = f" {'The first step is' if first == 1 else f'{first} steps are'} left out: {why}." if first else ""
     return (
         f"About {minutes(found.seconds)} minutes at {found.traffic.words}, each step counted by itself; "
         f"the deadline comes after {minutes(found.deadline_seconds)}.{left_out}"
@@ -161,10 +164,7 @@ def details(plan: Plan, evidence: Evidence, state: RolloutState, seen: tuple[Obs
         "candidate_requests": evidence.requests[0],
         "guardrails": [guard.name for guard in plan.guardrails],
         "observations": [
-            [o.at_seconds, o.step, *(_row(o.readings[guard.name]) for guard in plan.guardrails)] for o in seen
+            [o.at_seconds, o.step, *(reading_row(o.readings[guard.name]) for guard in plan.guardrails)] for o in seen
         ],
+        **({"groups": [list(o.groups) for o in seen]} if any(o.groups for o in seen) else {}),
     }
-
-
-def _row(counts: Counts) -> list[int]:
-    return [counts.nc, counts.xc, counts.nb, counts.xb]

@@ -67,6 +67,15 @@ def backends(path: str) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(text)))
 
 
+def table(path: str, name: str) -> list[dict[str, str]]:
+    """Return one mapping per entry of a stick table; nothing where HAProxy has no such table."""
+    text = ask(path, f"show table {name}")
+    if "No such table" in text:
+        return []
+    entries = (line.partition(": ")[2].split() for line in text.splitlines() if not line.startswith("#"))
+    return [dict(word.split("=", 1) for word in words if "=" in word) for words in entries if words]
+
+
 def map_value(path: str, file: str, key: str) -> str | None:
     """Return a map's value; None where HAProxy does not have the key.
 

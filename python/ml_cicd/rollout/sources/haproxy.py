@@ -7,6 +7,7 @@ from typing import Protocol
 from ml_cicd.ground.errors import CorruptState, NotFound
 from ml_cicd.rollout.routers import haproxy_socket
 from ml_cicd.rollout.state import Counters
+from ml_cicd.rollout.users import Group
 from ml_cicd.settings import setting, text
 
 ENDED = tuple(f"hrsp_{kind}" for kind in ("1xx", "2xx", "3xx", "4xx", "5xx", "other"))
@@ -14,6 +15,8 @@ EVENTS: Mapping[str, tuple[str, ...]] = {
     "errors": ("hrsp_5xx", "srv_abrt", "cli_abrt"),
     "refusals": ("hrsp_4xx",),
 }
+USERS_TABLE = "ml-cicd-users"
+USER_EVENTS: Mapping[str, str] = {"errors": "http_fail_cnt", "refusals": "http_err_cnt"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -62,6 +65,21 @@ class HaproxySource:
                 f"HAProxy has no backend called {missing[0]!r}.", cure="Each slot needs a backend of the same name."
             )
         return found
+
+    def groups(self) -> tuple[Group, ...]:
+        """Return the groups of users that the table `ml-cicd-users` counts; none where there is no such table.
+
+        It counts what a slot answered: a connection that fails and an answer that breaks off are the slot's, not a
+        user's, and are left to `read`.
+        """
+        found = []
+        for entry in haproxy_socket.table(self._socket, USERS_TABLE):
+            slot, salt, number = [*entry.get("key", "").split("/"), "", ""][:3]
+            if slot in self._slots and number.isdigit():
+                events = {name: _count(entry, field) for name, field in USER_EVENTS.items()}
+                requests = _count(entry, "http_req_cnt")
+                found.append(Group(slot=slot, salt=salt, number=int(number), requests=requests, events=events))
+        return tuple(found)
 
 
 def connect(settings: HasSocket, slots: tuple[str, ...]) -> HaproxySource:
