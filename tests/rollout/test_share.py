@@ -100,10 +100,16 @@ def test_requests_without_a_user_count_one_by_one() -> None:
     assert half.users == pytest.approx(1_000_000 / (250_000 + 500), rel=0.01)
 
 
-def test_groups_that_fell_started_anew() -> None:
-    """A reload empties the table: what it holds then came after that."""
+def test_what_came_after_a_reading() -> None:
+    """Group by group; one that fell does not follow."""
     before = Window(candidate=1, total=10, groups=(5, 5))
-    assert Window(candidate=2, total=13, groups=(2, 1)).since(before) == Window(candidate=1, total=3, groups=(2, 1))
+    after = Window(candidate=2, total=13, groups=(7, 6))
+    assert after.since(before) == Window(candidate=1, total=3, groups=(2, 1))
+    assert after.since(Window()) == after
+    assert after.follows(before)
+    assert after.follows(Window())
+    assert not before.follows(after)
+    assert not Window(total=20).follows(after)
     assert folded([1, 2, 3, 4], 2) == (4, 6)
 
 
@@ -169,6 +175,20 @@ def test_a_lapsed_lease_is_no_change_of_the_share() -> None:
         *observed(users, 0.5, 8, step=1),
     )
     assert decided(replay(PLAN, seen), step=1) is Decision.PROMOTE
+
+
+def test_a_router_that_was_restarted_is_no_mismatch() -> None:
+    """Its groups begin at zero again half-way through a step: few users are still few, and the step begins anew."""
+    users = Users(3, 12)
+    seen = observed(users, 0.5, 20, step=1)
+    users.groups = [0] * PARTS
+    fresh = observed(users, 0.5, 20, step=1)
+    seen = (*seen, replace(fresh[0], groups=()), *fresh[1:])  # at first nobody has come yet
+    for looks in range(1, 41):
+        evidence = replay(PLAN, seen[:looks])
+        assert not Look(plan=PLAN, evidence=evidence, step=1, elapsed_seconds=100).mismatched
+    assert evidence.shares[1].looks == 19
+    assert evidence.shares[1].served.users < 100
 
 
 @pytest.mark.parametrize(

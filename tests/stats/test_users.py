@@ -5,7 +5,7 @@ import random
 import pytest
 
 from ml_cicd.ground.errors import InputError
-from ml_cicd.stats.users import GROUPS, Spread, UserCounts, distance, effective_users, spread, user_excess
+from ml_cicd.stats.users import GROUPS, Spread, UserCounts, distance, effective_users, later, spread, user_excess
 
 NOBODY = spread([0] * GROUPS, [0] * GROUPS)
 
@@ -77,8 +77,24 @@ def test_the_past_is_scaled_to_the_requests_of_now() -> None:
     assert user_excess(UserCounts(before=past, during=NOBODY), 20_000) == pytest.approx(past.excess(2.0))
     assert user_excess(UserCounts(before=NOBODY, during=past), 20_000) == past.excess(1.0) > 1
     assert user_excess(UserCounts(before=NOBODY, during=NOBODY), 20_000) == 0.0
+    assert 2 * past.error < past.estimate - 1
+    unsure = grouped(random.Random(7), [50] * 20, [0.05] * 19 + [0.17])
+    assert 2 * unsure.error < unsure.estimate - 1 < 3 * unsure.error
+    assert user_excess(UserCounts(before=unsure, during=NOBODY), 5000) == 0.0 < unsure.excess(5.0)
     assert user_excess(None, 20_000) == 0.0
     assert NOBODY.users == 0.0
+
+
+def test_a_restart_makes_a_past_of_what_was_known() -> None:
+    """Sums that fell began anew: the fullest ones before them stay, and nothing is forgotten at the next look."""
+    rng = random.Random(5)
+    few, some, many = (grouped(rng, [sent] * 50, [0.1] * 50) for sent in (1, 5, 9))
+    known = later(None, UserCounts(before=some, during=few))
+    known = later(known, UserCounts(before=some, during=many))
+    assert known == UserCounts(before=some, during=many)
+    for now in (few, some):
+        known = later(known, UserCounts(before=NOBODY, during=now))
+        assert known == UserCounts(before=many, during=now)
 
 
 @pytest.mark.parametrize("wrong", [(1, 0, 0, 0, 0), (2, 5, 0, 0, 0), (2, 2, 3, 3, 3), (2, 2, 1, 0, 1), (2, 2, 1, 1, 0)])

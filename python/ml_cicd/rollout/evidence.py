@@ -71,11 +71,14 @@ def take_in(plan: Plan, evidence: Evidence, seen: Observation) -> Evidence:
     }
     counts = next(iter(seen.readings.values()))
     past = evidence.served_to
-    now = Window(candidate=past.candidate + counts.nc, total=past.total + counts.nc + counts.nb, groups=seen.groups)
+    total, groups = past.total + counts.nc + counts.nb, seen.groups or past.groups
+    now = Window(candidate=past.candidate + counts.nc, total=total, groups=groups)
     seen_so_far = replace(evidence, served=served, guards=guards, served_to=now, at_seconds=seen.at_seconds)
     if proves is not Proves.ALL:  # a step that was interrupted begins anew: nothing of it is compared across the gap
         return replace(seen_so_far, shares={} if proves is Proves.HARM else evidence.shares)
     shares = evidence.shares
+    if not now.follows(past):  # the router was restarted: what it counted of users before is gone
+        past, shares = replace(past, groups=()), {}
     if seen.groups:
         shares = {**shares, seen.step: add_look(shares.get(seen.step, begun(past)), now)}
     candidate, total = evidence.per_step.get(seen.step, (0, 0))

@@ -24,11 +24,16 @@ class Window:
     total: int = 0
     groups: tuple[int, ...] = ()
 
+    def follows(self, before: "Window") -> bool:
+        """Whether it counts on from another reading: groups that fell started from zero."""
+        if len(before.groups) != len(self.groups):
+            return not before.groups
+        return all(n >= m for n, m in zip(self.groups, before.groups, strict=True))
+
     def since(self, before: "Window") -> "Window":
-        """Return what came after another reading; groups that fell started from zero."""
-        groups = self.groups
-        if len(before.groups) == len(groups) and all(n >= m for n, m in zip(groups, before.groups, strict=True)):
-            groups = tuple(n - m for n, m in zip(groups, before.groups, strict=True))
+        """Return what came after another reading, which it follows."""
+        pairs = zip(self.groups, before.groups or (0,) * len(self.groups), strict=True)
+        groups = tuple(n - m for n, m in pairs)
         return Window(candidate=self.candidate - before.candidate, total=self.total - before.total, groups=groups)
 
     @property

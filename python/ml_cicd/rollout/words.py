@@ -10,7 +10,7 @@ from ml_cicd.rollout.plan import Plan
 from ml_cicd.rollout.site import utc
 from ml_cicd.rollout.state import LAPSED, Observation, RolloutState, Split
 from ml_cicd.rollout.state_text import reading_row
-from ml_cicd.rollout.story import waits
+from ml_cicd.rollout.story import remarks, waits
 from ml_cicd.stats.sequential import Counts
 
 MOST_POINTS = 40
@@ -54,12 +54,6 @@ def evidence_words(plan: Plan, evidence: Evidence, step: int) -> str:
     safe = min(max(0.0, guard.safety(evidence.guards[guard.name], step)) for guard in plan.guardrails)
     said = (f"evidence of harm {min(harm, 1):.0%}, of safety {min(safe, 1):.0%}", *remarks(plan, evidence))
     return "; ".join(said)
-
-
-def remarks(plan: Plan, evidence: Evidence) -> tuple[str, ...]:
-    """Return what a reader must know of the evidence beyond the counts."""
-    found = (guard.remark(evidence.guards[guard.name]) for guard in plan.guardrails)
-    return tuple(remark for remark in found if remark)
 
 
 def served_words(plan: Plan, evidence: Evidence, candidate: str, champion: str) -> str:

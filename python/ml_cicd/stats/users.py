@@ -22,6 +22,7 @@ from ml_cicd.stats.dispersion import CAUTION, ERRORS, PRIOR_FAILURES
 GROUPS = 128
 SLIGHT = 0.1
 SURE = 2.0
+SURE_BEFORE = 3.0  # what the past says by chance would stay, and grow with every request
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,11 +67,11 @@ class Spread:
         groups = self.requests**2 / self.squares
         return math.sqrt(2 / max(groups - 1, 0.5) + 1 / (self._expected + PRIOR_FAILURES))
 
-    def excess(self, times: float) -> float:
+    def excess(self, times: float, sure: float = SURE) -> float:
         """Return by how much the dispersion exceeds 1 once users have sent `times` as many requests, with a surcharge
-        as in `dispersion.py`; 0 where chance explains it, or where it is slight.
+        as in `dispersion.py`; 0 where chance explains it (within `sure` standard errors), or where it is slight.
         """
-        if not self.requests or self.estimate - 1 <= SURE * self.error:
+        if not self.requests or self.estimate - 1 <= sure * self.error:
             return 0.0
         excess = (self.estimate - 1) * times
         return 0.0 if excess <= SLIGHT else excess * CAUTION + ERRORS * self.error * self.estimate * times
@@ -103,12 +104,24 @@ class UserCounts:
     during: Spread
 
 
+def later(known: UserCounts | None, now: UserCounts) -> UserCounts:
+    """Return what is known after another look. Sums that fell were counted anew: the fullest of those before them are
+    the past from then on.
+    """
+    if known is None:
+        return now
+    pasts = [now.before, known.before]
+    if now.during.requests < known.during.requests:
+        pasts.append(known.during)
+    return UserCounts(before=max(pasts, key=lambda past: past.requests), during=now.during)
+
+
 def user_excess(users: UserCounts | None, requests: int) -> float:
     """Return by how much clustering by user raises the dispersion after so many `requests` of both arms."""
     if users is None:
         return 0.0
-    times = requests / users.before.requests if users.before.requests else 0.0
-    return max(users.before.excess(times), users.during.excess(1.0))
+    grown = requests / users.before.requests if users.before.requests else 0.0
+    return max(users.before.excess(grown, SURE_BEFORE), users.during.excess(1.0))
 
 
 def distance(one: Sequence[int], total: int, other: Sequence[int], other_total: int) -> float:

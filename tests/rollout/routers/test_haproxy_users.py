@@ -10,6 +10,7 @@ import pytest
 from ml_cicd.commands import canary, doctor
 from ml_cicd.faces.json_v1 import to_json
 from ml_cicd.ground.errors import Exit
+from ml_cicd.ground.report import Note
 from ml_cicd.rollout.counting import difference
 from ml_cicd.rollout.evidence import Look, decide, no_evidence, take_in
 from ml_cicd.rollout.plan import make_plan
@@ -114,6 +115,8 @@ def test_equal_candidates_of_sticky_users_are_promoted(proxy: Proxy) -> None:
     assert report.exit_code is Exit.DONE, report.headline
     assert report.outputs["decision"] == "promote"
     assert any("sticky users" in line for line in world.lines)
+    notes = [section.text for section in report.sections if isinstance(section, Note)]
+    assert any("equally active ones" in text for text in notes)
     text = to_json(report, tool_version="1", outputs=report.outputs)
     world.files = OneFile(text)
     again = canary.run(canary.Inputs(replay="report.json"), world)

@@ -18,7 +18,7 @@ from ml_cicd.stats.sequential import (
     rate_update,
     requests_for_margin,
 )
-from ml_cicd.stats.users import UserCounts, user_excess
+from ml_cicd.stats.users import UserCounts, later, user_excess
 
 WIDEST_MARGIN = 0.5
 COLLAPSED = 5.0  # a candidate that warms up is stopped when its odds of failing are more than this many times as high
@@ -80,7 +80,7 @@ def harm_taken_in(test: HarmTest, evidence: HarmEvidence, reading: Counts, prove
     seen = replace(
         evidence,
         dispersion=add_look(evidence.dispersion, reading.nb, reading.xb),
-        users=reading.users or evidence.users,
+        users=evidence.users if reading.users is None else later(evidence.users, reading.users),
         requests=evidence.requests + reading.nc + reading.nb,
     )
     if proves is Proves.COLLAPSE:
