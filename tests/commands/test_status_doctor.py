@@ -80,6 +80,7 @@ def test_doctor_finds_nothing_wrong(world: FakeWorld) -> None:
         "production: router",
         "production: counters",
         "production: traffic",
+        "production: users",
         "production: lease and clock",
         "production: agreement",
         "production: slot blue",

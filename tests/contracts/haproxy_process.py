@@ -68,6 +68,9 @@ class SlotServer(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = (
+        True  # an answer is two writes, and a connection that is kept would wait 40 ms between them
+    )
     server: SlotServer
 
     def do_GET(self) -> None:

@@ -13,6 +13,7 @@ from ml_cicd.rollout.state import Counters, Observation, Phase, RolloutState
 from ml_cicd.rollout.state_text import Kept, dump_kept, dump_look, load_kept, load_looks
 from ml_cicd.rollout.times import Times
 from ml_cicd.stats.sequential import Counts
+from ml_cicd.stats.users import UserCounts, spread
 
 WORDS = st.text(max_size=30)
 RELEASES = st.just(NOTHING) | st.builds(Release, version=st.text(min_size=1, max_size=9), digest=WORDS)
@@ -45,8 +46,12 @@ STATES = st.builds(
     looks=NUMBERS,
     counters=st.none() | st.dictionaries(st.text(min_size=1, max_size=9), COUNTERS, max_size=2),
 )
-COUNTS = st.tuples(NUMBERS, NUMBERS, NUMBERS, NUMBERS).map(
-    lambda n: Counts(nc=max(n[0], n[1]), xc=min(n[0], n[1]), nb=max(n[2], n[3]), xb=min(n[2], n[3]))
+SPREADS = st.lists(st.tuples(NUMBERS, NUMBERS), max_size=3).map(
+    lambda rows: spread([max(r) for r in rows], [min(r) for r in rows])
+)
+USERS = st.none() | st.builds(UserCounts, before=SPREADS, during=SPREADS)
+COUNTS = st.tuples(NUMBERS, NUMBERS, NUMBERS, NUMBERS, USERS).map(
+    lambda n: Counts(nc=max(n[0], n[1]), xc=min(n[0], n[1]), nb=max(n[2], n[3]), xb=min(n[2], n[3]), users=n[4])
 )
 PAIRS = st.tuples(NUMBERS, NUMBERS)
 TIMES = st.builds(Times, buckets=st.dictionaries(NUMBERS, PAIRS, max_size=3))
@@ -57,6 +62,7 @@ LOOKS = st.builds(
     readings=st.dictionaries(st.text(min_size=1, max_size=9), COUNTS | TIMES, min_size=1, max_size=3),
     requests=st.none() | PAIRS,
     kinds=st.dictionaries(st.text(min_size=1, max_size=9), st.tuples(NUMBERS, NUMBERS), max_size=2),
+    groups=st.lists(NUMBERS, max_size=3).map(tuple),
 )
 STATE = RolloutState(
     run_id="m-2-1",
@@ -168,3 +174,21 @@ def test_a_kind_of_failure_has_two_counts(wrong: object) -> None:
     line = json.dumps({"at": 1, "step": 0, "readings": {"errors": [1, 0, 1, 0]}, "kinds": {"answer 5xx": wrong}})
     with pytest.raises(CorruptState):
         load_looks(line + "\n", 1, "looks", cure="Mend it.")
+
+
+def test_looks_without_users_stay_as_they_were() -> None:
+    """A source that knows no users writes what an earlier version wrote, and what that wrote is read."""
+    line = '{"at": 1.0, "step": 0, "readings": {"errors": [2, 1, 3, 0]}}\n'
+    look = Observation(at_seconds=1.0, step=0, readings={"errors": Counts(nc=2, xc=1, nb=3, xb=0)})
+    assert dump_look(look) == line
+    assert load_looks(line, 1, "l", cure="Mend it.") == (look,)
+
+
+@pytest.mark.parametrize(
+    "row", [[1, 0, 1, 0, [1]], [1, 0, 1, 0, [1, 1, 0, 0, 0], [1, 0]], [1, 0, 1, 0, [1, 0, 1, 1, 1], [0] * 5]]
+)
+def test_sums_of_users_that_somebody_edited_are_refused(row: list[object]) -> None:
+    """Each has its five numbers, which add up."""
+    line = json.dumps({"at": 1.0, "step": 0, "readings": {"errors": row}}) + "\n"
+    with pytest.raises(CorruptState):
+        load_looks(line, 1, "l", cure="Mend it.")

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import reduce
 from typing import Any
 
@@ -10,12 +10,14 @@ from ml_cicd.ground.errors import EvidenceError
 from ml_cicd.rollout.guardrail import Proves
 from ml_cicd.rollout.plan import Plan
 from ml_cicd.rollout.settings import WhenInconclusive
+from ml_cicd.rollout.share import StepShare, Window, add_look, begun
 from ml_cicd.rollout.state import LAPSED, WHOLE, Decision, Observation, Reading
 from ml_cicd.rollout.times import Times, both
 from ml_cicd.stats.sequential import NEARLY, Counts, combine_log_e, sample_ratio_log_e
 
 LOOKS_PER_STEP = 3
 MISMATCH_LOG_E = math.log(1000)
+STARVED_REQUESTS, STARVED_PART, FEW_USERS = 100, 0.25, 10.0
 QUIET = Counts(nc=0, xc=0, nb=0, xb=0)
 
 
@@ -29,12 +31,16 @@ class Evidence:
         requests: those of candidate and champion so far, the warm-up's included.
         per_step: requests of (the candidate, both) by step.
         looks: looks by step.
+        served_to: all that was served until the last look, by groups of users where the source tells them.
+        shares: the share by step, where the source tells groups.
     """
 
     guards: Mapping[str, Any]
     served: Mapping[str, Reading]
     per_step: Mapping[int, tuple[int, int]]
     looks: Mapping[int, int]
+    served_to: Window = Window()  # noqa: RUF009  # frozen
+    shares: Mapping[int, StepShare] = field(default_factory=dict)
     at_seconds: float = 0.0
     requests: tuple[int, int] = (0, 0)
 
@@ -63,12 +69,23 @@ def take_in(plan: Plan, evidence: Evidence, seen: Observation) -> Evidence:
     }
     nc, nb = seen.ended
     requests = (evidence.requests[0] + nc, evidence.requests[1] + nb)
-    seen_so_far = replace(evidence, served=served, requests=requests, guards=guards, at_seconds=seen.at_seconds)
-    if proves is not Proves.ALL:
-        return seen_so_far
+    past = evidence.served_to
+    groups = seen.groups or past.groups
+    now = Window(candidate=past.candidate + nc, total=past.total + nc + nb, groups=groups)
+    seen_so_far = replace(
+        evidence, served=served, requests=requests, guards=guards, served_to=now, at_seconds=seen.at_seconds
+    )
+    if proves is not Proves.ALL:  # a step that was interrupted begins anew: nothing of it is compared across the gap
+        return replace(seen_so_far, shares={} if proves is Proves.HARM else evidence.shares)
+    shares = evidence.shares
+    if not now.follows(past):  # the router was restarted: what it counted of users before is gone
+        past, shares = replace(past, groups=()), {}
+    if seen.groups:
+        shares = {**shares, seen.step: add_look(shares.get(seen.step, begun(past)), now)}
     candidate, total = evidence.per_step.get(seen.step, (0, 0))
     return replace(
         seen_so_far,
+        shares=shares,
         per_step={**evidence.per_step, seen.step: (candidate + nc, total + nc + nb)},
         looks={**evidence.looks, seen.step: evidence.looks.get(seen.step, 0) + 1},
     )
@@ -109,7 +126,12 @@ def is_harmful(plan: Plan, evidence: Evidence) -> bool:
 
 
 def mismatch_log_e(plan: Plan, evidence: Evidence) -> float:
-    """Return the log evidence that traffic is not split as written; steps multiply."""
+    """Return the log evidence that traffic is not split as written.
+
+    Where requests fall to an arm each by itself, steps multiply; the same users are in all steps.
+    """
+    if evidence.shares:
+        return max(step.log_e(plan.steps[index] / WHOLE) for index, step in evidence.shares.items())
     return sum(
         sample_ratio_log_e(candidate, total, plan.steps[step] / WHOLE)
         for step, (candidate, total) in evidence.per_step.items()
@@ -145,7 +167,21 @@ class Look:
     @property
     def mismatched(self) -> bool:
         """Traffic is not split as written, so nothing may be concluded from it."""
-        return mismatch_log_e(self.plan, self.evidence) >= MISMATCH_LOG_E
+        changed = any(step.changed for step in self.evidence.shares.values())
+        return changed or mismatch_log_e(self.plan, self.evidence) >= MISMATCH_LOG_E
+
+    @property
+    def starved(self) -> bool:
+        """Hardly any user falls to the candidate at this share, so that waiting longer would not tell more.
+
+        The next share is no larger a risk then than the plan allows: this step was to serve many more requests.
+        """
+        share, step = self.plan.steps[self.step] / WHOLE, self.evidence.shares.get(self.step)
+        if step is None or self.at_last_step or step.looks < LOOKS_PER_STEP:
+            return False
+        served = step.served
+        due = share * served.total
+        return due >= STARVED_REQUESTS and served.candidate < STARVED_PART * due and share * served.users < FEW_USERS
 
     @property
     def settled(self) -> bool:
@@ -222,6 +258,11 @@ TRANSITIONS: tuple[Transition, ...] = (
         when=lambda look: look.settled and not look.at_last_step,
         decision=Decision.ADVANCE,
         reason="not worse by more than this step's margin",
+    ),
+    Transition(
+        when=lambda look: look.starved,
+        decision=Decision.ADVANCE,
+        reason="hardly any user falls to the candidate at this share, which can tell nothing",
     ),
     Transition(when=lambda _: True, decision=Decision.HOLD, reason="evidence is still being collected"),
 )

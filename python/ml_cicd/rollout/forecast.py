@@ -14,6 +14,7 @@ from ml_cicd.rollout.plan import Plan, make_plan, unwatched
 from ml_cicd.rollout.settings import LADDER, CanarySettings
 from ml_cicd.rollout.site import Site
 from ml_cicd.rollout.state import WHOLE, Split
+from ml_cicd.rollout.users import groups_of, users_seen
 from ml_cicd.stats.sequential import Counts
 
 LOOKING_SECONDS = 5.0
@@ -30,12 +31,15 @@ Fits = Callable[[CanarySettings, int], bool]
 class Traffic:
     """What came in `seconds`: `requests`, and by its name the rate of each guardrail that counts; `unwatched` says in
     sentences which guardrails see nothing.
+
+    `users` is how many equally active users the requests so far are worth; 0 where the source does not tell.
     """
 
     seconds: float
     requests: int
     rates: Mapping[str, float]
     unwatched: tuple[str, ...] = ()
+    users: float = 0.0
 
     @property
     def per_second(self) -> float:
@@ -46,7 +50,8 @@ class Traffic:
     def words(self) -> str:
         """Say it."""
         rates = ", ".join(f"{rate:.2%} {name}" for name, rate in self.rates.items())
-        return f"{self.per_second:.3g} requests/s and {rates}"
+        users = f" of about {self.users:,.0f} sticky users" if self.users else ""
+        return f"{self.per_second:.3g} requests/s{users} and {rates}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,13 +68,14 @@ class Forecast:
     """The steps of a rollout; `seconds` in all, endless without traffic.
 
     Each step is counted by itself, although evidence carries over to the next, so the sum is an upper bound of what an
-    ideal test needs on average; ours needs about that.
+    ideal test needs on average; ours needs about that. `passed_over`: the first steps, for want of users.
     """
 
     traffic: Traffic
     stages: tuple[Stage, ...]
     seconds: float
     deadline_seconds: float
+    passed_over: bool = False
 
     @property
     def in_time(self) -> bool:
@@ -91,23 +97,43 @@ def measure(site: Site, plan: Plan, split: Split, *, seconds: float = LOOKING_SE
         for name, c in seen.items()
         if isinstance(c, Counts)
     }
-    return Traffic(seconds=seconds, requests=requests, rates=rates, unwatched=unwatched(plan, seen, requests))
+    return Traffic(
+        seconds=seconds,
+        requests=requests,
+        rates=rates,
+        unwatched=unwatched(plan, seen, requests),
+        users=users_seen(groups_of(site.source)),
+    )
+
+
+def first_with_users(steps: tuple[int, ...], users: float) -> int:
+    """Return the first step whose share is worth a user: one that nobody falls to protects nobody, and only waits."""
+    enough = (index for index, share in enumerate(steps) if share * users >= WHOLE)
+    return next(enough, len(steps) - 1) if users else 0
 
 
 def first_step(settings: CanarySettings, traffic: Traffic) -> int:
-    """Return the step to begin with: the default ladder leaves out its first one where traffic is scarce.
+    """Return the step to begin with: the default ladder leaves out its first one where traffic is scarce, and every
+    ladder those that hardly any user falls to.
 
     The other steps keep their index and their margin, so a rollout goes on under the same plan, whatever the traffic
     is by then. A ladder that the configuration writes is used as it is, even where it is the same: it is another tuple.
     """
-    return 1 if settings.steps is LADDER and traffic.per_second < SCARCE_PER_SECOND else 0
+    scarce = settings.steps is LADDER and traffic.per_second < SCARCE_PER_SECOND
+    return max(int(scarce), first_with_users(settings.steps, traffic.users))
 
 
 def forecast(plan: Plan, traffic: Traffic, *, first: int, interval_seconds: float) -> Forecast:
     """Return what each step from `first` on needs, and the time in all."""
     stages = tuple(_stage(plan, traffic, step, interval_seconds) for step in range(first, len(plan.steps)))
     seconds = max(plan.minimum_duration_seconds, plan.warm_up_seconds + sum(stage.seconds for stage in stages))
-    return Forecast(traffic=traffic, stages=stages, seconds=seconds, deadline_seconds=plan.deadline_seconds)
+    return Forecast(
+        traffic=traffic,
+        stages=stages,
+        seconds=seconds,
+        deadline_seconds=plan.deadline_seconds,
+        passed_over=0 < first <= first_with_users(plan.steps, traffic.users),
+    )
 
 
 def _stage(plan: Plan, traffic: Traffic, step: int, interval_seconds: float) -> Stage:

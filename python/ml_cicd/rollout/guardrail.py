@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from ml_cicd.ground.errors import NotFound
 from ml_cicd.rollout.state import Reading
 from ml_cicd.rollout.times import Buckets
+from ml_cicd.stats.users import UserCounts
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -19,7 +20,8 @@ class Window:
     """What one arm did between two readings: requests that ended, and by name what happened to some of them.
 
     `started` are the requests that began in between, `open` those that are under way at its end, `times` the answers by
-    the bucket of their time; None where the metric source cannot tell. `kinds` are failures by kind, for people.
+    the bucket of their time; None where the metric source cannot tell. `kinds` are failures by kind, for people, and
+    `users` has by name what happened by groups of users so far, where the source tells that.
     """
 
     requests: int
@@ -28,6 +30,7 @@ class Window:
     open: int | None = None
     kinds: Mapping[str, int] = field(default_factory=dict)
     times: Buckets | None = None
+    users: Mapping[str, UserCounts] = field(default_factory=dict)
 
     def count(self, event: str) -> int:
         """Return how many requests something happened to.

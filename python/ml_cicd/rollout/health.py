@@ -15,6 +15,7 @@ from ml_cicd.rollout.present import OnRecord, Traffic, disagreements, silent, to
 from ml_cicd.rollout.settings import CanarySettings
 from ml_cicd.rollout.site import Site
 from ml_cicd.rollout.state import Counters, RouterView, Split
+from ml_cicd.rollout.users import groups_of, users_seen
 from ml_cicd.rollout.words import forecast_words
 
 T = TypeVar("T")
@@ -72,6 +73,7 @@ def target_findings(
     else:
         found += [
             *_counters(site, settings, traffic, view.split, budget),
+            *_users(site, budget),
             _lease(site.place.target, view, traffic.clocks_apart),
             *_agreement(site, traffic, record),
         ]
@@ -149,6 +151,17 @@ def _reached(slot: str, now: Mapping[str, Counters], seen: forecasts.Traffic, tr
         return ()
     what = f"Slot {slot} serves and answers nobody: {seen.requests:,} requests came in {seen.seconds:g} s."
     return (broken(CHECK, what, "Start it, or deploy a version there."),)
+
+
+def _users(site: Site, budget: Budget) -> tuple[Finding, ...]:
+    try:
+        users = budget.look("What counts the users", lambda: users_seen(groups_of(site.source)))
+    except Defect:
+        raise
+    except MlCicdError as problem:
+        return (broken("users", problem.what, problem.cure),)
+    sticky = f"sticky: the requests so far are worth about {users:,.0f} equally active users"
+    return (_pass("users", sticky if users else "none is told, so each request counts by itself"),)
 
 
 def traffic_finding(settings: CanarySettings, plan: Plan, seen: forecasts.Traffic) -> Finding:

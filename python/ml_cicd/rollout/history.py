@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from ml_cicd.registry.ledger import Ledger, LedgerEntry, LedgerOp
 from ml_cicd.registry.operations import AppendLedger
+from ml_cicd.registry.versions import Release
 from ml_cicd.rollout.state import Phase, RolloutState
 
 
@@ -101,3 +102,11 @@ def entries_due(
     reason = state.reason if state is not None and by_itself else outcome.reason
     op = LedgerOp.REJECT if lost else LedgerOp.ENDED
     return (author.entry(ledger, op, champion=outcome.champion, candidate=about, reason=reason),)
+
+
+def was_left(state: RolloutState | None, standby: Release, outcome: Outcome) -> bool:
+    """Whether the idle slot served this until a rollback. Nobody put anything else there, whatever it says now: where a
+    bad version hangs, a rollback does not wait until it is there again.
+    """
+    reverted = state is not None and state.phase is Phase.REVERTED
+    return reverted and standby.version in {state.candidate.version, outcome.before}

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ml_cicd.ground.errors import EvidenceError, Exit, InputError, IntegrityError
-from ml_cicd.ground.parse import as_integer, as_list, as_mapping, as_number, as_text, required
+from ml_cicd.ground.parse import as_integer, as_list, as_mapping, as_number, as_text, optional, required
 from ml_cicd.ground.report import Note, Report
 from ml_cicd.rollout.ending import CODES
 from ml_cicd.rollout.evidence import Look, decide, replay
@@ -61,9 +61,19 @@ def _report(data: Mapping[str, object], where: str) -> Recorded:
     decided = required(details, "decided", as_mapping, where)
     names = [as_text(name, where) for name in required(details, "guardrails", as_list, where)]
     rows = [as_list(row, where) for row in required(details, "observations", as_list, where)]
+    groups = optional(details, "groups", as_list, where) or [[]] * len(rows)  # only where the source tells users
     lines = [
-        json.dumps({"at": row[0], "step": row[1], **ended, "readings": dict(zip(names, row[2:], strict=True))}) + "\n"
-        for row, ended in zip(rows, _requests(details, len(rows), where), strict=True)
+        json.dumps(
+            {
+                "at": row[0],
+                "step": row[1],
+                **ended,
+                "readings": dict(zip(names, row[2:], strict=True)),
+                "groups": found,
+            }
+        )
+        + "\n"
+        for row, ended, found in zip(rows, _requests(details, len(rows), where), groups, strict=True)
     ]
     return Recorded(
         looks=load_looks("".join(lines), len(lines), where, cure=CURE),

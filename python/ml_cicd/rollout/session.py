@@ -25,6 +25,7 @@ from ml_cicd.rollout.operations import SetSplit
 from ml_cicd.rollout.plan import Plan
 from ml_cicd.rollout.site import Site
 from ml_cicd.rollout.state import LAPSED, Counters, Decision, Observation, Phase, RolloutState, RouterView
+from ml_cicd.rollout.users import by_part, groups_of, with_users
 from ml_cicd.rollout.words import look_line, plan_line
 
 DEPLOY_SECONDS = 360.0  # what a deploy hook and the slot's answer may take: a claim that is older is a dead run's
@@ -183,12 +184,16 @@ def _count(session: Session, view: RouterView, counters: Mapping[str, Counters],
     if windows is None:
         return _step(session, Looked(seen=None, counters=dict(base)))
     candidate, champion = windows
+    groups = groups_of(session.site.source)
+    if groups:
+        champion = with_users(champion, groups, split)
     seen = Observation(
         at_seconds=view.now - state.started_at,
         step=state.step if whole else LAPSED,
         readings={guard.name: guard.reading(candidate, champion) for guard in session.plan.guardrails},
         kinds=kinds_of(candidate, champion),
         requests=(candidate.requests, champion.requests),
+        groups=by_part(groups, split.salt),
     )
     session = _step(session, Looked(seen=seen, counters=dict(base)))
     evidence = take_in(session.plan, session.evidence, seen)

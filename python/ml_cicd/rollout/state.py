@@ -20,6 +20,11 @@ SLOT_NAME = re.compile(r"^[A-Za-z][A-Za-z0-9_-]{0,31}$")
 SALT = re.compile(r"^[A-Za-z0-9]{1,32}$")
 
 
+def between_rollouts(salt: str) -> bool:
+    """Whether a split with this salt belongs to no rollout: a rollout's own is a hexadecimal number."""
+    return salt == NO_SALT or salt.startswith(WENT_TO)
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Split:
     """The whole traffic state: the slot that serves, the idle one, and the idle one's share while the lease lasts.
@@ -147,6 +152,8 @@ class Observation:
     """One recorded look: seconds since the rollout began, the step it belongs to (index), each guardrail's reading, and
     the requests of candidate and champion that ended; None in a look that an earlier version wrote.
 
+    `groups` are the requests of both arms since then by groups of users; nothing where the source does not tell them.
+
     A look whose lease ended before it is of step `LAPSED`: the champion had all traffic for a while, so it can show
     harm, but proves nothing else. `kinds` are the failures since the look before it, by kind: candidate and champion;
     one that has come to be of another kind is taken off its old one, so that only their sums mean something.
@@ -157,6 +164,7 @@ class Observation:
     readings: Mapping[str, Reading]
     requests: tuple[int, int] | None = None
     kinds: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    groups: tuple[int, ...] = ()
 
     @property
     def ended(self) -> tuple[int, int]:

@@ -4,6 +4,9 @@
     looks   {"at": seconds, "step": index, "requests": [nc, nb], "readings": {"errors": [nc, xc, nb, xb], "latency":
             {"ms": [c, b]}}, "kinds": {"answer 5xx": [xc, xb]}}
 
+Where the source tells groups of users, a look also has their requests ("groups": [...]), and a reading the sums of the
+champion's groups before and during the rollout ([nc, xc, nb, xb, [n, n^2, x, n x, x^2], [the same]]).
+
 A version 1 kept the observations inside the state, so that every look wrote all of them again.
 """
 
@@ -17,6 +20,7 @@ from ml_cicd.registry.versions import NOTHING, Release
 from ml_cicd.rollout.state import Counters, Observation, Phase, Reading, RolloutState
 from ml_cicd.rollout.times import Times
 from ml_cicd.stats.sequential import Counts
+from ml_cicd.stats.users import Spread, UserCounts
 
 SCHEMA = "ml-cicd/rollout/v2"
 
@@ -76,15 +80,24 @@ def dump_look(seen: Observation) -> str:
     requests = {} if seen.requests is None else {"requests": list(seen.requests)}
     readings = {name: reading_data(reading) for name, reading in seen.readings.items()}
     kinds = {"kinds": {name: list(both) for name, both in seen.kinds.items()}} if seen.kinds else {}
-    data = {"at": seen.at_seconds, "step": seen.step, **requests, "readings": readings, **kinds}
+    groups = {"groups": list(seen.groups)} if seen.groups else {}
+    data = {"at": seen.at_seconds, "step": seen.step, **requests, "readings": readings, **kinds, **groups}
     return json.dumps(data, allow_nan=False) + "\n"
 
 
 def reading_data(reading: Reading) -> object:
-    """Return a reading as it is written: four counts, or two for each bucket of times."""
+    """Return a reading as it is written: four counts, with the sums by groups of users where there are any, or two for
+    each bucket of times.
+    """
     if isinstance(reading, Times):
         return {str(bound): list(pair) for bound, pair in reading.buckets.items()}
-    return [reading.nc, reading.xc, reading.nb, reading.xb]
+    row: list[object] = [reading.nc, reading.xc, reading.nb, reading.xb]
+    users = reading.users
+    return row if users is None else [*row, _spread_row(users.before), _spread_row(users.during)]
+
+
+def _spread_row(spread: Spread) -> list[int]:
+    return [spread.requests, spread.squares, spread.failures, spread.products, spread.failure_squares]
 
 
 def load_looks(text: str, count: int, where: str, *, cure: str) -> tuple[Observation, ...]:
@@ -217,6 +230,7 @@ def _look(data: object, where: str) -> Observation:
         readings={name: _reading(row, f"{where}.{name}") for name, row in readings.items()},
         requests=optional(found, "requests", _pair, where),  # an earlier version did not write them
         kinds={name: _pair(row, f"{where}.{name}") for name, row in _mapping(found, "kinds", where).items()},
+        groups=tuple(as_integer(n, f"{where}.groups") for n in optional(found, "groups", as_list, where) or ()),
     )
 
 
@@ -228,8 +242,18 @@ def _mapping(found: Mapping[str, object], name: str, where: str) -> Mapping[str,
 def _reading(row: object, where: str) -> Reading:
     if isinstance(row, Mapping):
         return Times(buckets={_bound(bound, where): _pair(pair, f"{where}.{bound}") for bound, pair in row.items()})
-    nc, xc, nb, xb = _integers(row, 4, where)
-    return Counts(nc=nc, xc=xc, nb=nb, xb=xb)
+    numbers = as_list(row, where)
+    nc, xc, nb, xb = _integers(numbers[:4], 4, where)
+    users = None
+    if len(numbers) != 4:
+        before, during = _rows(numbers[4:], 2, where)
+        users = UserCounts(before=_spread(before, where), during=_spread(during, where))
+    return Counts(nc=nc, xc=xc, nb=nb, xb=xb, users=users)
+
+
+def _spread(row: object, where: str) -> Spread:
+    n, squares, x, products, failure_squares = _integers(row, 5, where)
+    return Spread(requests=n, squares=squares, failures=x, products=products, failure_squares=failure_squares)
 
 
 def _pair(row: object, where: str) -> tuple[int, int]:
@@ -238,7 +262,11 @@ def _pair(row: object, where: str) -> tuple[int, int]:
 
 
 def _integers(row: object, count: int, where: str) -> list[int]:
-    numbers = as_list(row, where)
-    if len(numbers) != count:
-        raise InputError(f"{where}: {len(numbers)} numbers are not {count}.", cure="Restore it.")
-    return [as_integer(number, where) for number in numbers]
+    return [as_integer(number, where) for number in _rows(row, count, where)]
+
+
+def _rows(row: object, count: int, where: str) -> list[object]:
+    found = list(as_list(row, where))
+    if len(found) != count:
+        raise InputError(f"{where}: {len(found)} numbers are not {count}.", cure="Restore it.")
+    return found

@@ -145,7 +145,21 @@ def decision(plan: Plan, evidence: Evidence) -> tuple[Section, ...]:
         return ()
     header = ("guardrail", "candidate", "champion", "difference", "from", "to", "excess")
     units = dict.fromkeys(header[1:6], "%")
-    return Table(title="How sure", header=header, rows=tuple(rows), units=units), Note(text=DESCRIPTIVE)
+    table = Table(title="How sure", header=header, rows=tuple(rows), units=units)
+    found = (DESCRIPTIVE, *(f"{said[:1].upper()}{said[1:]}." for said in (*remarks(plan, evidence), *_users(evidence))))
+    return table, *(Note(text=said) for said in found)
+
+
+def remarks(plan: Plan, evidence: Evidence) -> tuple[str, ...]:
+    """Return what a reader must know of the evidence beyond the counts."""
+    found = (guard.remark(evidence.guards[guard.name]) for guard in plan.guardrails)
+    return tuple(remark for remark in found if remark)
+
+
+def _users(evidence: Evidence) -> Iterator[str]:
+    if evidence.shares:
+        users = evidence.shares[max(evidence.shares)].served.users
+        yield f"users stay with one slot, and the requests of the last step are worth {users:,.0f} equally active ones"
 
 
 def difference_bounds(counts: Counts) -> tuple[float, float]:

@@ -11,7 +11,7 @@ from ml_cicd.rollout.plan import Plan, unwatched
 from ml_cicd.rollout.site import utc
 from ml_cicd.rollout.state import LAPSED, Observation, RolloutState, Split
 from ml_cicd.rollout.state_text import reading_data
-from ml_cicd.rollout.story import waits
+from ml_cicd.rollout.story import remarks, waits
 from ml_cicd.stats.sequential import Counts
 
 MOST_POINTS = 40
@@ -30,7 +30,9 @@ def plan_line(plan: Plan, state: RolloutState, found: Forecast) -> str:
 
 def forecast_words(found: Forecast) -> str:
     """Say how long it takes, and whether a step is left out."""
-    left_out = " The first step is left out: traffic is scarce." if found.stages and found.stages[0].step else ""
+    first = found.stages[0].step if found.stages else 0
+    why = "hardly any user falls to it" if found.passed_over else "traffic is scarce"
+    left_out = f" {'The first step is' if first == 1 else f'{first} steps are'} left out: {why}." if first else ""
     unseen = "".join(f" {why[:1].upper()}{why[1:]}." for why in found.traffic.unwatched)
     return (
         f"About {minutes(found.seconds)} minutes at {found.traffic.words}, each step counted by itself; "
@@ -62,12 +64,6 @@ def evidence_words(plan: Plan, evidence: Evidence, step: int) -> str:
     safe = min(max(0.0, guard.safety(evidence.guards[guard.name], step)) for guard in plan.guardrails)
     said = (f"evidence of harm {min(harm, 1):.0%}, of safety {min(safe, 1):.0%}", *remarks(plan, evidence))
     return "; ".join(said)
-
-
-def remarks(plan: Plan, evidence: Evidence) -> tuple[str, ...]:
-    """Return what a reader must know of the evidence beyond the counts."""
-    found = (guard.remark(evidence.guards[guard.name]) for guard in plan.guardrails)
-    return tuple(remark for remark in found if remark)
 
 
 def served_words(plan: Plan, evidence: Evidence, candidate: str, champion: str) -> str:
@@ -178,6 +174,7 @@ def details(plan: Plan, evidence: Evidence, state: RolloutState, seen: tuple[Obs
             [o.at_seconds, o.step, *(reading_data(o.readings[guard.name]) for guard in plan.guardrails)] for o in seen
         ],
         "requests": [list(o.ended) for o in seen],
+        **({"groups": [list(o.groups) for o in seen]} if any(o.groups for o in seen) else {}),
     }
 
 

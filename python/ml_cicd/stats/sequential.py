@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from ml_cicd.ground.errors import InputError
 from ml_cicd.stats.special import HALVINGS, log_choose, log_sum_exp
+from ml_cicd.stats.users import UserCounts
 
 ODDS_RATIOS = (1.25, 1.6, 2.3, 4.0, 8.0, 16.0)
 MOST_FAILURES = 5000
@@ -21,12 +22,16 @@ NEARLY = 1e-9
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Counts:
-    """What both arms served between two looks: requests and failed requests of candidate (c) and champion (b)."""
+    """What both arms served between two looks: requests and failed requests of candidate (c) and champion (b).
+
+    `users` are the champion's so far by groups of users, None where the metric source cannot tell.
+    """
 
     nc: int
     xc: int
     nb: int
     xb: int
+    users: UserCounts | None = None
 
     def __post_init__(self) -> None:
         """Refuse counts that do not add up."""
@@ -219,6 +224,8 @@ def project_on_margin(tc: float, tb: float, share: float, margin: float) -> tupl
     low, high = 1e-12, 1 - margin - 1e-12
     for _ in range(HALVINGS):
         b = (low + high) / 2
+        if b in {low, high}:  # no number lies between
+            break
         c = b + margin
         slope = share * (c - tc) / (c * (1 - c)) + (1 - share) * (b - tb) / (b * (1 - b))
         low, high = (b, high) if slope < 0 else (low, b)
@@ -256,7 +263,7 @@ def chance_of_as_many(counts: Counts, most: int = MOST_FAILURES) -> float:
     return min(1.0, math.fsum(math.exp(lp) for x, lp in null if x >= counts.xc))
 
 
-def sample_ratio_log_e(candidate: int, total: int, share: float, concentration: float = 100.0) -> float:
+def sample_ratio_log_e(candidate: float, total: float, share: float, concentration: float = 100.0) -> float:
     """Return the log evidence that the candidate's share of `total` requests is not `share` (Lindon & Malek 2022)."""
     a, b = concentration * share, concentration * (1 - share)
     return (

@@ -18,6 +18,7 @@ from ml_cicd.stats.sequential import (
     rate_update,
     requests_for_margin,
 )
+from ml_cicd.stats.users import UserCounts, later, user_excess
 
 WIDEST_MARGIN = 0.5
 COLLAPSED = 5.0  # a candidate that warms up is stopped when its odds of failing are more than this many times as high
@@ -52,17 +53,36 @@ def harm_test(alpha: float, tolerated: float = 1.0) -> HarmTest:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class HarmEvidence:
-    """Evidence of harm, and how clustered the champion's own failures are."""
+    """Evidence of harm, and how clustered the champion's own failures are: by time, and by user."""
 
     collapse: RateState = RateState()  # noqa: RUF009  # frozen
     worse: RateState = RateState()  # noqa: RUF009  # frozen
     dispersion: Dispersion = Dispersion()  # noqa: RUF009  # frozen
+    users: UserCounts | None = None
+    requests: int = 0
+
+    @property
+    def by_user(self) -> float:
+        """By how much users who fail more often than others raise the dispersion."""
+        return user_excess(self.users, self.requests)
+
+    @property
+    def phi(self) -> float:
+        """What both tests are tempered by. Failures of one user close together are in both parts, which errs on the
+        safe side.
+        """
+        return self.dispersion.phi + self.by_user
 
 
 def harm_taken_in(test: HarmTest, evidence: HarmEvidence, reading: Counts, proves: Proves) -> HarmEvidence:
     """Add one reading. Each look is tempered by the dispersion that was known before it."""
-    phi = evidence.dispersion.phi
-    seen = replace(evidence, dispersion=add_look(evidence.dispersion, reading.nb, reading.xb))
+    phi = evidence.phi
+    seen = replace(
+        evidence,
+        dispersion=add_look(evidence.dispersion, reading.nb, reading.xb),
+        users=evidence.users if reading.users is None else later(evidence.users, reading.users),
+        requests=evidence.requests + reading.nc + reading.nb,
+    )
     if proves is Proves.COLLAPSE:
         return replace(seen, collapse=rate_update(replace(test.collapse, phi=phi), evidence.collapse, reading))
     return replace(seen, worse=rate_update(replace(test.worse, phi=phi), evidence.worse, reading))
@@ -70,7 +90,7 @@ def harm_taken_in(test: HarmTest, evidence: HarmEvidence, reading: Counts, prove
 
 def harm_of(test: HarmTest, evidence: HarmEvidence) -> float:
     """Return the log evidence of harm, tempered by what is known of the dispersion now; a rejection stands."""
-    phi = evidence.dispersion.phi
+    phi = evidence.phi
     logs = [
         tried.cap if state.rejected else rate_log_e(replace(tried, phi=phi), state)
         for tried, state in ((test.collapse, evidence.collapse), (test.worse, evidence.worse))
@@ -127,6 +147,7 @@ class CountedGuardrail:
             xc=candidate.count(self.watched.event),
             nb=champion.requests,
             xb=champion.count(self.watched.event),
+            users=champion.users.get(self.watched.event),
         )
 
     def take_in(self, evidence: CountedEvidence, reading: Counts, proves: Proves) -> CountedEvidence:
@@ -143,18 +164,18 @@ class CountedGuardrail:
 
     def safety(self, evidence: CountedEvidence, step: int) -> float:
         """Return how far the proof of this step's margin is."""
-        test = replace(self.safe[step], phi=evidence.harm.dispersion.phi)
+        test = replace(self.safe[step], phi=evidence.harm.phi)
         return margin_log_e(test, evidence.safety[step]) / test.cap
 
     def remark(self, evidence: CountedEvidence) -> str:
-        """Say that failures come in bursts, where they do."""
-        dispersion = evidence.harm.dispersion
-        if dispersion.phi == 1.0:
-            return ""
-        return (
-            f"{self.watched.name} come in bursts (the champion's have a dispersion of {dispersion.estimate:.1f}; 1 is "
-            f"each on its own), so the evidence counts {dispersion.phi:.1f} times less"
-        )
+        """Say that failures come in bursts, or to some users more than to others, where they do."""
+        harm, causes = evidence.harm, []
+        if harm.dispersion.phi > 1:
+            dispersion = f"the champion's have a dispersion of {harm.dispersion.estimate:.1f}; 1 is each on its own"
+            causes.append(f"{self.watched.name} come in bursts ({dispersion})")
+        if harm.by_user:
+            causes.append(f"some users have more {self.watched.name} than others (dispersion {1 + harm.by_user:.1f})")
+        return f"{' and '.join(causes)}, so the evidence counts {harm.phi:.1f} times less" if causes else ""
 
     def requests_needed(self, step: int, rate: float) -> int:
         """Return about how many candidate requests this step needs."""

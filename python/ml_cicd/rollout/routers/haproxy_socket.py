@@ -74,13 +74,21 @@ def statistics(path: str) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(text)))
 
 
-def table_counts(path: str, name: str) -> dict[str, int] | None:
-    """Return the counter gpc0 of each key of a stick table; None where HAProxy has no such table."""
+def table(path: str, name: str) -> list[dict[str, str]] | None:
+    """Return one mapping per entry of a stick table; None where HAProxy has no such table."""
     lines = ask(path, f"show table {name}").splitlines()
     if not any(line.startswith("# table: ") for line in lines):
         return None
-    rows = (ROW.search(line) for line in lines)
-    return {row["key"]: int(row["count"]) for row in rows if row}
+    entries = (line.partition(": ")[2].split() for line in lines if not line.startswith("#"))
+    return [dict(word.split("=", 1) for word in words if "=" in word) for words in entries if words]
+
+
+def table_counts(path: str, name: str) -> dict[str, int] | None:
+    """Return the counter gpc0 of each key of a stick table; None where HAProxy has no such table."""
+    entries = table(path, name)
+    if entries is None:
+        return None
+    return {entry["key"]: int(entry["gpc0"]) for entry in entries if entry.get("gpc0", "").isdigit() and "key" in entry}
 
 
 def map_value(path: str, file: str, key: str) -> str | None:

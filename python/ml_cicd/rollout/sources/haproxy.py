@@ -9,6 +9,7 @@ from ml_cicd.ground.errors import CorruptState, NotFound
 from ml_cicd.rollout.routers import haproxy_socket
 from ml_cicd.rollout.state import Counters
 from ml_cicd.rollout.times import bucket_of
+from ml_cicd.rollout.users import Group
 from ml_cicd.settings import setting, text
 
 ENDED = tuple(f"hrsp_{kind}" for kind in ("1xx", "2xx", "3xx", "4xx", "5xx", "other"))
@@ -27,6 +28,8 @@ EVENTS: Mapping[str, tuple[str, ...]] = {
 }
 RETRIED = ("wretr", "wredis")
 TABLE = "times"
+USERS_TABLE = "ml-cicd-users"
+USER_EVENTS: Mapping[str, str] = {"errors": "http_fail_cnt", "refusals": "http_err_cnt"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -114,6 +117,21 @@ class HaproxySource:
                 if found["slot"] == slot:
                     return _failure(found)
         return ""
+
+    def groups(self) -> tuple[Group, ...]:
+        """Return the groups of users that the table `ml-cicd-users` counts; none where there is no such table.
+
+        It counts what a slot answered: a connection that fails and an answer that breaks off are the slot's, not a
+        user's, and are left to `read`.
+        """
+        found = []
+        for entry in haproxy_socket.table(self._socket, USERS_TABLE) or ():
+            slot, salt, number = [*entry.get("key", "").split("/"), "", ""][:3]
+            if slot in self._slots and number.isdigit():
+                events = {name: _count(entry, field) for name, field in USER_EVENTS.items()}
+                requests = _count(entry, "http_req_cnt")
+                found.append(Group(slot=slot, salt=salt, number=int(number), requests=requests, events=events))
+        return tuple(found)
 
 
 def connect(settings: HasSocket, slots: tuple[str, ...]) -> HaproxySource:

@@ -1,0 +1,80 @@
+"""Groups of users as a metric source counts them, and what a rollout takes from them.
+
+A source that knows its users (`CountsUsers`) puts each into one of 128 groups, by a hash that has nothing to do with
+the one that chooses the arm, and counts for each slot and salt. A rollout has a salt of its own, so its groups begin at
+zero by themselves; the other salts are of the time between rollouts (`between_rollouts`).
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Protocol, runtime_checkable
+
+from ml_cicd.rollout.guardrail import Window
+from ml_cicd.rollout.share import folded
+from ml_cicd.rollout.state import Split, between_rollouts
+from ml_cicd.stats.users import GROUPS, Spread, UserCounts, effective_users, spread
+
+PARTS = 32  # a look records so many numbers: enough to tell the users of one window from those of another
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Group:
+    """Requests of one group of users to one slot under one salt, and by name what happened to some of them."""
+
+    slot: str
+    salt: str
+    number: int
+    requests: int
+    events: Mapping[str, int] = field(default_factory=dict)
+
+
+@runtime_checkable
+class CountsUsers(Protocol):
+    """A metric source that tells groups of users."""
+
+    def groups(self) -> tuple[Group, ...]:
+        """Return all groups; none where no request was a known user's. Raises `OutsideError`."""
+
+
+def groups_of(source: object) -> tuple[Group, ...]:
+    """Return a source's groups; none where it knows no users."""
+    return source.groups() if isinstance(source, CountsUsers) else ()
+
+
+def with_users(champion: Window, groups: Sequence[Group], split: Split) -> Window:
+    """Return what the champion did, with its groups before and during the rollout."""
+    served = [group for group in groups if group.slot == split.serving]
+    before = [group for group in served if between_rollouts(group.salt)]
+    during = [group for group in served if group.salt == split.salt]
+    users = {
+        event: UserCounts(before=_spread(before, event), during=_spread(during, event)) for event in champion.events
+    }
+    return replace(champion, users=users)
+
+
+def _spread(groups: Sequence[Group], event: str) -> Spread:
+    """Return the sums; a group that was counted under several salts is one."""
+    numbers = sorted({group.number for group in groups})
+    parts = [[group for group in groups if group.number == number] for number in numbers]
+    requests = [sum(group.requests for group in part) for part in parts]
+    return spread(requests, [sum(group.events.get(event, 0) for group in part) for part in parts])
+
+
+def by_part(groups: Sequence[Group], salt: str) -> tuple[int, ...]:
+    """Return the requests of a rollout, of both arms, by fewer groups; nothing where none is a known user's."""
+    requests = _requests(group for group in groups if group.salt == salt)
+    return folded(requests, PARTS) if any(requests) else ()
+
+
+def users_seen(groups: Sequence[Group]) -> float:
+    """Return the effective number of users between rollouts; 0 where none has sent a request."""
+    requests = _requests(group for group in groups if between_rollouts(group.salt))
+    return effective_users(sum(requests), sum(n * n for n in requests), GROUPS)
+
+
+def _requests(groups: Iterable[Group]) -> list[int]:
+    found = [0] * GROUPS
+    for group in groups:
+        if group.number < GROUPS:
+            found[group.number] += group.requests
+    return found
