@@ -108,5 +108,6 @@ def was_left(state: RolloutState | None, standby: Release, outcome: Outcome) -> 
     """Whether the idle slot served this until a rollback. Nobody put anything else there, whatever it says now: where a
     bad version hangs, a rollback does not wait until it is there again.
     """
-    reverted = state is not None and state.phase is Phase.REVERTED
-    return reverted and standby.version in {state.candidate.version, outcome.before}
+    if state is None or state.phase is not Phase.REVERTED:
+        return False
+    return standby.version in {state.candidate.version, outcome.before}

@@ -54,10 +54,11 @@ def with_users(champion: Window, groups: Sequence[Group], split: Split) -> Windo
 
 def _spread(groups: Sequence[Group], event: str) -> Spread:
     """Return the sums; a group that was counted under several salts is one."""
-    numbers = sorted({group.number for group in groups})
-    parts = [[group for group in groups if group.number == number] for number in numbers]
-    requests = [sum(group.requests for group in part) for part in parts]
-    return spread(requests, [sum(group.events.get(event, 0) for group in part) for part in parts])
+    sums: dict[int, tuple[int, int]] = {}
+    for group in groups:
+        requests, count = sums.get(group.number, (0, 0))
+        sums[group.number] = requests + group.requests, count + group.events.get(event, 0)
+    return spread([requests for requests, _ in sums.values()], [count for _, count in sums.values()])
 
 
 def by_part(groups: Sequence[Group], salt: str) -> tuple[int, ...]:
