@@ -1,6 +1,5 @@
 """One contract for every router and its counters: the ones in memory and a real HAProxy."""
 
-import re
 import threading
 import time
 from collections.abc import Iterator
@@ -14,7 +13,7 @@ from ml_cicd.rollout.ports import MetricSource, TrafficRouter
 from ml_cicd.rollout.routers.haproxy import HaproxyRouter
 from ml_cicd.rollout.state import Counters, Observation, Phase, RolloutState
 from ml_cicd.stats.sequential import Counts
-from tests.contracts.haproxy_process import running_haproxy
+from tests.contracts.haproxy_process import running_haproxy, without_table
 from tests.fakes.traffic import FakeClock, FakeRouter, FakeSource
 
 STATE = RolloutState(
@@ -191,13 +190,7 @@ def test_haproxy_tells_how_long_answers_took() -> None:
 
 def test_an_older_configuration_tells_no_times() -> None:
     """Without the template's table all else is counted as ever."""
-
-    def without(text: str) -> str:
-        return re.sub(
-            r"(?m)^.*(txn\.begun|txn\.took|sc-inc-gpc0\(0\)|backend times|stick-table type string len 48).*\n", "", text
-        )
-
-    with running_haproxy(change=without) as proxy:
+    with running_haproxy(change=lambda text: without_table(text, "times")) as proxy:
         proxy.served_by(3)
         counters = proxy.source().read()["blue"]
         assert (counters.requests, counters.times) == (3, None)
