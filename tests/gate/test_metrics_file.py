@@ -194,7 +194,7 @@ def test_a_group_is_no_number(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("there", "wanted", "said"),
     [
-        ({"eval_accuracy": 0.9, "eval_loss": 0.1}, "accuracy", "did you mean 'eval_accuracy'?"),
+        ({"eval_accuracy": 0.9, "step": 1}, "accuracy", "did you mean 'eval_accuracy'?"),
         ({"acc": 0.9, "loss": 0.1}, "accuracy", "did you mean 'acc'?"),
         ({"test": {"f1": 0.9}, "train": {"f1": 1}}, "f1_score", "did you mean 'test.f1' or 'train.f1'?"),
         ({"auc": 0.9, "accuracy": 0.9}, "roc_auc", "did you mean 'auc'?"),

@@ -3,7 +3,20 @@
 An importer is a module with an `IMPORTER`, pure as all of it: one file, and one line here.
 """
 
-from ml_cicd.gate.importers import native
+from ml_cicd.gate.importers import (
+    classification_report,
+    dvc,
+    evidently,
+    junit,
+    lm_eval,
+    mlflow_metrics,
+    mlflow_table,
+    native,
+    promptfoo,
+    trainer,
+    wandb,
+    yolo,
+)
 from ml_cicd.gate.importers.document import Document, open_document
 from ml_cicd.gate.importers.reading import Importer, Reading
 
@@ -14,6 +27,18 @@ NATIVE = Importer(
     read=lambda _document: {},
 )
 IMPORTERS: dict[str, Importer] = {
+    "trainer": trainer.IMPORTER,
+    "classification_report": classification_report.IMPORTER,
+    "lm_eval": lm_eval.IMPORTER,
+    "promptfoo": promptfoo.IMPORTER,
+    "mlflow_metrics": mlflow_metrics.IMPORTER,
+    "mlflow_table": mlflow_table.IMPORTER,
+    "evidently": evidently.IMPORTER,
+    "wandb": wandb.IMPORTER,
+    "dvc": dvc.SHOWN,
+    "dvclive": dvc.LIVE,
+    "yolo": yolo.IMPORTER,
+    "junit": junit.IMPORTER,
     "native": NATIVE,  # takes all that is left, so it stays last
 }
 

@@ -4,7 +4,7 @@ import codecs
 import json
 import posixpath
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ml_cicd.ground.errors import EvidenceError, InputError
@@ -18,6 +18,16 @@ OTHER_ENCODINGS = {
     codecs.BOM_UTF16_LE: "UTF-16",
     codecs.BOM_UTF16_BE: "UTF-16",
 }
+
+
+def group(value: object) -> Mapping[str, object]:
+    """Return a mapping; an empty one for what is none."""
+    return value if isinstance(value, Mapping) else {}
+
+
+def items(value: object) -> Sequence[object]:
+    """Return a list; an empty one for what is none."""
+    return value if isinstance(value, list) else ()
 
 
 class Twice:
@@ -43,10 +53,7 @@ class Document:
     @property
     def top(self) -> Mapping[str, object]:
         """The mapping at the top; empty where there is none."""
-        return self.data if isinstance(self.data, Mapping) else NOTHING
-
-
-NOTHING: Mapping[str, object] = {}
+        return group(self.data)
 
 
 def open_document(content: bytes, path: str) -> Document:

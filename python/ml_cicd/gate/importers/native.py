@@ -24,15 +24,20 @@ def refuse_unreadable(document: Document) -> None:
     Raises:
         EvidenceError: not JSON, or a list, a number, a text.
     """
-    if isinstance(document.data, Mapping):
+    if isinstance(document.data, Mapping) and not _is_table(document.data):
         return
     first = document.text.lstrip().partition("\n")[0]
     what, cure = document.problem or "it has no names at the top", FORM
     if document.problem and "," in first and not first.startswith(("{", "[", "<")):
         what, cure = "it looks like CSV", f"{FORM} A table of predictions goes to the input predictions."
-    elif isinstance(document.data, list) or (document.problem and first.startswith("{") and first.rstrip()[-1:] == "}"):
+    elif isinstance(document.data, list | Mapping) or first.rstrip().endswith("}"):
         what, cure = "it looks like a table of rows", f"{FORM} A table of predictions goes to the input predictions."
     raise EvidenceError(f"{document.where} is not a metrics file: {what}.", cure=cure)
+
+
+def _is_table(top: Mapping[str, object]) -> bool:
+    """Whether it is a table as pandas splits it."""
+    return all(isinstance(top.get(part), list) for part in ("columns", "data"))
 
 
 def read_metric(name: str, value: object, path: str) -> Sample:
