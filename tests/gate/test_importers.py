@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from ml_cicd.gate.importers.catalogue import IMPORTERS, import_metrics
 from ml_cicd.gate.importers.document import open_document
-from ml_cicd.gate.importers.reading import Reading, sample_of, sentences
+from ml_cicd.gate.importers.reading import Reading, mean, sample_of, sentences
+from ml_cicd.gate.mean import Mean
 from ml_cicd.gate.samples import Estimate, FScore, Point, Proportion, Sample
 from ml_cicd.ground.errors import EvidenceError
 
@@ -87,8 +88,9 @@ def test_every_importer_has_a_file() -> None:
         ),
         ("classification-report/report.json", "macro avg.f1-score", Point(value=0.9649570724137068)),
         ("classification-report/report.json", "f1_score", None),
-        ("lm-eval/results.json", "results.arc_easy.acc,none", Estimate(value=0.7214, standard_error=0.0092)),
-        ("lm-eval/results.json", "arc_easy.acc_norm,none", Estimate(value=0.6855, standard_error=0.00953)),
+        ("lm-eval/results.json", "results.arc_easy.acc,none", Proportion(successes=1714, n=2376)),
+        ("lm-eval/results.json", "arc_easy.acc_norm,none", Mean(value=0.6855, standard_error=0.00953, n=2376)),
+        ("lm-eval-before/results.json", "arc_easy.acc", Estimate(value=0.7214, standard_error=0.0092)),
         ("lm-eval-all-right/results.json", "arc_easy.acc,none", Proportion(successes=10, n=10)),
         ("lm-eval-no-error/results.json", "arc_easy.acc,none", Point(value=0.7214)),
         ("promptfoo/out.json", "pass_rate", Proportion(successes=39, n=40)),
@@ -127,7 +129,8 @@ def test_a_number_has_the_spread_that_the_file_knows(path: str, name: str, sampl
 def test_a_mean_has_the_standard_error_of_its_rows() -> None:
     """That of the mean, from the spread between rows."""
     found = sample_of(reading("mlflow-table/eval_results_table.json"), "judge/v1/score")
-    assert isinstance(found, Estimate)
+    assert isinstance(found, Mean)
+    assert found.n == 60
     assert found.value == pytest.approx(4.5)
     assert found.standard_error == pytest.approx(math.sqrt(0.25 * 60 / 59 / 60))
 
@@ -138,6 +141,25 @@ def test_what_was_read_is_said(path: str) -> None:
     (sentence,) = sentences(reading(path), [])
     assert sentence == f"{path} is read as {IMPORTERS[FILES[path]].tool}."
     assert sentences(reading("nested/m.json"), ["test.acc"]) == ()
+
+
+def test_a_mean_of_few_rows_is_not_sure() -> None:
+    """Three scores that agree by chance have Student's bounds, and a spread that is no number none at all."""
+    few = Mean(value=4.3, standard_error=1 / 3, n=3).bounded(0.05)
+    assert few.lower == pytest.approx(4.3 - 2.919985580 / 3)
+    assert few.needed(4.0) is not None
+    for error, rows in ((math.nan, 3), (-1.0, 3), (0.1, 1), (math.inf, 3)):
+        with pytest.raises(EvidenceError, match="is no mean"):
+            Mean(value=4.3, standard_error=error, n=rows)
+    with pytest.raises(EvidenceError, match="has no bounds"):
+        Mean(value=1e308, standard_error=1e308, n=3).bounded(0.05)
+
+
+def test_only_zeros_and_ones_are_a_share() -> None:
+    """Their spread is the widest that a mean between 0 and 1 can have; with any other one it is a mean."""
+    error = math.sqrt(0.9 * 0.1 / 99)
+    found = [mean(0.9, "x", error=one, named="e", n=100).sample(0.9) for one in (error, error * 0.999)]
+    assert [type(sample) for sample in found] == [Proportion, Mean]
 
 
 def test_a_file_s_own_name_comes_first() -> None:
@@ -178,6 +200,28 @@ def put(tree: object, path: tuple[object, ...], value: object) -> object:
         return {key: put(part, rest, value) if key == head else part for key, part in tree.items()}
     assert isinstance(tree, list)
     return [put(part, rest, value) if index == head else part for index, part in enumerate(tree)]
+
+
+def all_nan(tree: object) -> object:
+    """Return a document in which every number is none."""
+    if isinstance(tree, dict):
+        return {key: all_nan(part) for key, part in tree.items()}
+    if isinstance(tree, list):
+        return [all_nan(part) for part in tree]
+    return math.nan if isinstance(tree, int | float) and not isinstance(tree, bool) else tree
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if path.endswith(".json")])
+def test_nan_never_makes_a_sample(path: str) -> None:
+    """Where every number of a file is NaN there is nothing to judge, under whatever name it had."""
+    tree = json.loads((CASES / path).read_text("utf-8"))
+    names = [*reading(path).names, *reading(path, json.dumps(all_nan(tree))).names]
+    assert names
+    for name in names:
+        try:
+            assert sample_of(reading(path, json.dumps(all_nan(tree))), name) is None
+        except EvidenceError:
+            continue
 
 
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -9,10 +9,11 @@ FOLDER = "dvclive/metrics.json"
 
 
 def is_live(document: Document) -> bool:
-    """Whether it is where dvclive writes, or has groups of numbers beside a step."""
-    step, groups = document.top.get("step"), [part for part in document.top.values() if isinstance(part, Mapping)]
+    """Whether it is where dvclive writes, or ends as it does: groups of numbers, and the step last."""
+    step, groups = document.top.get("step"), any(map(group, document.top.values()))
     counted = isinstance(step, int) and not isinstance(step, bool)
-    return counted and (bool(groups) or document.where.replace("\\", "/").endswith(FOLDER))
+    last = list(document.top)[-1:] == ["step"]
+    return counted and (document.where.replace("\\", "/").endswith(FOLDER) or (groups and last))
 
 
 def is_shown(document: Document) -> bool:

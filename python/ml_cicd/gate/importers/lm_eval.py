@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from ml_cicd.gate.importers.document import Document, group
-from ml_cicd.gate.importers.reading import Given, Importer, estimate, number_or_none, share
+from ml_cicd.gate.importers.reading import Given, Importer, mean
 
 BESIDE = {"versions", "configs", "config", "n-shot", "n-samples", "lm_eval_version"}
 SECTIONS = ("results", "groups")
@@ -33,19 +33,13 @@ def _section(top: Mapping[str, object], section: str) -> Iterator[tuple[str, Giv
             error = f"{metric}{ERROR}{comma}{kind}"
             if error in group(found):
                 at = f"{section}.{task}.{key}"
-                yield at, _one(value, at, group(found)[error], error, rows)
-
-
-def _one(value: object, at: str, error: object, named: str, rows: object) -> Given:
-    """Where all rows are alike the standard error is 0, and says less than their number does."""
-    if number_or_none(error) == 0 and number_or_none(value) in {0.0, 1.0}:
-        return share(value, at, n=rows, of="rows (n-samples)")
-    return estimate(value, at, error=error, named=named)
+                yield at, mean(value, at, error=group(found)[error], named=error, n=rows)
 
 
 IMPORTER = Importer(
     tool="the results of lm-evaluation-harness",
-    names="`results.arc_easy.acc,none` (also `arc_easy.acc,none`) with its standard error `acc_stderr,none`",
+    names="`results.arc_easy.acc,none` (also `arc_easy.acc,none`) with its standard error `acc_stderr,none`; as a "
+    "share of the rows in `n-samples` where each row is right or wrong",
     recognises=recognises,
     read=read,
 )

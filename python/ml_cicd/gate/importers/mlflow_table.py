@@ -5,7 +5,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 
 from ml_cicd.gate.importers.document import Document, items
-from ml_cicd.gate.importers.reading import Given, Importer, estimate, number_or_none, plain, share
+from ml_cicd.gate.importers.reading import Given, Importer, mean, number_or_none, plain
 
 PARTS = {"columns", "data"}
 
@@ -39,11 +39,8 @@ def _mean(values: Sequence[object]) -> Given:
     at = "the mean of its column"
     if missing:
         return plain(math.nan, f"{at}, in which {missing:,} of {len(values):,} rows have none")
-    mean = math.fsum(score / len(scores) for score in scores)
-    if set(scores) <= {0.0, 1.0}:
-        return share(sum(scores) / len(scores), at, n=len(scores), of="rows")
     error = statistics.stdev(scores) / math.sqrt(len(scores)) if len(scores) > 1 else None
-    return estimate(mean, at, error=error, named="over the rows")
+    return mean(statistics.fmean(scores), at, error=error, named="over the rows", n=len(scores))
 
 
 def _columns(top: Mapping[str, object]) -> list[str]:

@@ -3,6 +3,7 @@
 Nothing is checked before it is asked for, so what no rule names can be NaN, a path or a picture.
 """
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, islice
@@ -10,9 +11,12 @@ from itertools import chain, islice
 from ml_cicd.gate.importers.document import Document, Twice
 from ml_cicd.gate.importers.names import MOST_NAMES, find, nearest, numbers_in
 from ml_cicd.gate.importers.native import built, checked, read_metric
+from ml_cicd.gate.mean import Mean
 from ml_cicd.gate.samples import Estimate, Point, Proportion, Sample
 from ml_cicd.ground.errors import EvidenceError, InputError
 from ml_cicd.stats.intervals import MOST_ROWS
+
+ALIKE = 1e-9  # relative: both sides are the same formula in floats
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -130,20 +134,34 @@ def share(value: object, at: str, *, n: object, of: str) -> Given:
     )
 
 
-def estimate(value: object, at: str, *, error: object, named: str) -> Given:
-    """Return a number with its standard error; a plain one where there is none to go by.
+def mean(value: object, at: str, *, error: object, named: str, n: object = None) -> Given:
+    """Return a mean with its standard error, which `named` calls by name; a plain number where there is none to go by.
 
-    A standard error of 0 is that of a sample in which all are alike: it says nothing of the spread.
+    With the number of rows the spread of zeros and ones is told from every other one: those are a share of the rows.
+    Where all rows are alike the standard error is 0, and says nothing of the spread.
     """
-    spread = number_or_none(error)
+    found, spread, rows = number_or_none(value), number_or_none(error), number_or_none(n)
+    count = int(rows) if rows is not None and 2 <= rows <= MOST_ROWS else 0
+    if found is not None and spread is not None and count and _right_or_wrong(found, spread, count):
+        return share(value, at, n=count, of="rows")
     if not spread:
         return plain(value, at)
+    words = f"with its standard error {named}"
+    if not count:
+        return Given(
+            value=value, at=at, spread=words, sample=lambda number: Estimate(value=number, standard_error=spread)
+        )
     return Given(
         value=value,
         at=at,
-        spread=f"with its standard error {named}",
-        sample=lambda number: Estimate(value=number, standard_error=spread),
+        spread=f"{words} of {count:,} rows",
+        sample=lambda number: Mean(value=number, standard_error=spread, n=count),
     )
+
+
+def _right_or_wrong(found: float, spread: float, count: int) -> bool:
+    """Whether each row is 0 or 1: between them, no other rows of that mean are spread as far."""
+    return 0 <= found <= 1 and math.isclose(spread, math.sqrt(found * (1 - found) / (count - 1)), rel_tol=ALIKE)
 
 
 def number_or_none(value: object) -> float | None:
