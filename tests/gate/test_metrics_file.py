@@ -197,6 +197,7 @@ def test_a_group_is_no_number(tmp_path: Path) -> None:
         ({"eval_accuracy": 0.9, "step": 1}, "accuracy", "did you mean 'eval_accuracy'?"),
         ({"acc": 0.9, "loss": 0.1}, "accuracy", "did you mean 'acc'?"),
         ({"test": {"f1": 0.9}, "train": {"f1": 1}}, "f1_score", "did you mean 'test.f1' or 'train.f1'?"),
+        ({"train": {"acc": 1}, "test": {"acc": 0.9}}, "acc", "A rule on it reads 'test.acc': {at_least: ...}"),
         ({"auc": 0.9, "accuracy": 0.9}, "roc_auc", "did you mean 'auc'?"),
         ({"results": {"x": {"acc,none": 0.9}}}, "x.acc", "did you mean 'results.x.acc,none'?"),
         ({"accuracy": 0.9}, "acuracy", "did you mean 'accuracy'?"),

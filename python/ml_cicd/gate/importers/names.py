@@ -43,6 +43,10 @@ def _inside(tree: object) -> Iterable[tuple[object, object]]:
     return enumerate(tree) if isinstance(tree, list) and len(tree) <= MOST_SHOWN else ()
 
 
+def _is_training(name: str) -> bool:
+    return "train" in name.lower()
+
+
 def nearest(name: str, there: Iterable[str]) -> str:
     """Return which names of the file somebody may have meant, as a part of a sentence; else what the file has."""
     names = [other for other in dict.fromkeys(there) if len(other) <= LONGEST_NAME]
@@ -51,6 +55,7 @@ def nearest(name: str, there: Iterable[str]) -> str:
     meant = [other for other in names if meaning(other) == meaning(name)]
     close = meant or difflib.get_close_matches(name, names, n=3, cutoff=0.6)
     if close:
+        close = sorted(close, key=_is_training)  # nobody wants to be judged by what was learnt
         quoted = " or ".join(repr(other) for other in close[:3])
         return f"did you mean {quoted}? A rule on it reads {as_rule(close[0])}"
     shown = ", ".join(repr(other) for other in names[:MOST_SHOWN])
