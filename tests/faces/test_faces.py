@@ -262,6 +262,14 @@ def test_neighbouring_notes_are_one_list() -> None:
     assert terminal(Note(text="a"), Note(text="b")).splitlines() == ["  a", "  b"]
 
 
+def test_a_long_note_is_wrapped() -> None:
+    """What was decided for the user may be a long sentence; no word of it is lost."""
+    lines = terminal(Note(text="word " * 40)).splitlines()
+    assert all(line.startswith("  ") and len(line) <= 100 for line in lines)
+    assert (len(lines), sum(line.count("word") for line in lines)) == (3, 40)
+    assert terminal(Note(text="ml-cicd " * 40)).count("ml-cicd") == 40
+
+
 def test_checks_show_what_was_found_and_what_to_do() -> None:
     """Where nothing is measured there are no demands and bounds, and a check that passed says what it saw."""
     checks = Verdict(

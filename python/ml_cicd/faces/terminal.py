@@ -43,7 +43,7 @@ def _section(section: Section, *, colour: bool, width: int) -> list[str]:
         case Receipt():
             return _receipt(section)
         case Note():
-            return [f"  {one_line(section.text)}"]
+            return _wrapped(section.text, width, indent=2, more=2)
         case _:
             assert_never(section)
 
@@ -85,7 +85,8 @@ def _checks(verdict: Verdict, width: int) -> list[list[str]]:
 
 def _wrapped(text: str, width: int, *, indent: int, more: int = 0) -> list[str]:
     first, rest = " " * indent, " " * (indent + more)
-    return textwrap.wrap(one_line(text), width, initial_indent=first, subsequent_indent=rest)
+    # A command in a sentence is copied, so `ml-cicd` stays one word.
+    return textwrap.wrap(one_line(text), width, initial_indent=first, subsequent_indent=rest, break_on_hyphens=False)
 
 
 def _align(rows: Sequence[Sequence[str]]) -> list[str]:
