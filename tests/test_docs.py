@@ -55,6 +55,14 @@ def test_the_configuration_example() -> None:
     assert build_policy(config.gate, thresholds=None, where="x").compares
 
 
+def test_the_example_of_a_metrics_file() -> None:
+    """Its names are rules as they stand, nested ones too."""
+    (example,) = blocks((ROOT / "docs" / "metrics-files.md").read_text("utf-8"), "yaml")
+    config = read_config(f"version: 1\n{example}", "ml-cicd.yml", {}, door_settings)
+    assert config.gate is not None
+    assert len(build_policy(config.gate, thresholds=None, where="x").rules) == 5
+
+
 def test_the_output_example() -> None:
     """What the README shows is what a golden run prints."""
     (shown,) = blocks(README, "text")

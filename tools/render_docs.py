@@ -1,4 +1,5 @@
-"""Render what the pages take from the code: the diagram of a rollout's phases, and the worked extensions.
+"""Render what the pages take from the code: the diagram of a rollout's phases, the worked extensions, and the tools
+whose metrics files are recognised.
 
     python tools/render_docs.py [--check]
 
@@ -9,6 +10,7 @@ import re
 import sys
 from pathlib import Path
 
+from ml_cicd.gate.importers.catalogue import IMPORTERS
 from ml_cicd.registry.operations import AppendLedger, SetAlias
 from ml_cicd.rollout.machine import EVERY, OVER, ROWS, Row
 from ml_cicd.rollout.operations import DeploySlot, SetSplit
@@ -16,6 +18,8 @@ from ml_cicd.rollout.state import Phase
 
 ROOT = Path(__file__).resolve().parent.parent
 ARCHITECTURE, CONTRIBUTING = ROOT / "docs" / "architecture.md", ROOT / "CONTRIBUTING.md"
+METRICS_FILES = ROOT / "docs" / "metrics-files.md"
+TOOLS = re.compile(r"(<!-- importers: begin -->\n).*?(<!-- importers: end -->)", re.DOTALL)
 PHASES = re.compile(r"(<!-- phases: begin -->\n).*?(<!-- phases: end -->)", re.DOTALL)
 QUOTED = re.compile(r"(<!-- quoted: (?P<path>\S+) -->\n).*?(<!-- quoted: end -->)", re.DOTALL)
 EFFECTS = {SetSplit: "router", AppendLedger: "ledger", SetAlias: "alias", DeploySlot: "slot"}
@@ -53,10 +57,25 @@ def quotation(match: re.Match[str]) -> str:
     return f"{match[1]}```python\n{text}```\n{match[3]}"
 
 
+def importers_table() -> str:
+    """Return what is recognised, tool by tool."""
+    rows = [f"| {one.tool} | {one.names} |" for one in IMPORTERS.values() if one.tool]
+    return "\n".join(["| file | names and what bounds them |", "|---|---|", *rows])
+
+
+def metrics_files() -> str:
+    """Return the page on metrics files."""
+    return TOOLS.sub(lambda m: f"{m[1]}{importers_table()}\n{m[2]}", METRICS_FILES.read_text("utf-8"))
+
+
 def rendered() -> dict[Path, str]:
     """Return every page with fresh parts."""
     drawn = PHASES.sub(lambda m: f"{m[1]}```mermaid\n{diagram()}\n```\n{m[2]}", ARCHITECTURE.read_text("utf-8"))
-    return {ARCHITECTURE: drawn, CONTRIBUTING: QUOTED.sub(quotation, CONTRIBUTING.read_text("utf-8"))}
+    return {
+        ARCHITECTURE: drawn,
+        CONTRIBUTING: QUOTED.sub(quotation, CONTRIBUTING.read_text("utf-8")),
+        METRICS_FILES: metrics_files(),
+    }
 
 
 def main(arguments: list[str]) -> int:

@@ -17,7 +17,6 @@ from ml_cicd.config import no_config
 from ml_cicd.faces.json_v1 import to_json
 from ml_cicd.gate.doors import ENGINES
 from ml_cicd.gate.importers import catalogue
-from ml_cicd.gate.importers.catalogue import Importer
 from ml_cicd.gate.metrics.catalogue import CATALOGUE
 from ml_cicd.ground.errors import Exit, InputError
 from ml_cicd.ground.report import Report
@@ -32,7 +31,7 @@ from ml_cicd.shell.runner import Process, main
 from ml_cicd.shell.wiring import ModelFiles, RealWorld
 from tests.extension import (
     guardrail_fallbacks,
-    importer_trainer,
+    importer_fasttext,
     metric_specificity,
     router_json_file,
     source_json_file,
@@ -118,14 +117,15 @@ def test_an_engine(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_an_importer(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The file of another tool is read by its names, and a share of so many rows gets a bound."""
-    known = Importer(recognises=importer_trainer.recognises, read=importer_trainer.read)
-    monkeypatch.setattr(catalogue, "IMPORTERS", {"trainer": known, **catalogue.IMPORTERS})
-    Path("eval_results.json").write_text(json.dumps({"eval_accuracy": 0.97, "eval_loss": 0.1, "eval_samples": 2000}))
-    report = gate(metrics="eval_results.json", thresholds="accuracy: 0.95")
+    """The file of another tool is read by its names, a share of so many rows gets a bound, and the report says so."""
+    known = importer_fasttext.IMPORTER
+    monkeypatch.setattr(catalogue, "IMPORTERS", {"fasttext": known, **catalogue.IMPORTERS})
+    Path("test.txt").write_text("N\t2000\nP@1\t0.97\nR@1\t0.97\n")
+    report = gate(metrics="test.txt", thresholds="P@1: {at_least: 0.95}")
     assert report.verdict is not None
     (finding,) = report.verdict.findings
     assert (finding.outcome.value, finding.n) == ("pass", 2000)
+    assert report.notes == ("test.txt is read as what fastText's `test` prints: P@1, of 2,000 examples.",)
 
 
 def test_a_model_format(monkeypatch: pytest.MonkeyPatch) -> None:

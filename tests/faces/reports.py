@@ -2,11 +2,17 @@
 
 import re
 
+from hypothesis import strategies as st
+
 from ml_cicd.ground.errors import Exit
 from ml_cicd.ground.finding import Bindings, Finding, Outcome, Subject, Verdict
 from ml_cicd.ground.operation import Done, Receipt
 from ml_cicd.ground.report import Curve, Findings, Note, Report, Section, Table, Timeline
 
+# Controls, invisible and reordering characters, lone surrogates, what separates lines, and the private use.
+UNSEEN = st.characters(categories=["Cc", "Cf", "Cs", "Zl", "Zp", "Co", "Zs"]) | st.sampled_from(
+    "ab \u202e\u2066\ud800\r\x9b"
+)
 HOSTILE = "<img src=x onerror=alert(1)> @team [click](http://evil) | ``` ${{ x }} \x1b[31m\n## forged\n::error::x"
 FINDING = Finding(
     rule="accuracy",

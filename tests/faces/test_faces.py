@@ -9,6 +9,7 @@ from jsonschema import Draft202012Validator
 
 from ml_cicd.faces.json_v1 import to_json, to_mapping
 from ml_cicd.faces.markdown import PALETTE, escape, to_markdown
+from ml_cicd.faces.plain import one_line, visible, visible_json
 from ml_cicd.faces.terminal import to_terminal
 from ml_cicd.ground.digest import canonical_digest
 from ml_cicd.ground.finding import Finding, Outcome, Verdict
@@ -73,6 +74,39 @@ def test_the_terminal_gets_no_escape_sequence() -> None:
     assert coloured.count("\x1b[32m") == 1
     assert coloured.count("\x1b[0m") == 4
     assert coloured.count("\x1b") == 8
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("a\x1b[31mb", "a\\x1b[31mb"),
+        ("m\u202enosj.exe", "m\\u202enosj.exe"),
+        ("\ud800", "\\ud800"),
+        ("a\x9b1mb", "a\\x9b1mb"),
+        ("zero\u200bwidth", "zero\\u200bwidth"),
+        ("a\r\nb\rc\u2028d\x85e", "a\nb\\rc\\u2028d\\x85e"),
+        ("no\xa0break, ünïcödé, 東京, 🚀", "no\xa0break, ünïcödé, 東京, 🚀"),
+    ],
+)
+def test_what_cannot_be_seen_is_shown(text: str, shown: str) -> None:
+    """As its escape, so that two names that differ look different; letters of any script stay what they are."""
+    assert visible(text) == shown
+    assert json.loads(visible_json(json.dumps(text, ensure_ascii=False))) == text
+    assert "\n" not in one_line(text)
+
+
+def test_an_address_is_no_link() -> None:
+    """GitHub makes one of `www.` without any markup."""
+    assert (
+        escape("see www.evil.example and WWW.evil.example") == "see www\u200b.evil.example and WWW\u200b.evil.example"
+    )
+
+
+def test_a_command_cannot_look_like_another_one() -> None:
+    """Not in the block that is copied, nor on the terminal: what reorders a line is seen."""
+    receipt = Receipt(problem="x", cures=("ml-cicd rollback --to '\u202e1'",))
+    assert "--to '\\u202e1'" in markdown(receipt)
+    assert "--to '\\u202e1'" in terminal(receipt)
 
 
 def test_the_terminal_keeps_to_its_width() -> None:
@@ -226,6 +260,14 @@ def test_neighbouring_notes_are_one_list() -> None:
     """Each is a line; the order of sections is kept."""
     assert markdown(Note(text="a"), Note(text="b"), TABLE, Note(text="c")).startswith("- a\n- b\n\n### Arms")
     assert terminal(Note(text="a"), Note(text="b")).splitlines() == ["  a", "  b"]
+
+
+def test_a_long_note_is_wrapped() -> None:
+    """What was decided for the user may be a long sentence; no word of it is lost."""
+    lines = terminal(Note(text="word " * 40)).splitlines()
+    assert all(line.startswith("  ") and len(line) <= 100 for line in lines)
+    assert (len(lines), sum(line.count("word") for line in lines)) == (3, 40)
+    assert terminal(Note(text="ml-cicd " * 40)).count("ml-cicd") == 40
 
 
 def test_checks_show_what_was_found_and_what_to_do() -> None:

@@ -16,8 +16,9 @@ from ml_cicd.gate.evidence import (
     evidence_from_metrics,
     measure,
 )
+from ml_cicd.gate.importers.reading import Reading
 from ml_cicd.gate.ports import Engine
-from ml_cicd.gate.samples import Paired, Point, Proportion, Sample
+from ml_cicd.gate.samples import Paired, Point, Proportion
 from ml_cicd.gate.settings import Columns
 from ml_cicd.gate.statistics import Absence, Answers, Confusion, ConfusionNeed, Need, PairsNeed, QuantileNeed, Statistic
 from ml_cicd.ground.errors import EvidenceError, InputError
@@ -81,17 +82,17 @@ def test_a_slice_is_not_the_whole() -> None:
     """The overall accuracy never answers for one slice."""
     sliced = Subject(metric="accuracy", slice="country=de")
     assert measure(frozenset({sliced}), Counter({ConfusionNeed(): COUNTED}), 0.95).samples == {}
-    given: dict[str, Sample] = {"accuracy": Point(value=0.9)}
-    assert evidence_from_metrics(given, wanted=frozenset({sliced}), where="m.json", digest="d").samples == {}
+    given = Reading(where="m.json", tree={"accuracy": 0.9})
+    assert evidence_from_metrics(given, wanted=frozenset({sliced}), digest="d").samples == {}
 
 
 def test_given_metrics_are_taken_by_name() -> None:
     """What is wanted and there; the rest is absent, a comparison always."""
-    given: dict[str, Sample] = {"accuracy": Point(value=0.9), "other": Point(value=1)}
+    given = Reading(where="m.json", tree={"accuracy": 0.9, "other": float("nan")})
     wanted = frozenset({ACCURACY, CHANGE, Subject(metric="recall")})
-    found = evidence_from_metrics(given, wanted=wanted, where="m.json", digest="sha256:1", has_champion=True)
+    found = evidence_from_metrics(given, wanted=wanted, digest="sha256:1", has_champion=True)
     assert found.samples == {ACCURACY: Point(value=0.9)}
-    assert found.absent[Subject(metric="recall")] == "m.json does not have it"
+    assert found.absent[Subject(metric="recall")] == "m.json does not have it; it has 'accuracy', 'other'"
     assert "row by row" in found.absent[CHANGE]
     assert (found.digests, found.has_champion) == ({"metrics": "sha256:1"}, True)
 
@@ -115,10 +116,14 @@ def test_a_program_may_give_its_metrics() -> None:
     given = {"accuracy": {"value": Scalar(0.9), "n": 10}, "loss": "unread"}
     found = evidence_from_mapping(given, frozenset({ACCURACY, LATENCY}))
     assert found.samples == {ACCURACY: Proportion(successes=9, n=10)}
-    assert found.absent == {LATENCY: "the mapping `metrics` does not have it"}
+    assert found.absent == {LATENCY: "the mapping `metrics` does not have it; it has 'accuracy'"}
     assert found.digests == evidence_from_mapping({"accuracy": {"n": 10, "value": 0.9}}, frozenset({ACCURACY})).digests
     with pytest.raises(InputError, match=r"metrics\.accuracy"):
         evidence_from_mapping({"accuracy": float("nan")}, frozenset({ACCURACY}))
+    with pytest.raises(InputError, match="more than once"):
+        evidence_from_mapping({"a.b": 1, "a": {"b": 1}}, frozenset({Subject(metric="a.b")}))
+    nested = evidence_from_mapping({"test": {"accuracy": Scalar(0.9)}}, frozenset({Subject(metric="test.accuracy")}))
+    assert nested.samples == {Subject(metric="test.accuracy"): Point(value=0.9)}
 
 
 @pytest.mark.parametrize(

@@ -190,6 +190,18 @@ def test_a_metric_of_ones_own_says_its_direction() -> None:
     assert not verdict(rules, {"cost": Point(value=3.5)})
 
 
+@pytest.mark.parametrize("name", ["eval_accuracy", "test.acc", "results.x.acc,none", "macro avg.f1-score", "auc"])
+def test_percent_against_a_share_is_no_pass(name: str) -> None:
+    """94 holds any share; where a rule means one, the file is in another unit, and that is an error."""
+    share, percent = policy({name: {"at_least": 0.9}}), policy({name: {"at_least": 90}})
+    found = verdict(share, {name: Point(value=94)})
+    assert (found.outcome, bool(found)) == (Outcome.ERROR, False)
+    assert "94 is no share" in only(found).reason
+    assert verdict(percent, {name: Point(value=94)})
+    assert verdict(share, {name: Point(value=0.94)})
+    assert verdict(policy({"throughput": {"at_least": 1}}), {"throughput": Point(value=94)})
+
+
 def test_the_same_bytes_give_the_same_digest() -> None:
     """The digest of a verdict is a function of its content, and changes with it."""
     rules = policy({"accuracy": 0.95})

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from ml_cicd.gate.metrics.names import direction_of, meaning
 from ml_cicd.gate.policy import Policy, Rule, build_policy, policy_record
 from ml_cicd.gate.settings import GateSettings, WhenInconclusive, WhenNoChampion
 from ml_cicd.ground.digest import canonical_digest
@@ -105,6 +106,54 @@ def test_an_impossible_threshold_is_shown_exactly() -> None:
     with pytest.raises(InputError, match=r"1\.0000001 is outside 0 to 1") as problem:
         policy({"accuracy": 1.0000001})
     assert problem.value.cure == "accuracy is a share, not percent."
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("f1", "Did you mean 'f1_score'?"),
+        ("acc", "Did you mean 'accuracy'?"),
+        ("p99", "Did you mean 'latency_p99_ms'?"),
+        ("eval_accuracy", "'eval_accuracy': {at_least: ...}"),
+        ("auc", "'auc': {at_least: ...}"),
+        ("eval_loss", "'eval_loss': {at_most: ...}"),
+        ("it's", "'it''s': {at_least: ...}"),
+    ],
+)
+def test_an_unknown_name_is_told_what_it_may_mean(name: str, hint: str) -> None:
+    """By what others call our metrics; and how a rule on a name of a metrics file is written."""
+    with pytest.raises(InputError) as problem:
+        build_policy(GateSettings(), thresholds={name: 0.9}, where="x")
+    assert hint in problem.value.cure
+
+
+@pytest.mark.parametrize(
+    ("name", "ours"),
+    [
+        ("eval_accuracy", "accuracy"),
+        ("test/acc", "accuracy"),
+        ("results.arc_easy.acc,none", "accuracy"),
+        ("macro avg.f1-score", "f1_score"),
+        ("metrics/mAP50(B)", "mAP50"),
+        ("metrics/mAP50-95(B)", "mAP50-95"),
+        ("validation_0.auc", "roc_auc"),
+        ("answer_correctness", "answer_correctness"),
+        ("x..acc", "accuracy"),
+        ("", ""),
+    ],
+)
+def test_what_a_name_means(name: str, ours: str) -> None:
+    """Group, split and filter around it do not matter."""
+    assert meaning(name) == ours
+
+
+@pytest.mark.parametrize(
+    ("name", "direction"),
+    [("val/loss", "lower"), ("p95", "lower"), ("answer_correctness", "higher"), ("mAP50", "higher"), ("wer", "lower")],
+)
+def test_a_suggested_bound_is_on_the_likely_side(name: str, direction: str) -> None:
+    """Errors and times want a highest value, all else a lowest."""
+    assert direction_of(name).startswith(direction)
 
 
 def test_given_thresholds_replace_the_configured() -> None:

@@ -1,13 +1,17 @@
 """Laws of a report's faces, whatever a command says."""
 
 import json
+import re
+import unicodedata
+from pathlib import Path
 from typing import NoReturn
 
-from hypothesis import given, settings
+import pytest
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from ml_cicd.faces.json_v1 import to_json
+from ml_cicd.faces.json_v1 import to_json, to_mapping
 from ml_cicd.faces.markdown import to_markdown
 from ml_cicd.faces.terminal import to_terminal
 from ml_cicd.ground.digest import canonical_digest
@@ -15,15 +19,28 @@ from ml_cicd.ground.errors import Exit
 from ml_cicd.ground.finding import Bindings, Finding, Outcome, Scope, Severity, Subject, Verdict, worst
 from ml_cicd.ground.operation import Done, Receipt
 from ml_cicd.ground.report import Curve, Findings, Note, Report, Section, Table, Timeline
-from tests.faces.reports import live
+from ml_cicd.shell.publish import publish
+from tests.actions.composite_runner import obeyed
+from tests.faces.reports import UNSEEN, live
 from tests.workflows.documents import ROOT
 
 VALIDATOR = Draft202012Validator(json.loads((ROOT / "python/ml_cicd/schemas/report-v1.json").read_text("utf-8")))
 PLACES = {"report": "r", "summary": "s"}
-TEXTS = st.text(max_size=20) | st.sampled_from(
-    ["<b>", "@team", "```", "|", "\x1b[31m", "a\nb", "::error::x", "%%{init"]
-)
-NAMES = st.text(min_size=1, max_size=10)
+LIVE = [
+    "<b>",
+    "@team",
+    "```",
+    "|",
+    "\x1b[31m",
+    "a\nb",
+    "::error::x",
+    "%%{init",
+    "www.a.example",
+    "WWW.a.example",
+    "a\rb",
+]
+TEXTS = st.text(max_size=20) | st.text(alphabet=UNSEEN, max_size=8) | st.sampled_from(LIVE)
+NAMES = st.text(min_size=1, max_size=10) | st.text(alphabet=UNSEEN, min_size=1, max_size=8)
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
 MAYBE = st.none() | NUMBERS
 SUBJECTS = st.none() | st.builds(Subject, metric=NAMES, scope=st.sampled_from(Scope), slice=TEXTS)
@@ -98,11 +115,12 @@ class TestJson:
     @settings(max_examples=150, deadline=None)
     @given(REPORTS)
     def test_it_is_stable_and_what_its_schema_says(self, report: Report) -> None:
-        """The same text each time, which says the same when read and written again; no NaN, no infinity."""
+        """The same text each time, which reads as what was said; no NaN, no infinity, nothing that cannot be seen."""
         text = to_json(report, tool_version="1", outputs=PLACES)
         assert text == to_json(report, tool_version="1", outputs=PLACES)
         data = json.loads(text, parse_constant=refuse)
-        assert json.dumps(data, indent=2, allow_nan=False, ensure_ascii=False) + "\n" == text
+        assert data == json.loads(json.dumps(to_mapping(report, tool_version="1", outputs=PLACES)))
+        assert all(c.isprintable() or c == "\n" for c in text)
         VALIDATOR.validate(data)
 
     @settings(max_examples=60, deadline=None)
@@ -125,8 +143,36 @@ class TestFacesForPeople:
     def test_whatever_is_said_can_be_shown(self, report: Report, width: int) -> None:
         """No face fails, no control character reaches a terminal, no HTML but our own reaches a summary."""
         shown = to_terminal(report, colour=False, width=width)
-        assert all(c.isprintable() or c == "\n" for c in shown)
+        assert all(c.isprintable() or c == "\n" or unicodedata.category(c) == "Zs" for c in shown)
         text = to_markdown(report)
+        assert all(c.isprintable() or c in "\n\u200b" or unicodedata.category(c) == "Zs" for c in text)
+        assert "www." not in live(text).lower()
         assert "<b>" not in live(text)
         assert "@team" not in live(text)
         assert "```" not in live(text), "a block that the text opened or closed"
+
+
+class TestEverythingThatLeaves:
+    """Whatever stands in names, reasons and paths: no bytes that a terminal, a runner or a reader would obey."""
+
+    @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @given(REPORTS, st.booleans())
+    def test_all_faces_at_once(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str], report: Report, as_json: bool
+    ) -> None:
+        """Terminal, annotations, summary and report of one run hold what can be seen, and lines that are ours."""
+        capsys.readouterr()
+        files = {name: tmp_path / name for name in ("GITHUB_STEP_SUMMARY", "GITHUB_OUTPUT")}
+        for path in files.values():
+            path.unlink(missing_ok=True)
+        environ = {name: str(path) for name, path in files.items()} | {"NO_COLOR": "1"}
+        publish(report, report_dir=str(tmp_path / "r"), environ=environ, as_action=True, as_json=as_json)
+        printed = capsys.readouterr().out
+        texts = [
+            printed,
+            *(path.read_bytes().decode() for path in (files["GITHUB_STEP_SUMMARY"], tmp_path / "r/report.json")),
+        ]
+        for text in texts:
+            assert {c for c in text if not c.isprintable() and unicodedata.category(c) != "Zs"} <= {"\n", "\u200b"}
+        assert all(re.match(r"::(error|warning) title=", line) for line in obeyed(printed))
+        json.loads(texts[2])

@@ -116,3 +116,12 @@ def test_files_after_two_dashes(probe: Path) -> None:
     """There a dash begins a name, and no option."""
     texts = read("probe", "a.yml", "--mode=wild", "--", "-x.yml", "--mode=calm").texts
     assert texts == {"files": join_names(["a.yml", "-x.yml", "--mode=calm"]), "mode": "wild"}
+
+
+@pytest.mark.parametrize("argv", [["\x1b[31m\u202e"], ["doctor", "--\x1b[31m\u202e"]])
+def test_a_wrong_argument_steers_no_terminal(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """It is shown with what it has in it."""
+    assert read_arguments(argv, {}) == 2
+    shown = capsys.readouterr().err
+    assert "\\x1b[31m\\u202e" in shown
+    assert "\x1b" not in shown

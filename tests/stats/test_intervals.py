@@ -14,6 +14,7 @@ from ml_cicd.stats.intervals import (
     order_statistic_ranks,
     rows_needed_by_width,
     rows_needed_proportion,
+    student_bounds,
 )
 from ml_cicd.stats.macro import F1, PRECISION, RECALL, ClassRate, macro_estimate
 from ml_cicd.stats.special import beta_cdf, beta_quantile, binomial_cdf, normal_quantile
@@ -114,6 +115,22 @@ def test_more_rows_tighten_bounds() -> None:
     widths = [b.upper - b.lower for b in (clopper_pearson(0.9 * n, n, 0.05) for n in (10, 100, 1000, 10_000))]
     assert all(a > b for a, b in pairwise(widths))
     assert normal_bounds(1.0, 0.0, 0.05).lower == 1.0
+
+
+@pytest.mark.parametrize(
+    ("alpha", "n", "t"),
+    [
+        (0.05, 2, 6.313751514675037),
+        (0.05, 10, 1.833112932656237),
+        (0.025, 30, 2.045229642132703),
+        (0.01, 1_000_001, 2.326351603120805),
+        (0.2, 4, 0.9784723123633042),
+    ],
+)
+def test_quantiles_of_student(alpha: float, n: int, t: float) -> None:
+    """As scipy gives them: a mean of few rows is less sure than its standard error looks."""
+    bounds = student_bounds(1.0, 2.0, n, alpha)
+    assert (bounds.lower, bounds.upper) == pytest.approx((1 - 2 * t, 1 + 2 * t), rel=1e-6)
 
 
 @pytest.mark.parametrize("weights", [(0.5, 0.6), (-1, 2), (0, 0)])

@@ -54,7 +54,7 @@ class Inputs(CommonInputs):
     """Inputs of `quality-gate`."""
 
     predictions: str = option("Prediction table of the candidate: parquet, csv or jsonl.", path=True)
-    metrics: str = option("Metrics file (JSON), instead of predictions.", path=True)
+    metrics: str = option("Metrics file, yours or a known tool's, instead of predictions.", path=True)
     thresholds: str = option("Thresholds as YAML text, e.g. 'accuracy: 0.95'; replaces the configuration's.")
     champion: str = option("Prediction table of the champion on the same rows.", path=True)
     model: str = option("Folder or file of the model; the verdict is bound to its digest.", path=True)
@@ -71,9 +71,11 @@ def run(inputs: Inputs, world: World) -> Report:
     request = evidence_request(inputs, config, policy, world.files)
     # Before the evidence: a model that is not there should not cost an evaluation.
     model_digest = world.models.payload_digest(inputs.model) if inputs.model else ""
-    verdict = judgement(policy, world.measure(request), model_digest=model_digest, commit=world.commit)
+    evidence = world.measure(request)
+    verdict = judgement(policy, evidence, model_digest=model_digest, commit=world.commit)
     passed_over = _configured_champion(config) if policy.compares and not request.champion else ""
-    return report(verdict, passed_over)
+    first = (f"{passed_over} is not there, so this is judged as a first release.",) if passed_over else ()
+    return report(verdict, (*first, *evidence.notes))
 
 
 def read_policy(inputs: Inputs, config: Config) -> Policy:
@@ -128,14 +130,13 @@ def _champion_of(config: Config, policy: Policy, files: Files) -> str:
     return "" if path and first and not files.exists(path) else path
 
 
-def report(verdict: Verdict, passed_over: str = "") -> Report:
-    """Lay the verdict out; `passed_over` is the champion's table that is not there."""
+def report(verdict: Verdict, notes: tuple[str, ...] = ()) -> Report:
+    """Lay the verdict out; `notes` say what was decided for the user."""
     outcome = verdict.outcome
     headline = HEADLINES[outcome]
     if verdict.blocking:
         headline += f": {', '.join(verdict.blocking)}."
     shown = outcome.value if outcome is not Outcome.MISSING else Outcome.ERROR.value
-    notes = (Note(text=f"{passed_over} is not there, so this is judged as a first release."),) if passed_over else ()
     return Report(
         command="quality-gate",
         exit_code=EXITS[outcome],
@@ -147,7 +148,7 @@ def report(verdict: Verdict, passed_over: str = "") -> Report:
             "model-digest": verdict.bindings.model,
         },
         cure=CURES[outcome],
-        sections=(Findings(verdict=verdict), *notes),
+        sections=(Findings(verdict=verdict), *(Note(text=note) for note in notes)),
     )
 
 

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import assert_never
 
+from ml_cicd.faces.plain import visible_json
 from ml_cicd.ground.finding import Verdict, verdict_record
 from ml_cicd.ground.operation import Receipt
 from ml_cicd.ground.report import REPORT_SCHEMA, Curve, Findings, Note, Report, Section, Table, Timeline
@@ -35,9 +36,9 @@ def to_mapping(report: Report, *, tool_version: str, outputs: Mapping[str, str])
 
 
 def to_json(report: Report, *, tool_version: str, outputs: Mapping[str, str]) -> str:
-    """Return the report as JSON text; NaN is impossible."""
+    """Return the report as JSON text; NaN is impossible, and what cannot be seen is escaped."""
     data = to_mapping(report, tool_version=tool_version, outputs=outputs)
-    return json.dumps(data, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
+    return visible_json(json.dumps(data, indent=2, allow_nan=False, ensure_ascii=False)) + "\n"
 
 
 def _section(section: Section) -> Data:

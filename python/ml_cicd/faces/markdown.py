@@ -7,6 +7,7 @@ from itertools import cycle, groupby
 from typing import assert_never
 
 from ml_cicd.faces import picture, words
+from ml_cicd.faces.plain import one_line, visible
 from ml_cicd.ground.errors import Exit
 from ml_cicd.ground.finding import Finding, Verdict
 from ml_cicd.ground.operation import Receipt
@@ -15,6 +16,7 @@ from ml_cicd.ground.report import Curve, Findings, Note, Report, Section, Table,
 LONGEST_CELL = 500
 RUNBOOK = "docs/runbook.md"
 SPECIAL = re.compile(r"([\\`*_{}\[\]()#+!|~$])")
+WWW = re.compile(r"(www)\.", re.IGNORECASE)  # GitHub makes a link of it without any markup
 UNKNOWN_TO_MERMAID = re.compile(r"[^\w .,:()/%+*='-]+|%(?=%)")  # quotes would end a text, `%%{` begins a directive
 # A power of two steps: Mermaid adds the step up, and must arrive at the end exactly or the last point is lost.
 CURVE_POINTS = 2**5 + 1
@@ -38,21 +40,22 @@ def to_markdown(report: Report, *, runbook: str = "") -> str:
 
 def escape(text: str) -> str:
     """Make text harmless in a cell or a line: no markup, no HTML, no mention, no line break."""
-    flat = " ".join(text.split())
+    flat = one_line(text)
     if len(flat) > LONGEST_CELL:
         flat = flat[: LONGEST_CELL - 1] + "…"
     marked = SPECIAL.sub(r"\\\1", flat.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;"))
-    return marked.replace("@", "@\u200b").replace("://", ":\u200b//")
+    return WWW.sub("\\1\u200b.", marked.replace("@", "@\u200b").replace("://", ":\u200b//"))
 
 
 def _code(text: str) -> str:
     """Make text harmless as a code span, where a backquote would end it."""
-    flat = " ".join(text.split())[:LONGEST_CELL].replace("`", "'")
+    flat = one_line(text)[:LONGEST_CELL].replace("`", "'")
     return f"`{flat}`"
 
 
 def _block(text: str) -> str:
     """Return text as it stands, to be copied: only a run of backquotes as long as the fence's would end it."""
+    text = visible(text)
     fence = "`" * max(3, 1 + max(map(len, re.findall("`+", text)), default=0))
     return f"{fence}sh\n{text}\n{fence}"
 

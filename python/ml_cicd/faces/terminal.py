@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import assert_never
 
 from ml_cicd.faces import picture, words
+from ml_cicd.faces.plain import one_line, visible
 from ml_cicd.ground.errors import Exit
 from ml_cicd.ground.finding import Outcome, Verdict
 from ml_cicd.ground.operation import Receipt
@@ -20,11 +21,11 @@ def to_terminal(report: Report, *, colour: bool, width: int) -> str:
     """Return the report as lines of at most about `width` columns, and never less than twenty."""
     width = max(width, NARROWEST)
     tint = GREEN if report.exit_code is Exit.DONE else YELLOW if report.exit_code is Exit.INCONCLUSIVE else RED
-    lines = [_paint(f"{report.command}: {_line(report.headline)}", tint, colour=colour)]
+    lines = [_paint(f"{report.command}: {one_line(report.headline)}", tint, colour=colour)]
     for section in report.sections:
         lines += _section(section, colour=colour, width=width)
     if report.cure:
-        lines.append(f"What to do: {_line(report.cure)}")
+        lines.append(f"What to do: {one_line(report.cure)}")
     return "\n".join(lines) + "\n"
 
 
@@ -34,27 +35,22 @@ def _section(section: Section, *, colour: bool, width: int) -> list[str]:
             return _findings(section.verdict, colour=colour, width=width)
         case Table():
             rows = _laid_out(section.header, words.cells(section), width)
-            return [f"{_line(section.title)}:", *(line for row in rows for line in row)]
+            return [f"{one_line(section.title)}:", *(line for row in rows for line in row)]
         case Curve():
             return _curve(section)
         case Timeline():
-            return [f"{_line(section.title)}:", *_align(section.moments)]
+            return [f"{one_line(section.title)}:", *_align(section.moments)]
         case Receipt():
             return _receipt(section)
         case Note():
-            return [f"  {_line(section.text)}"]
+            return _wrapped(section.text, width, indent=2, more=2)
         case _:
             assert_never(section)
 
 
-def _line(text: str) -> str:
-    """Return text as one line without control characters, which could steer a terminal."""
-    return "".join(c for c in " ".join(text.split()) if c.isprintable())
-
-
 def _verbatim(text: str) -> str:
-    """Return a command to be copied: one line without control characters too, but with all of its blanks."""
-    return "".join(c for c in " ".join(text.splitlines()) if c.isprintable())
+    """Return a command to be copied: one line too, but with all of its blanks."""
+    return visible(" ".join(text.splitlines()))
 
 
 def _paint(text: str, code: str, *, colour: bool) -> str:
@@ -89,11 +85,12 @@ def _checks(verdict: Verdict, width: int) -> list[list[str]]:
 
 def _wrapped(text: str, width: int, *, indent: int, more: int = 0) -> list[str]:
     first, rest = " " * indent, " " * (indent + more)
-    return textwrap.wrap(_line(text), width, initial_indent=first, subsequent_indent=rest)
+    # A command in a sentence is copied, so `ml-cicd` stays one word.
+    return textwrap.wrap(one_line(text), width, initial_indent=first, subsequent_indent=rest, break_on_hyphens=False)
 
 
 def _align(rows: Sequence[Sequence[str]]) -> list[str]:
-    rows = [[_line(cell) for cell in row] for row in rows]
+    rows = [[one_line(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [("  " + "  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True))).rstrip() for row in rows]
 
@@ -122,13 +119,13 @@ def _curve(curve: Curve) -> list[str]:
         ends = [f"{words.cell(a)} to {words.cell(b)}" for a, b in ((start, end), (first, last))]
         rows.append((name, picture.sparkline(heights, min(ys), max(ys)), *ends))
     header = ("line", "", curve.x, curve.y)
-    return [f"{_line(curve.title)}:", *_align([header, *rows])]
+    return [f"{one_line(curve.title)}:", *_align([header, *rows])]
 
 
 def _receipt(receipt: Receipt) -> list[str]:
-    lines = [f"  done      {_line(done.what)}: {_line(done.result)}" for done in receipt.done]
-    lines += [f"  NOT DONE  {_line(what)}" for what in receipt.not_done]
+    lines = [f"  done      {one_line(done.what)}: {one_line(done.result)}" for done in receipt.done]
+    lines += [f"  NOT DONE  {one_line(what)}" for what in receipt.not_done]
     if receipt.problem:
-        lines.append(f"  stopped:  {_line(receipt.problem)}")
+        lines.append(f"  stopped:  {one_line(receipt.problem)}")
     lines += [f"  finish with: {_verbatim(cure)}" for cure in receipt.cures]
-    return [*lines, *(f"  would     {_line(what)}" for what in receipt.planned)]
+    return [*lines, *(f"  would     {one_line(what)}" for what in receipt.planned)]

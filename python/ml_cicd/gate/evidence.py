@@ -3,11 +3,13 @@
 import hashlib
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 
 from ml_cicd.gate.importers.catalogue import import_metrics
+from ml_cicd.gate.importers.names import find
 from ml_cicd.gate.importers.native import read_metric
+from ml_cicd.gate.importers.reading import Reading, absence, sample_of, sentences
 from ml_cicd.gate.metric import Recipe
 from ml_cicd.gate.metrics.catalogue import recipe_of
 from ml_cicd.gate.ports import Engine, StatisticsSource
@@ -17,7 +19,7 @@ from ml_cicd.gate.statistics import Absence, Statistic
 from ml_cicd.gate.table_source import TableSource
 from ml_cicd.ground.digest import canonical_digest
 from ml_cicd.ground.errors import InputError
-from ml_cicd.ground.finding import Scope, Subject
+from ml_cicd.ground.finding import Subject
 from ml_cicd.ground.parse import as_mapping
 
 NO_PAIRS = "a comparison with the champion needs both models' predictions, row by row"
@@ -52,13 +54,15 @@ class EvidenceRequest:
 class Evidence:
     """All that a judgement may use. What could not be measured is absent, and `absent` says why.
 
-    `digests` name what was read: {"predictions": "sha256:...", "champion": "sha256:..."}.
+    `digests` name what was read: {"predictions": "sha256:...", "champion": "sha256:..."}; `notes` say what was decided
+    for the user while it was read.
     """
 
     samples: Mapping[Subject, Sample]
     absent: Mapping[Subject, str]
     digests: Mapping[str, str]
     has_champion: bool = False
+    notes: tuple[str, ...] = ()
 
 
 def evaluate(
@@ -81,7 +85,6 @@ def evaluate(
         return evidence_from_metrics(
             import_metrics(content, request.metrics),
             wanted=request.wanted,
-            where=request.metrics,
             digest="sha256:" + hashlib.sha256(content).hexdigest(),
             has_champion=has_champion,
         )
@@ -117,24 +120,30 @@ def _made(recipe: Recipe, statistics: list[Statistic | Absence]) -> Sample | Abs
 
 
 def evidence_from_metrics(
-    found: Mapping[str, Sample],
-    *,
-    wanted: frozenset[Subject],
-    where: str,
-    digest: str,
-    has_champion: bool = False,
+    reading: Reading, *, wanted: frozenset[Subject], digest: str, has_champion: bool = False
 ) -> Evidence:
-    """Take the wanted of the samples that somebody else computed, by metric; `where` names whom."""
-    samples = {subject: found[subject.metric] for subject in wanted if _is_given(subject, found)}
+    """Take the wanted of what somebody else computed, by metric.
+
+    Raises:
+        EvidenceError: a wanted number is there, and is none.
+    """
+    given = {subject.metric: sample_of(reading, subject.metric) for subject in wanted if _is_plain(subject)}
+    notes = sentences(reading, sorted(name for name, sample in given.items() if sample is not None))
+    return replace(_taken(reading, given, wanted, digest), has_champion=has_champion, notes=notes)
+
+
+def _taken(reading: Reading, given: Mapping[str, Sample | None], wanted: frozenset[Subject], digest: str) -> Evidence:
+    found = {subject: given.get(subject.metric) for subject in wanted if _is_plain(subject)}
+    samples = {subject: sample for subject, sample in found.items() if sample is not None}
     absent = {
-        subject: f"{where} does not have it" if subject.scope is Scope.VALUE else NO_PAIRS
-        for subject in wanted - set(samples)
+        subject: absence(reading, subject.metric) if subject in found else NO_PAIRS for subject in wanted - set(samples)
     }
-    return Evidence(samples=samples, absent=absent, digests={"metrics": digest}, has_champion=has_champion)
+    return Evidence(samples=samples, absent=absent, digests={"metrics": digest})
 
 
-def _is_given(subject: Subject, found: Mapping[str, Sample]) -> bool:
-    return subject == Subject(metric=subject.metric) and subject.metric in found
+def _is_plain(subject: Subject) -> bool:
+    """Whether it is the value on all rows, the one thing that a number by its name is."""
+    return subject == Subject(metric=subject.metric)
 
 
 def evidence_from_mapping(metrics: Mapping[str, object], wanted: frozenset[Subject]) -> Evidence:
@@ -146,10 +155,14 @@ def evidence_from_mapping(metrics: Mapping[str, object], wanted: frozenset[Subje
         InputError, EvidenceError: a value that is no number, or not one of the forms.
     """
     given = as_mapping(metrics, "metrics")
-    names = sorted({subject.metric for subject in wanted} & set(given))
-    plain = {name: _plain(given[name]) for name in names}
-    found = {name: read_metric(name, value, f"metrics.{name}") for name, value in plain.items()}
-    return evidence_from_metrics(found, wanted=wanted, where="the mapping `metrics`", digest=canonical_digest(plain))
+    found = {name: find(given, name) for name in sorted({subject.metric for subject in wanted})}
+    plain = {name: _plain(values[0]) for name, values in found.items() if values}
+    twice = [name for name, values in found.items() if len(values) > 1]
+    if twice:
+        raise InputError(f"metrics: {twice[0]!r} stands there more than once.", cure="Give each a name of its own.")
+    samples = {name: read_metric(name, value, f"metrics.{name}") for name, value in plain.items()}
+    reading = Reading(where="the mapping `metrics`", tree=given)
+    return _taken(reading, samples, wanted, canonical_digest(plain))
 
 
 def _plain(value: object) -> object:

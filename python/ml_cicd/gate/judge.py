@@ -3,7 +3,8 @@
 from dataclasses import replace
 
 from ml_cicd.gate.evidence import Evidence
-from ml_cicd.gate.metric import Direction
+from ml_cicd.gate.metric import Direction, exact
+from ml_cicd.gate.metrics.names import is_share
 from ml_cicd.gate.policy import Policy, Rule
 from ml_cicd.gate.samples import Judged
 from ml_cicd.gate.settings import WhenInconclusive, WhenNoChampion
@@ -32,6 +33,8 @@ def _finding(rule: Rule, policy: Policy, evidence: Evidence) -> Finding:
     if sample is None:
         return _missing(rule, policy, evidence)
     judged = sample.bounded(1 - policy.confidence)
+    if _in_percent(rule, judged.value):
+        return _other_unit(rule, judged)
     outcome = compare(judged, rule.limit, rule.direction)
     finding = Finding(
         rule=rule.name,
@@ -53,6 +56,24 @@ def _finding(rule: Rule, policy: Policy, evidence: Evidence) -> Finding:
     severity = Severity.WARN if policy.when_inconclusive is WhenInconclusive.WARN else rule.severity
     needed = judged.needed(rule.limit)
     return replace(finding, severity=severity, rows_needed=needed, reason=finding.reason + _advice(judged, needed))
+
+
+def _in_percent(rule: Rule, value: float) -> bool:
+    """Whether a file gives percent where the rule means a share: 94 would hold any threshold there is."""
+    return rule.direction is Direction.HIGHER and rule.threshold <= 1 < value and is_share(rule.subject.metric)
+
+
+def _other_unit(rule: Rule, judged: Judged) -> Finding:
+    return Finding(
+        rule=rule.name,
+        outcome=Outcome.ERROR,
+        reason=f"{exact(judged.value)} is no share, and '{rule.demand}' asks for one.",
+        severity=rule.severity,
+        subject=rule.subject,
+        demand=rule.demand,
+        value=judged.value,
+        cure="Write the threshold in percent if the value is in percent.",
+    )
 
 
 def _missing(rule: Rule, policy: Policy, evidence: Evidence) -> Finding:

@@ -59,7 +59,9 @@ class EvidenceSettings:
     """Where evidence lies; paths relative to the working directory. None where there is none."""
 
     predictions: str | None = setting(text(), "Prediction table: parquet, csv or jsonl.", default=None)
-    metrics: str | None = setting(text(), "Metrics file (JSON), instead of predictions.", default=None)
+    metrics: str | None = setting(
+        text(), "Metrics file of your own or of a known tool, instead of predictions.", default=None
+    )
     champion: ChampionSettings | None = setting(block(ChampionSettings), "The champion's evidence.", default=None)
     columns: Columns = setting(block(Columns), "Names of the tables' columns.", default=Columns())
 

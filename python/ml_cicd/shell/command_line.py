@@ -3,9 +3,10 @@
 import argparse
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 from ml_cicd.commands.table import COMMANDS, load
+from ml_cicd.faces.plain import visible
 from ml_cicd.ground.errors import Exit, InputError
 from ml_cicd.ground.inputs import Command, Option, join_names, options_of
 from ml_cicd.shell.streams import flush_out, print_err, print_out
@@ -90,7 +91,7 @@ def overview() -> str:
 def _command_request(name: str, argv: Sequence[str], environ: Mapping[str, str]) -> Request:
     command = load(name)
     options = options_of(command.inputs)
-    parser = argparse.ArgumentParser(prog=f"ml-cicd {name}", description=COMMANDS[name].title, allow_abbrev=False)
+    parser = _Parser(prog=f"ml-cicd {name}", description=COMMANDS[name].title, allow_abbrev=False)
     for declared in options:
         _add(parser, declared, files=declared.name == command.files)
     parser.add_argument("--json", action="store_true", help="Print the report as JSON instead of the table.")
@@ -98,6 +99,11 @@ def _command_request(name: str, argv: Sequence[str], environ: Mapping[str, str])
     texts = from_environment(options, environ)
     texts |= {o.kebab: found[o.name] for o in options if found[o.name] is not None}
     return Request(name=name, command=command, texts=texts, as_json=found["json"])
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        super().error(visible(message))
 
 
 def _parsed_with_files(parser: argparse.ArgumentParser, argv: Sequence[str], files: str) -> argparse.Namespace:

@@ -5,6 +5,8 @@ import os
 import sys
 from typing import TextIO
 
+from ml_cicd.faces.plain import visible
+
 
 def print_out(text: str) -> str:
     """Print the result, and return why it could not be: empty where it was, or where nobody wants it."""
@@ -14,7 +16,7 @@ def print_out(text: str) -> str:
 
 def print_err(text: str) -> None:
     """Print a line for the log; where there is none, nothing is lost that a decision needs."""
-    _print(f"{text}\n", sys.stderr)
+    _print(f"{visible(text)}\n", sys.stderr)
 
 
 def flush_out() -> None:

@@ -36,6 +36,14 @@ def normal_bounds(value: float, standard_error: float, alpha: float) -> Bounds:
     return Bounds(value - half, value + half)
 
 
+def student_bounds(value: float, standard_error: float, n: int, alpha: float) -> Bounds:
+    """Return value -+ t * standard error, with n - 1 degrees of freedom (Student 1908): of a mean of n rows."""
+    degrees = n - 1
+    x = beta_quantile(2 * alpha, degrees / 2, 0.5)  # of 1 / (1 + t^2 / degrees)
+    half = math.sqrt(degrees * (1 - x) / x) * standard_error
+    return Bounds(value - half, value + half)
+
+
 def f_score_bounds(true_positives: int, others: int, alpha: float) -> Bounds:
     """Return exact bounds of F1 = 2 J / (1 + J), where J = TP / (TP + FP + FN) is a proportion of the rows that are
     positive by label or by prediction, and F1 is monotone in J. `others` is FP + FN.

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from ml_cicd.ground.errors import EvidenceError
 
-LARGEST_FILE = 4 * 2**20
+LARGEST_FILE = 32 * 2**20  # promptfoo writes every answer into it
 
 
 def read_metrics(path: str) -> bytes:
@@ -22,5 +22,5 @@ def read_metrics(path: str) -> bytes:
     except OSError as problem:
         raise EvidenceError(f"{path} cannot be read: {problem}.", cure="Check its permissions.") from problem
     if len(content) > LARGEST_FILE:
-        raise EvidenceError(f"{path} is larger than 4 MiB.", cure="Is it the right file?")
+        raise EvidenceError(f"{path} is larger than 32 MiB.", cure="Is it the right file?")
     return content

@@ -1,43 +1,62 @@
 """The forms of a metrics file by name, in the order in which they are tried.
 
-An importer is a module with `recognises(text, name)` and `read(text, where)`, both pure: one file, and one line here.
+An importer is a module with an `IMPORTER`, pure as all of it: one file, and one line here.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from ml_cicd.gate.importers import (
+    classification_report,
+    dvc,
+    evidently,
+    junit,
+    lm_eval,
+    mlflow_metrics,
+    mlflow_table,
+    native,
+    promptfoo,
+    trainer,
+    wandb,
+    yolo,
+)
+from ml_cicd.gate.importers.document import Document, open_document
+from ml_cicd.gate.importers.reading import Importer, Reading
 
-from ml_cicd.gate.importers import native
-from ml_cicd.gate.samples import Sample
-from ml_cicd.ground.errors import EvidenceError
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Importer:
-    """Reads what one tool writes.
-
-    Attributes:
-        recognises: whether (text, name of the file) is of this form.
-        read: from (text, name for messages) to samples by metric. Raises `EvidenceError`.
-    """
-
-    recognises: Callable[[str, str], bool]
-    read: Callable[[str, str], Mapping[str, Sample]]
-
-
+NATIVE = Importer(
+    tool="",
+    names="names as they stand there; a share of n rows, a standard error, bounds, or a bare number",
+    recognises=lambda _document: True,
+    read=lambda _document: {},
+)
 IMPORTERS: dict[str, Importer] = {
-    "native": Importer(recognises=native.recognises, read=native.read),  # takes all that is left, so it stays last
+    "trainer": trainer.IMPORTER,
+    "classification_report": classification_report.IMPORTER,
+    "lm_eval": lm_eval.IMPORTER,
+    "promptfoo": promptfoo.IMPORTER,
+    "mlflow_metrics": mlflow_metrics.IMPORTER,
+    "mlflow_table": mlflow_table.IMPORTER,
+    "evidently": evidently.IMPORTER,
+    "wandb": wandb.IMPORTER,
+    "dvc": dvc.SHOWN,
+    "dvclive": dvc.LIVE,
+    "yolo": yolo.IMPORTER,
+    "junit": junit.IMPORTER,
+    "native": NATIVE,  # takes all that is left, so it stays last
 }
 
 
-def import_metrics(content: bytes, path: str) -> Mapping[str, Sample]:
+def import_metrics(content: bytes, path: str) -> Reading:
     """Read a metrics file by the first importer that recognises it.
 
     Raises:
-        EvidenceError: no text, or not what the importer reads.
+        EvidenceError: no text, nothing that any importer reads, or not what the one that recognises it can read.
     """
-    try:
-        text = content.decode("utf-8")
-    except ValueError as problem:
-        raise EvidenceError(f"{path} is not a metrics file: {problem}.", cure="Check the evaluation.") from problem
-    importer = next(one for one in IMPORTERS.values() if one.recognises(text, path))
-    return importer.read(text, path)
+    document = open_document(content, path)
+    importer = next(one for one in IMPORTERS.values() if one.recognises(document))
+    return read_with(importer, document)
+
+
+def read_with(importer: Importer, document: Document) -> Reading:
+    """Read a document by an importer."""
+    given, tree = importer.read(document), importer.tree(document)
+    if not given:
+        native.refuse_unreadable(document)
+    return Reading(where=document.where, tool=importer.tool, given=given, tree=tree)

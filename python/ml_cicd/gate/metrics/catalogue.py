@@ -2,6 +2,7 @@
 
 from ml_cicd.gate.metric import Direction, Metric, Recipe
 from ml_cicd.gate.metrics import classification, latency
+from ml_cicd.gate.metrics.names import as_rule, meaning
 from ml_cicd.ground.errors import InputError
 from ml_cicd.ground.finding import Subject
 from ml_cicd.ground.parse import suggest
@@ -23,9 +24,16 @@ def lookup(name: str, direction: Direction | None = None) -> Metric:
     if direction is None:
         raise InputError(
             f"Metric {name!r} is not in the catalogue, so its direction is not known.",
-            cure=f"{suggest(name, CATALOGUE)} For a metric of your own, write at_least or at_most.",
+            cure=f"{_hint(name)} For a metric of your own, or a name of a metrics file, write at_least or at_most: "
+            f"{as_rule(name)}.",
         )
     return Metric(name=name, direction=direction)
+
+
+def _hint(name: str) -> str:
+    """Name ours of what others call `f1` or `acc`, else what is spelt alike."""
+    ours = meaning(name)
+    return f"Did you mean {ours!r}?" if ours in CATALOGUE else suggest(name, CATALOGUE)
 
 
 def recipe_of(subject: Subject) -> Recipe:

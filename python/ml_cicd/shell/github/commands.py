@@ -4,6 +4,8 @@ import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from ml_cicd.faces.plain import one_line, visible
+
 MOST_OF_A_KIND = 9
 LONGEST = 4000
 
@@ -45,7 +47,7 @@ def fence() -> tuple[str, str]:
 
 def harmless(text: str) -> str:
     """Return text as one line that is no command, in the old syntax (`##[`) neither."""
-    line = " ".join(text.split()).replace("##[", "## [")
+    line = one_line(text).replace("##[", "## [")
     return f"| {line}" if line.startswith("::") else line
 
 
@@ -60,5 +62,5 @@ def escape_property(text: str) -> str:
 
 
 def _line(annotation: Annotation) -> str:
-    title, message = escape_property(annotation.title), escape_data(annotation.message[:LONGEST])
+    title, message = escape_property(one_line(annotation.title)), escape_data(visible(annotation.message)[:LONGEST])
     return f"::{annotation.kind} title={title}::{message}"

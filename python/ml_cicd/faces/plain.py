@@ -1,0 +1,33 @@
+"""Text from outside, as every face shows it: what could steer a terminal or reorder a line is shown, not obeyed."""
+
+import json
+import re
+import unicodedata
+
+UNSURE = re.compile(r"[^\x20-\x7e\n]")
+
+
+def visible(text: str) -> str:
+    r"""Return text in which every character can be seen: `\x1b`, `\u202e` and a lone surrogate stand there as that.
+
+    Line breaks are kept; a lone carriage return is none.
+    """
+    return UNSURE.sub(lambda found: found[0] if _is_seen(found[0]) else _escape(found[0]), text.replace("\r\n", "\n"))
+
+
+def one_line(text: str) -> str:
+    """Return the same in one line, whatever breaks lines or separates words in it."""
+    return visible(" ".join(text.split()))
+
+
+def visible_json(text: str) -> str:
+    """Return JSON that reads as the same data, with the escapes of JSON itself."""
+    return UNSURE.sub(lambda found: found[0] if found[0].isprintable() else json.dumps(found[0])[1:-1], text)
+
+
+def _is_seen(character: str) -> bool:
+    return character.isprintable() or unicodedata.category(character) == "Zs"
+
+
+def _escape(character: str) -> str:
+    return character.encode("unicode_escape").decode("ascii")

@@ -1,0 +1,53 @@
+"""What other tools call the metrics that we know: for suggestions, and to see percent where a share was meant."""
+
+import re
+
+from ml_cicd.gate.metric import Direction
+
+# Each first one is ours, or would be: tables have no scores, so an area under a curve comes from a file alone.
+SAME = (
+    ("accuracy", "acc", "accuracy_score", "balanced_accuracy", "categorical_accuracy", "acc_norm", "top1"),
+    ("precision", "prec", "precision_score", "ppv"),
+    ("recall", "recall_score", "sensitivity", "tpr", "hit_rate"),
+    ("f1_score", "f1", "f1-score", "fscore", "f_score", "f1score"),
+    ("roc_auc", "auc", "auroc", "roc_auc_score", "auc_roc"),
+    ("exact_match", "em"),
+    ("pass_rate", "success_rate", "passed"),
+    ("mAP50", "map50", "map_50"),
+    ("mAP50-95", "map50-95", "map"),
+    ("latency_p50_ms", "p50", "latency_p50", "median_latency_ms"),
+    ("latency_p95_ms", "p95", "latency_p95"),
+    ("latency_p99_ms", "p99", "latency_p99"),
+)
+SHARES = {"accuracy", "precision", "recall", "f1_score", "roc_auc", "pass_rate", "mAP50", "mAP50-95"}
+LOWER = re.compile(
+    r"(?:^|[_ -])(?:loss|errors?|err|failures?|latency|runtime|duration|ms|perplexity|ppl|mae|mse|rmse|mape|wer|cer"
+    r"|brier|skipped|p\d\d)(?:$|[_ -])"
+)
+OF_A_SPLIT = re.compile(r"^(eval|evaluation|test|val|valid|validation|dev|predict|train|training|metrics?)[_/ ]")
+ABOUT_IT = re.compile(r",.*$|\([A-Z]\)$")  # lm-evaluation-harness's filter, YOLO's kind of box
+KNOWN = {other.lower(): names[0] for names in SAME for other in names}
+
+
+def meaning(name: str) -> str:
+    """Return what a name says in our words, whatever stands around it: `test/acc` is accuracy."""
+    last = ABOUT_IT.sub("", re.split(r"[./](?=[^./])", ABOUT_IT.sub("", name))[-1]).strip()
+    bare = OF_A_SPLIT.sub("", last.lower())
+    return KNOWN.get(bare, KNOWN.get(last.lower(), bare))
+
+
+def is_share(name: str) -> bool:
+    """Whether the name is one of a share, which lies between 0 and 1."""
+    return meaning(name) in SHARES
+
+
+def direction_of(name: str) -> Direction:
+    """Return which way is probably good: a guess for a suggestion, and for nothing else."""
+    return Direction.LOWER if LOWER.search(meaning(name).lower()) else Direction.HIGHER
+
+
+def as_rule(name: str) -> str:
+    """Return how a threshold on a name outside the catalogue is written."""
+    bound = "at_least" if direction_of(name) is Direction.HIGHER else "at_most"
+    quoted = name.replace("'", "''")
+    return f"'{quoted}': {{{bound}: ...}}"
