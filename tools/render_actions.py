@@ -79,7 +79,7 @@ def action_text(command: str, needs: Needs) -> str:
     """Return the action.yml of a command."""
     rows = inputs_of(command)
     # What comes later is installed by the run itself, once traffic is where it belongs.
-    env = f"        ML_CICD_LATER: {needs.later}\n" if needs.later else ""
+    env = f"        ML_CICD_LATER: {' '.join(needs.later)}\n" if needs.later else ""
     env += "".join(_variable(name) for name, *_ in rows if name != "python")
     steps = _steps(up="/../..", lock=needs.first, title=f"Run {command}", env=env, word=command)
     head = f"name: ml-cicd {command}\ndescription: {quoted(COMMANDS[command].title)}\n"

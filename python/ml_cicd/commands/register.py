@@ -21,7 +21,7 @@ OUTPUTS: Mapping[str, str] = {
     "created": "true when this run made the version, false when it was there already.",
 }
 ON_ERROR: Mapping[str, str] = {"created": "false"}
-NEEDS = Needs(first="registry")
+NEEDS = Needs(first="registry", later=("sqlite",))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -90,7 +90,7 @@ class Needs:
     """Locks whose packages a command needs: `first` before it starts, `later` only once it asks for them."""
 
     first: str
-    later: str = ""
+    later: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -6,6 +6,7 @@ import logging
 import os
 import re
 import ssl
+import sys
 import urllib.error
 import urllib.request
 import warnings
@@ -13,6 +14,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from http.client import HTTPException
 from importlib import import_module
+from importlib.machinery import ModuleSpec
+from importlib.util import find_spec, module_from_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -72,12 +75,14 @@ def connect(uri: str) -> Any:  # noqa: ANN401  # MLflow's client is not typed
         _preflight(uri)
     with mapped(uri), _first_use(uri), warnings.catch_warnings():
         warnings.simplefilter("ignore")
+        _stand_in_for_databricks()
         from mlflow import MlflowClient  # noqa: PLC0415  # 0.8 s that only registry commands pay
 
         for name in ("mlflow", "alembic"):
             logging.getLogger(name).setLevel(logging.WARNING)
         point_at(uri)
-        import_module("mlflow.store.db.utils").MAX_RETRY_COUNT = SQL_TRIES  # type: ignore[attr-defined]
+        if scheme == "sqlite":
+            import_module("mlflow.store.db.utils").MAX_RETRY_COUNT = SQL_TRIES  # type: ignore[attr-defined]
         client: Any = MlflowClient(tracking_uri=uri, registry_uri=uri)
         if scheme != "sqlite":  # MLflow makes a sqlite file's tables at first use, which may take its time
             client = Patient(client, uri)
@@ -128,6 +133,15 @@ def point_at(uri: str) -> None:
     mlflow.set_tracking_uri(uri)
 
 
+def _stand_in_for_databricks() -> None:
+    """Let MLflow find out that `databricks.agents` is not there: it fails where not even `databricks` is.
+
+    The lock leaves that package out, 16 MB that only addresses of another kind need.
+    """
+    if "databricks" not in sys.modules and find_spec("databricks") is None:
+        sys.modules["databricks"] = module_from_spec(ModuleSpec("databricks", None, is_package=True))
+
+
 @contextmanager
 def mapped(uri: str) -> Iterator[None]:
     """Turn MLflow's exceptions into ours."""
@@ -137,7 +151,7 @@ def mapped(uri: str) -> Iterator[None]:
         raise
     except ImportError as problem:
         raise InputError(
-            f"The registry client is not installed: {problem}.", cure="Install ml-cicd with its `registry` extra."
+            f"The registry client is not installed: {problem}.", cure="Install it: `pip install 'ml-cicd[registry]'`."
         ) from problem
     except Exception as problem:
         code = str(getattr(problem, "error_code", ""))
