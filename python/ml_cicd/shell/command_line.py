@@ -1,9 +1,11 @@
 """The command line: options come from each command's declared inputs, the environment fills what is not given."""
 
 import argparse
+import difflib
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, NoReturn
 
 from ml_cicd.commands.table import COMMANDS, load
 from ml_cicd.ground.errors import Exit, InputError
@@ -35,6 +37,10 @@ class Request:
     as_json: bool = False
     as_action: bool = False
 
+    def of_an_action(self) -> "Request":
+        """Return it with an answer for the runner."""
+        return replace(self, as_action=True)
+
     @property
     def report_dir(self) -> str:
         """Where the report goes: known before the inputs are checked, because a refusal is reported too."""
@@ -44,6 +50,19 @@ class Request:
 
 def read_arguments(argv: Sequence[str], environ: Mapping[str, str]) -> Request | int:
     """Read the arguments; an integer is an exit code: help was shown, or the arguments are wrong."""
+    try:
+        return asked_for(argv, environ)
+    except InputError as problem:
+        print_err(f"ml-cicd: {problem}\n{USAGE}")
+        return int(problem.exit_code)
+
+
+def asked_for(argv: Sequence[str], environ: Mapping[str, str]) -> Request | int:
+    """Read the arguments; an integer is an exit code: what was asked for has been shown.
+
+    Raises:
+        InputError: the arguments are wrong.
+    """
     if not argv or argv[0] in {"-h", "--help", "help"}:
         print_out(f"{overview()}\n")
         return int(Exit.DONE if argv else Exit.INPUT)
@@ -54,10 +73,7 @@ def read_arguments(argv: Sequence[str], environ: Mapping[str, str]) -> Request |
         if argv[0] == "action":
             return action_request(argv[1:], environ)
         return _command_request(argv[0], argv[1:], environ)
-    except InputError as problem:
-        print_err(f"ml-cicd: {problem}\n{USAGE}")
-        return int(problem.exit_code)
-    except SystemExit as stop:  # argparse has printed help or a message
+    except SystemExit as stop:  # argparse has printed help
         flush_out()
         return int(stop.code or 0)
 
@@ -87,10 +103,22 @@ def overview() -> str:
     )
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong as everything else here does, with the option that was meant."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise instead of printing."""
+        wrong = re.search(r"unrecognized arguments: (--[a-z-]+)", message)
+        known = [flag for action in self._actions for flag in action.option_strings]
+        close = difflib.get_close_matches(wrong[1], known, n=1) if wrong else []
+        hint = f"Did you mean {close[0]}? " if close else ""
+        raise InputError(f"{self.prog}: {message}.", cure=f"{hint}`{self.prog} --help` lists the options.")
+
+
 def _command_request(name: str, argv: Sequence[str], environ: Mapping[str, str]) -> Request:
     command = load(name)
     options = options_of(command.inputs)
-    parser = argparse.ArgumentParser(prog=f"ml-cicd {name}", description=COMMANDS[name].title, allow_abbrev=False)
+    parser = _Parser(prog=f"ml-cicd {name}", description=COMMANDS[name].title, allow_abbrev=False)
     for declared in options:
         _add(parser, declared, files=declared.name == command.files)
     parser.add_argument("--json", action="store_true", help="Print the report as JSON instead of the table.")

@@ -29,8 +29,11 @@ class Process:
 def main(argv: Sequence[str], process: Process) -> int:
     """Run one command and return its exit code; the report is on disk before this returns."""
     request = read_arguments(argv, process.environ)
-    if isinstance(request, int):
-        return request
+    return request if isinstance(request, int) else finish(request, process)
+
+
+def finish(request: Request, process: Process) -> int:
+    """Do what was asked for and return the exit code; the report is on disk before this returns."""
     report = _report(request, lambda: process.make_world(say))
     return _published(report, request, process.environ)
 
