@@ -12,7 +12,7 @@ import pytest
 
 from ml_cicd.ground.errors import Defect, EvidenceError, Exit
 from ml_cicd.ground.finding import Finding, Outcome, Severity, Verdict, worst
-from ml_cicd.ground.report import Findings, Report
+from ml_cicd.ground.report import Findings, Note, Report
 from ml_cicd.shell.runner import Process, main
 from tests.actions.composite_runner import parse_outputs
 from tests.shell.probe import Inputs, done
@@ -208,3 +208,27 @@ def test_json_is_the_report(probe: Path, capsys: pytest.CaptureFixture[str]) -> 
     """`--json` prints what is on disk."""
     _, report = run(lambda _: done(), "--json")
     assert json.loads(capsys.readouterr().out) == report
+
+
+def test_quiet_says_the_outcome_alone(probe: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Neither progress nor sections; the report on disk has all of it."""
+
+    def make_world(say: Callable[[str], None]) -> World:
+        say("on the way")
+        return lambda _: done(sections=(Note(text="in detail"),), cure="Rest.")
+
+    assert main(["probe", "-q"], Process(environ={}, make_world=make_world)) == 0
+    shown = capsys.readouterr()
+    assert (shown.out, shown.err) == ("probe: Done.\nWhat to do: Rest.\n", "")
+    assert "in detail" in Path(".ml-cicd/probe/report.json").read_text("utf-8")
+
+
+@pytest.mark.parametrize("flag", ["-v", "--verbose"])
+def test_verbose_says_where_an_error_comes_from(probe: Path, capsys: pytest.CaptureFixture[str], flag: str) -> None:
+    """The traceback of an error that a user can meet is in the log for who asks for it, and for nobody else."""
+    world = raising(EvidenceError("It is odd.", cure="Look."))
+    run(world)
+    assert "Traceback" not in capsys.readouterr().err
+    code, report = run(world, flag)
+    assert (code, report["headline"]) == (3, "It is odd.")
+    assert "Traceback" in capsys.readouterr().err

@@ -111,6 +111,7 @@ def test_scripts_of_actions_hand_over_the_process(path: Path) -> None:
     assert len(scripts) == 2
     for script in scripts:
         assert EXEC_LINE.match(CHOICE.sub("", script).replace('"$lock"', "lock")), script
+        assert ("-I -X utf8 -m ml_cicd" in script) == ("ml_cicd" in script)  # a variable says nothing under -I
         assert bool(CHOICE.match(script)) == ('"$lock"' in script)
 
 

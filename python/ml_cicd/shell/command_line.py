@@ -24,6 +24,11 @@ EXIT_MEANING: dict[Exit, str] = {
     Exit.PARTLY: "partly applied: the report lists what is done, what is not, and the commands to finish",
     Exit.INTERRUPTED: "interrupted",
 }
+FLAGS = {
+    ("--json",): "Print the report as JSON instead of the table.",
+    ("-q", "--quiet"): "Print the outcome and what to do, but neither progress nor tables; the report has them.",
+    ("-v", "--verbose"): "Log the traceback of an error too.",
+}
 USAGE = "usage: ml-cicd COMMAND [options]\n       ml-cicd COMMAND --help"
 
 
@@ -36,6 +41,8 @@ class Request:
     texts: Mapping[str, str]
     as_json: bool = False
     as_action: bool = False
+    quiet: bool = False
+    verbose: bool = False
 
     def of_an_action(self) -> "Request":
         """Return it with an answer for the runner."""
@@ -118,14 +125,25 @@ class _Parser(argparse.ArgumentParser):
 def _command_request(name: str, argv: Sequence[str], environ: Mapping[str, str]) -> Request:
     command = load(name)
     options = options_of(command.inputs)
-    parser = _Parser(prog=f"ml-cicd {name}", description=COMMANDS[name].title, allow_abbrev=False)
+    parser = _parser(name)
     for declared in options:
         _add(parser, declared, files=declared.name == command.files)
-    parser.add_argument("--json", action="store_true", help="Print the report as JSON instead of the table.")
+    for flags, text in FLAGS.items():
+        parser.add_argument(*flags, action="store_true", help=text)
     found = vars(_parsed_with_files(parser, argv, command.files) if command.files else parser.parse_args(argv))
     texts = from_environment(options, environ)
     texts |= {o.kebab: found[o.name] for o in options if found[o.name] is not None}
-    return Request(name=name, command=command, texts=texts, as_json=found["json"])
+    how = {"as_json": found["json"], "quiet": found["quiet"], "verbose": found["verbose"]}
+    return Request(name=name, command=command, texts=texts, **how)
+
+
+def _parser(name: str) -> _Parser:
+    entry = COMMANDS[name]
+    example = f"example:\n  ml-cicd {name} {entry.example}" if entry.example else ""
+    layout = argparse.RawDescriptionHelpFormatter
+    return _Parser(
+        prog=f"ml-cicd {name}", description=entry.title, epilog=example, formatter_class=layout, allow_abbrev=False
+    )
 
 
 def _parsed_with_files(parser: argparse.ArgumentParser, argv: Sequence[str], files: str) -> argparse.Namespace:
@@ -149,4 +167,5 @@ def _add(parser: argparse.ArgumentParser, declared: Option, *, files: bool) -> N
     elif isinstance(declared.default, bool):
         parser.add_argument(flag, dest=declared.name, nargs="?", const="true", metavar="true|false", help=text)
     else:
-        parser.add_argument(flag, dest=declared.name, metavar="TEXT", help=text)
+        shown = "|".join(declared.choices) or ("PATH" if declared.path else "TEXT")
+        parser.add_argument(flag, dest=declared.name, metavar=shown, help=text)

@@ -9,6 +9,7 @@ import tempfile
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -31,10 +32,19 @@ RUNS = "runs"
 MOST_RUNS = 50
 
 
-def publish(
-    report: Report, *, report_dir: str, environ: Mapping[str, str], as_action: bool = False, as_json: bool = False
+def publish(  # noqa: PLR0913  # all but one are keywords
+    report: Report,
+    *,
+    report_dir: str,
+    environ: Mapping[str, str],
+    as_action: bool = False,
+    as_json: bool = False,
+    brief: bool = False,
 ) -> int:
-    """Write report and summary, tell the runner, print the result, and return the exit code."""
+    """Write report and summary, tell the runner, print the result, and return the exit code.
+
+    A `brief` result is what happened and what to do.
+    """
     folder = report_folder(report.command, report_dir).absolute()
     paths = {"report": str(folder / "report.json"), "summary": str(folder / "summary.md")}
     outputs = {**report.outputs, **paths}
@@ -46,7 +56,7 @@ def publish(
         outputs |= dict.fromkeys(paths, "")
     if as_action:
         problems += _tell_runner(report, outputs, summary, environ)
-    shown = text if as_json else _drawn(report, environ)
+    shown = text if as_json else _drawn(replace(report, sections=()) if brief else report, environ)
     problems += _said("result", "Check where standard output goes", print_out(fenced(shown) if as_action else shown))
     code = int(report.exit_code) or (int(Exit.INPUT) if problems else int(Exit.DONE))
     return code if shown else code or int(Exit.BUG)

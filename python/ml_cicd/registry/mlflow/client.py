@@ -1,6 +1,5 @@
 """One way to reach MLflow: explicit address, short patience, every failure mapped to one of ours."""
 
-import fcntl
 import json
 import logging
 import os
@@ -224,6 +223,8 @@ def _first_use(uri: str) -> Iterator[None]:
         raise InputError(
             f"The registry's folder {path.parent} does not exist.", cure="Create it, or correct the address."
         )
+    import fcntl  # noqa: PLC0415  # not on Windows, where a server can be reached all the same
+
     with Path(f"{path}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
