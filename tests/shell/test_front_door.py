@@ -122,7 +122,7 @@ def test_inputs_of_the_environment_are_not_the_commands(folder: Path) -> None:
     asked = {"ML_CICD_COMMAND": "validate", "ML_CICD_ARGS": "a.yml", "ML_CICD_REPORT_DIR": "elsewhere"}
     front_door(folder, **asked)
     assert not (folder / "elsewhere").exists()
-    assert (folder / ".ml-cicd" / "validate" / "report.json").is_file()
+    assert (folder / "ml-cicd-reports" / "validate" / "report.json").is_file()
 
 
 @pytest.mark.parametrize("sent", [[signal.SIGINT], [signal.SIGTERM], [signal.SIGINT, signal.SIGINT, signal.SIGTERM]])

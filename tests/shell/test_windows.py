@@ -58,7 +58,7 @@ def test_the_gate_works(folder: Path) -> None:
     """A table is judged, with a configuration that names what only others can reach."""
     answer = on_windows(folder, "quality-gate")
     assert answer.returncode == 0, answer.stdout + answer.stderr
-    report = json.loads((folder / ".ml-cicd" / "quality-gate" / "report.json").read_text("utf-8"))
+    report = json.loads((folder / "ml-cicd-reports" / "quality-gate" / "report.json").read_text("utf-8"))
     assert report["outputs"]["verdict"] == "pass"
 
 

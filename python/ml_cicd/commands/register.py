@@ -31,7 +31,9 @@ class Inputs(CommonInputs):
     model_name: str = option("Registered model; empty for the configuration's.")
     model: str = option("Folder of the model, as mlflow.pytorch saves it.", required=True, path=True)
     gate_report: str = option(
-        "Report of the quality gate that judged this model.", default=".ml-cicd/quality-gate/report.json", path=True
+        "Report of the quality gate that judged this model.",
+        default="ml-cicd-reports/quality-gate/report.json",
+        path=True,
     )
     registry_uri: str = option("Registry; empty for the configuration's.")
     alias: str = option("Alias that the version gets.", default=CHALLENGER)

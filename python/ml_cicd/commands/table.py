@@ -66,7 +66,7 @@ COMMANDS: dict[str, Entry] = {
     "validate": Entry(
         module="ml_cicd.commands.validate",
         title="Hold files against their published schemas.",
-        example="ml-cicd.yml .ml-cicd/quality-gate/report.json",
+        example="ml-cicd.yml ml-cicd-reports/quality-gate/report.json",
         everywhere=True,
     ),
 }

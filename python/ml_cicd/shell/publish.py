@@ -25,7 +25,7 @@ from ml_cicd.shell.github.summary import append_summary
 from ml_cicd.shell.streams import print_err, print_out, shows_colour
 from ml_cicd.version import __version__
 
-OWN_FOLDER = ".ml-cicd"
+OWN_FOLDER = "ml-cicd-reports"
 RUNBOOK_PARTS = ("GITHUB_SERVER_URL", "GITHUB_ACTION_REPOSITORY", "GITHUB_ACTION_REF")
 PLAIN = re.compile(r"\A[A-Za-z0-9._/-]+\Z")
 RUNS = "runs"
