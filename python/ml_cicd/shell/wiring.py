@@ -55,18 +55,16 @@ class MlflowRecords:
     @cached_property
     def registry(self) -> ModelRegistry:
         """Connect."""
-        self._fetch()
-        from ml_cicd.registry.mlflow.versions import MlflowRegistry  # noqa: PLC0415  # needs mlflow
+        from ml_cicd.registry.mlflow.versions import MlflowRegistry  # noqa: PLC0415
 
-        return MlflowRegistry(self.uri)
+        return MlflowRegistry(self.uri, self._fetch)
 
     @cached_property
     def ledger(self) -> DeploymentLedger:
         """Connect."""
-        self._fetch()
-        from ml_cicd.registry.mlflow.ledger import MlflowLedger  # noqa: PLC0415  # needs mlflow
+        from ml_cicd.registry.mlflow.ledger import MlflowLedger  # noqa: PLC0415
 
-        return MlflowLedger(self.uri)
+        return MlflowLedger(self.uri, self._fetch)
 
     def _fetch(self) -> None:
         fetch_later("registry", "mlflow", self.environ, self.say)
