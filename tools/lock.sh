@@ -4,7 +4,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 # What mlflow-skinny asks for and its client never imports when it talks to a server or a file: tests/contracts runs
-# without these. They are two fifths of the packages, and most of the time of an install.
+# without these, a quarter of its packages.
 UNUSED=(databricks-sdk google-auth pyasn1 pyasn1-modules gitpython gitdb smmap uvicorn h11 python-dotenv cloudpickle)
 # What it imports for a file alone; the lock `sqlite` has it.
 FOR_A_FILE=(sqlalchemy alembic mako markupsafe cryptography cffi pycparser)
