@@ -107,7 +107,7 @@ class Place:
         text = Template(TEMPLATE.read_text(encoding="utf-8")).substitute(names)
         (self.folder / "haproxy.cfg").write_text(text, encoding="utf-8")
         leash = ["setpriv", "--pdeathsig", "TERM"] if shutil.which("setpriv") else []
-        self._start(*leash, haproxy, "-db", "-f", "haproxy.cfg", apart=True)
+        self._start(*leash, haproxy, "-q", "-db", "-f", "haproxy.cfg", apart=True)
         self._wait_until(self.socket.exists, "HAProxy did not start.")
 
     def start_load(self) -> None:

@@ -73,6 +73,9 @@ class World(Protocol):
     def new_name(self) -> str:
         """Return a name that no other process has; in a workflow it begins with the run's id and a dot."""
 
+    def is_gone(self, owner: str) -> bool:
+        """Whether the process that had this name is known to be dead. False where nobody here can tell."""
+
     def config(self, path: str, *, required: bool) -> Config:
         """Read the configuration; an absent file is an empty one unless it is `required`."""
 

@@ -704,3 +704,12 @@ def test_the_deadline_input_wins(world: FakeWorld) -> None:
     begun = world.fake_clock.now()
     run(Inputs(deadline_minutes="3", allow_inconclusive=True), world)
     assert 180 <= world.fake_clock.now() - begun < 240
+
+
+def test_a_rollout_that_could_not_be_recorded_is_not_begun(world: FakeWorld) -> None:
+    """Nobody named a registry: refused before anything is written."""
+    world.settings = replace(world.settings, registry=None)
+    split = world.fake_router.split
+    with pytest.raises(InputError, match="No registry is given"):
+        run(Inputs(), world)
+    assert world.fake_router.split == split

@@ -13,6 +13,7 @@ from ml_cicd.registry.versions import Release
 from ml_cicd.rollout.session import CLAIM_SECONDS, DEPLOY_SECONDS
 from ml_cicd.rollout.slots import http
 from ml_cicd.rollout.state import Identity, Phase
+from ml_cicd.world import Who
 from tests.fakes.faults import Fault, Faults, Kill
 from tests.fakes.world import CANARY, CONFIG, MODEL, TARGET, FakeWorld
 
@@ -194,6 +195,33 @@ def test_a_claim_that_nobody_can_hold_is_named(world: FakeWorld, age: int, says:
     with pytest.raises(Conflict, match=says) as problem:
         canary.run(canary.Inputs(), world)
     assert "--take-over true" in problem.value.cure
+
+
+def test_a_claim_of_a_process_that_has_ended_is_a_dead_ones(world: FakeWorld) -> None:
+    """Where it can be seen here, nobody waits for the hook's time; else who runs it is said, with the link."""
+    world.who = Who(actor="ann", run_url="https://github.com/o/r/actions/runs/7")
+    dead_claim(world)
+    with pytest.raises(Conflict, match=r"since \d+ s \(ann, https://github.com/o/r/actions/runs/7\)"):
+        canary.run(canary.Inputs(), world)
+    assert "its process" not in dict(status.run(status.Inputs(), world).tables[0].rows)
+    assert world.fake_router.state is not None
+    world.gone.add(world.fake_router.state.owner)
+    with pytest.raises(Conflict, match="is dead: its process has ended on this machine") as problem:
+        canary.run(canary.Inputs(), world)
+    assert "--take-over true" in problem.value.cure
+    assert dict(status.run(status.Inputs(), world).tables[0].rows)["its process"].endswith("it was killed")
+
+
+def test_a_rollout_whose_process_has_ended_is_told_apart(world: FakeWorld) -> None:
+    """It may have been a tick: the next one goes on at once, and a run waits for the lease."""
+    canary.run(TICK, world)
+    with pytest.raises(Conflict, match="run by somebody else"):
+        canary.run(canary.Inputs(), world)
+    assert world.fake_router.state is not None
+    world.gone.add(world.fake_router.state.owner)
+    with pytest.raises(Conflict, match="a tick, or was killed") as problem:
+        canary.run(canary.Inputs(), world)
+    assert "--mode tick" in problem.value.cure
 
 
 def test_a_claim_outlasts_what_a_deployment_may_take() -> None:

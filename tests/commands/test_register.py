@@ -15,7 +15,8 @@ from ml_cicd.ground.errors import EvidenceError, Exit, InputError, IntegrityErro
 from ml_cicd.registry.formats.payload import payload_digest
 from ml_cicd.shell.machine import SystemFiles
 from ml_cicd.shell.wiring import ModelFiles, RealWorld
-from tests.fakes.model_folder import model_folder
+from tests.contracts.test_registry_contract import entry
+from tests.fakes.model_folder import model_folder, write_program
 from tests.fakes.registry import FakeRegistry
 from tests.fakes.world import FakeWorld
 from tests.registry.odd_names import ODD_NAMES
@@ -63,6 +64,39 @@ def test_registers_once(world: FakeWorld) -> None:
     assert (first.exit_code, again.exit_code) == (Exit.DONE, Exit.DONE)
     assert world.fake_registry.snapshot("digits").aliases == {"challenger": "1"}
     assert set(first.outputs) == set(OUTPUTS)
+
+
+def judge_as_first() -> None:
+    """Write report.json of a gate that compares with a champion whose table is misspelt in the configuration."""
+    Path("c.yml").write_text(
+        "version: 1\nmodel: digits\nevidence: {metrics: metrics.json, champion: {predictions: chmapion.csv}}\n"
+        "gate: {thresholds: {accuracy: 0.95}, versus_champion: {accuracy: {margin: 0.01}}, "
+        "when_no_champion: first_release}\n"
+    )
+    report = run_gate(GateInputs(config="c.yml", model="model"), RealWorld({"GITHUB_SHA": "abc"}, lambda _line: None))
+    assert report.exit_code is Exit.DONE
+    Path("report.json").write_text(to_json(report, tool_version="0", outputs={}))
+
+
+@pytest.mark.parametrize("known_by", ["alias", "target's alias", "ledger", "nobody"])
+def test_a_first_release_has_no_champion_anywhere(world: FakeWorld, known_by: str) -> None:
+    """A comparison that was passed over registers a first version alone, or one that is there already."""
+    judge_as_first()
+    assert run(INPUTS, world).outputs["created"] == "true"
+    aliases = {"alias": "champion", "target's alias": "champion-production"}
+    if known_by in aliases:
+        world.fake_registry.set_alias("digits", aliases[known_by], "1")
+    if known_by == "ledger":
+        world.fake_ledger.append_entry("digits", entry("0"))
+    assert run(INPUTS, world).outputs["created"] == "false"
+    write_program(Path("model") / "data" / "model.pt2", {"data/weights/weight_0": b"other"})
+    judge_as_first()
+    if known_by == "nobody":
+        assert run(INPUTS, world).outputs["created"] == "true"
+        return
+    with pytest.raises(NotPassing, match=r"first release.*evidence\.champion"):
+        run(INPUTS, world)
+    assert len(world.fake_registry.snapshot("digits").versions) == 1
 
 
 def test_dry_run_changes_nothing(world: FakeWorld) -> None:

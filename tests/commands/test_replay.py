@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from ml_cicd.commands.canary import Inputs, run
+from ml_cicd.config import Config
 from ml_cicd.faces.json_v1 import to_json
 from ml_cicd.ground.errors import CorruptState, EvidenceError, Exit, InputError, IntegrityError
 from ml_cicd.ground.report import Report
@@ -54,6 +55,11 @@ def as_file(report: Report) -> str:
 def replayed(text: str, **inputs: str) -> Report:
     """Replay with the configuration of the tests."""
     return run(Inputs(replay="report.json", **inputs), Offline(files=OneFile(text)))  # type: ignore[arg-type]
+
+
+def replayed_with(text: str, settings: Config) -> Report:
+    """Replay with another configuration."""
+    return run(Inputs(replay="report.json"), Offline(settings=settings, files=OneFile(text)))
 
 
 def said(report: Report) -> tuple[int, str, str]:

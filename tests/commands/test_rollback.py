@@ -231,6 +231,48 @@ def test_a_slot_with_other_bytes_is_filled_again(world: FakeWorld) -> None:
     assert world.fake_slots.holds["blue"] == release_of("1")
 
 
+def test_a_bad_version_that_hangs_is_not_deployed_again(world: FakeWorld) -> None:
+    """The slot that was left says nothing: it holds what it held, and no rollback waits for a hook on its account."""
+    del world.fake_slots.holds["green"]
+    deployed = list(world.fake_slots.deployed)
+    for _ in range(2):
+        assert run(Inputs(), world).exit_code is Exit.DONE
+        assert world.fake_slots.deployed == deployed
+    assert world.fake_router.split.serving == "blue"
+
+
+def test_what_ends_elsewhere_was_not_sent_there_now(world: FakeWorld) -> None:
+    """Users give up on the version that hangs while one looks: their requests are old, and the move is verified."""
+    serve, source = world.fake_clock.each_second, world.fake_source
+    source.open = {"blue": 0, "green": 30}
+
+    def one_second() -> None:
+        """Five users of the slot that was left give up."""
+        serve()
+        source.open["green"] -= 5
+        source.serve("green", 5, 5)
+
+    world.fake_clock.each_second = one_second
+    report = run(Inputs(), world)
+    assert (moved(report), report.exit_code) == (("true", "2", "1", "true"), Exit.DONE)
+
+
+def test_what_begins_elsewhere_is_no_verified_move(world: FakeWorld) -> None:
+    """Requests still begin at the slot that was left, and none has ended: exit 12 says so."""
+    serve, source = world.fake_clock.each_second, world.fake_source
+    source.open = {"blue": 0, "green": 0}
+
+    def one_second() -> None:
+        """A second router sends two requests to the slot that was left."""
+        serve()
+        source.open["green"] += 2
+
+    world.fake_clock.each_second = one_second
+    report = run(Inputs(), world)
+    assert (moved(report)[3], report.exit_code) == ("false", Exit.PARTLY)
+    assert "new requests went elsewhere" in report.headline
+
+
 def test_a_dry_run_shows_the_moves(world: FakeWorld) -> None:
     """The plan in words, and nothing moves."""
     value = world.fake_router.split
@@ -255,8 +297,10 @@ def test_by_force_traffic_goes_to_the_last_known_slot(night: FakeWorld, standby:
         del night.fake_slots.holds["blue"]
     else:
         night.fake_slots.holds["blue"] = standby
-    with pytest.raises(OutsideError, match="hook"):
+    with pytest.raises(OutsideError, match="hook") as caught:
         run(Inputs(), night)
+    assert "taking for granted that slot blue holds it" in caught.value.cure
+    assert caught.value.cure.endswith("ml-cicd rollback --target production --to 1 --force")
     assert night.fake_router.split.serving == "green"
     report = run(Inputs(force=True), night)
     assert (moved(report), report.exit_code) == (("true", "2", "1", "false"), Exit.PARTLY)
@@ -273,6 +317,21 @@ def test_by_force_without_any_state(night: FakeWorld) -> None:
     for _ in range(2):  # pressed twice, it does not go back to where it came from
         assert (night.fake_router.split.serving, report.exit_code) == ("blue", Exit.PARTLY)
         report = run(Inputs(to="1", force=True), night)
+
+
+def test_by_force_twice_in_the_dark_is_once(night: FakeWorld) -> None:
+    """State lost and both slots silent: it moves away from what serves, and never back to where it came from."""
+    night.fake_router.state, night.fake_router.unsaved = None, "The state file is missing."
+    night.fake_slots.holds.clear()
+    for again in ("1", "1", "champion", "1"):
+        if again == "champion":
+            night.fake_router.split = night.fake_router.split.calm()  # what an urgent write in between leaves
+            continue
+        run(Inputs(to=again, force=True), night)
+        night.fake_router.state = None
+        assert night.fake_router.split.serving == "blue"
+    run(Inputs(to="2", force=True), night)
+    assert night.fake_router.split.serving == "green"  # another version is another wish
 
 
 def test_force_never_sends_traffic_to_a_candidate(night: FakeWorld) -> None:
@@ -355,3 +414,16 @@ def test_only_run_is_for_the_safety_net(world: FakeWorld) -> None:
     """It limits which canary is stopped; a version to go back to has no owner."""
     with pytest.raises(InputError, match="only-run"):
         run(Inputs(to="previous", only_run="77"), world)
+
+
+def test_traffic_needs_no_registry_at_all(world: FakeWorld) -> None:
+    """Nobody named one: traffic moves, exit 12, and the same command writes the record once there is an address."""
+    named = world.settings
+    world.settings = replace(named, registry=None)
+    report = run(Inputs(reason="too slow"), world)
+    assert (world.serves(), report.exit_code) == ("1", Exit.PARTLY)
+    assert "No registry is given" in str(report.sections)
+    assert report.cure == "To finish: ml-cicd rollback --target production --to 1 --reason 'too slow'"
+    world.settings = named
+    assert run(Inputs(to="1", reason="too slow"), world).exit_code is Exit.DONE
+    assert world.record()[-1] == ("rollback", "2", "1")

@@ -210,3 +210,17 @@ def test_what_the_runbook_says_for_a_disagreement_ends_it(world: FakeWorld, reas
     rollback.run(rollback.Inputs(to="champion", reason=reason), world)
     report = status.run(status.Inputs(), world)
     assert (report.exit_code, report.notes, report.cure) == (Exit.DONE, (), "")
+
+
+def test_a_registry_that_nobody_named_hides_nothing(world: FakeWorld) -> None:
+    """A variable is unset on this machine: what serves is told all the same, and the address is missed once."""
+    world.settings = replace(world.settings, registry=None)
+    report = status.run(status.Inputs(), world)
+    assert now(report)["router"] == "slot blue serves, 5 % to slot green"
+    assert report.headline == (
+        "digits: version 1 serves. Registry: No registry is given. Set registry-uri, or registry.uri in the "
+        "configuration."
+    )
+    assert (report.exit_code, report.outputs["champion"]) == (Exit.INPUT, "1")
+    world.fake_slots.holds["blue"] = release_of("7")
+    assert status.run(status.Inputs(), world).exit_code is Exit.OUTSIDE

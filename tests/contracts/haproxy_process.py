@@ -1,6 +1,5 @@
 """A real HAProxy on loopback in front of two small servers, for tests; everything stops with the block."""
 
-import re
 import shutil
 import socket
 import subprocess
@@ -10,7 +9,7 @@ import time
 import urllib.error
 import urllib.request
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -43,22 +42,23 @@ def free_port() -> int:
 
 
 class SlotServer(ThreadingHTTPServer):
-    """A slot: says who it is, answers `status`, 500 for every n-th request, only the beginning of an answer, or nothing
-    for as long as `answers` is clear.
+    """A slot: says who it is, answers `status` after `pause` seconds, 500 for every n-th request, only the beginning of
+    an answer, or nothing for as long as `answers` is clear.
     """
 
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, name: str) -> None:
-        """Listen on a free port."""
-        super().__init__(("127.0.0.1", 0), _Handler)
+    def __init__(self, name: str, *, port: int = 0) -> None:
+        """Listen, on a free port if none is given."""
+        super().__init__(("127.0.0.1", port), _Handler)
         self.name = name
         self.identity = '{"model": "m", "version": "0", "digest": "none"}'
         self.fail_every = 0
         self.cut = False
         self.count = 0
         self.status = 200
+        self.pause = 0.0
         self.answers = threading.Event()
         self.answers.set()
 
@@ -78,6 +78,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         slot.count += 1
         slot.answers.wait(timeout=START_SECONDS)
+        time.sleep(slot.pause)
         if slot.cut:
             self.send_response(200)
             self.send_header("Content-Length", "100")
@@ -119,11 +120,11 @@ class Proxy:
         """Return its counters."""
         return HaproxySource(self.settings, SLOTS)
 
-    def served_by(self, requests: int, *, user: str = "") -> Counter[str]:
+    def served_by(self, requests: int, *, user: str = "", path: str = "/") -> Counter[str]:
         """Send requests through the router and count who answered."""
         found: Counter[str] = Counter()
         for _ in range(requests):
-            request = urllib.request.Request(f"http://127.0.0.1:{self.port}/")
+            request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}")
             if user:
                 request.add_header("x-user", user)
             try:
@@ -132,6 +133,24 @@ class Proxy:
             except urllib.error.HTTPError as problem:
                 found[problem.read().decode()] += 1
         return found
+
+    def kill_slot(self, name: str) -> None:
+        """End a slot's server: its port refuses connections."""
+        self.slots[name].shutdown()
+        self.slots[name].server_close()
+
+    def restart_slot(self, name: str) -> None:
+        """Start a server on the port of one that was killed."""
+        slot = self.slots[name] = SlotServer(name, port=self.slots[name].server_address[1])
+        threading.Thread(target=slot.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+
+    def await_slot(self, name: str, *, reachable: bool) -> None:
+        """Wait until HAProxy's health check says so."""
+        end = time.monotonic() + START_SECONDS
+        while self.source().read()[name].reachable is not reachable:
+            if time.monotonic() > end:
+                raise RuntimeError(f"HAProxy's check of {name} did not change.")
+            time.sleep(0.02)
 
     def stop(self) -> None:
         """End HAProxy."""
@@ -159,8 +178,8 @@ def start_haproxy(folder: Path) -> subprocess.Popen[bytes]:
 
 
 @contextmanager
-def running_haproxy(*, checks: bool = False) -> Iterator[Proxy]:
-    """Run HAProxy and two slots on free loopback ports; with health checks where a user has added them."""
+def running_haproxy(*, change: Callable[[str], str] = str) -> Iterator[Proxy]:
+    """Run HAProxy and two slots on free loopback ports; `change` is what a user has done to the template."""
     haproxy_program()
     slots = {name: SlotServer(name) for name in SLOTS}
     threads = [threading.Thread(target=s.serve_forever, kwargs={"poll_interval": 0.05}) for s in slots.values()]
@@ -168,9 +187,7 @@ def running_haproxy(*, checks: bool = False) -> Iterator[Proxy]:
         folder, port = Path(temp), free_port()
         values = {"socket": str(folder / "h.sock"), "map": str(folder / "split.map"), "port": str(port)}
         values |= {f"{name}_port": str(slot.server_address[1]) for name, slot in slots.items()}
-        text = Template(TEMPLATE.read_text("utf-8")).substitute(values)
-        if checks:
-            text = re.sub(r"(server s1 .*)", r"\1 check inter 100ms fall 1", text)
+        text = change(Template(TEMPLATE.read_text("utf-8")).substitute(values))
         (folder / "haproxy.cfg").write_text(text, "utf-8")
         (folder / "split.map").write_text("split blue:green:0:0:none:0\n", "utf-8")
         for thread in threads:

@@ -1,4 +1,4 @@
-"""Where the registry contracts are held: in memory, in a sqlite file, behind a real server."""
+"""Where the registry contracts are held: in memory, in a shared file, in a sqlite file, behind a real server."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,16 +9,17 @@ from ml_cicd.registry.mlflow.ledger import MlflowLedger
 from ml_cicd.registry.mlflow.versions import MlflowRegistry
 from tests.contracts.mlflow_process import mlflow_server
 from tests.fakes.registry import FakeLedger, FakeRegistry
+from tests.fakes.registry_file import FileLedger, FileRegistry
 
-KINDS = ("fake", "sqlite", "http")
+KINDS = ("fake", "file", "sqlite", "http")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Place:
-    """One registry with its ledger; `uri` is empty for the fake."""
+    """One registry with its ledger; `uri` is empty for the fakes."""
 
-    registry: MlflowRegistry | FakeRegistry
-    ledger: MlflowLedger | FakeLedger
+    registry: MlflowRegistry | FakeRegistry | FileRegistry
+    ledger: MlflowLedger | FakeLedger | FileLedger
     uri: str
 
 
@@ -27,6 +28,9 @@ def open_place(kind: str, folder: Path) -> Iterator[Place]:
     """Open a place of this kind."""
     if kind == "fake":
         yield Place(registry=FakeRegistry(), ledger=FakeLedger(), uri="")
+    elif kind == "file":
+        path = folder / "registry.json"
+        yield Place(registry=FileRegistry(path), ledger=FileLedger(path), uri="")
     elif kind == "sqlite":
         uri = f"sqlite:///{folder}/registry.db"
         yield Place(registry=MlflowRegistry(uri), ledger=MlflowLedger(uri), uri=uri)

@@ -1,5 +1,6 @@
 """What can be seen of an HAProxy from outside, on a real one."""
 
+import os
 import subprocess
 import time
 from collections.abc import Iterator
@@ -10,9 +11,17 @@ import pytest
 
 from ml_cicd.ground.finding import Finding
 from ml_cicd.rollout.routers import haproxy_examination
+from ml_cicd.rollout.routers.haproxy_configuration import (
+    _retries,
+    _timeouts,
+    examine_configuration,
+    read_backends,
+)
 from ml_cicd.rollout.routers.haproxy_examination import examine
 from ml_cicd.rollout.slots.hook import examine_hook
-from tests.contracts.haproxy_process import Proxy, haproxy_program, running_haproxy
+from tests.contracts.haproxy_process import TEMPLATE, Proxy, haproxy_program, running_haproxy
+
+TEXT = TEMPLATE.read_text("utf-8")
 
 
 def by_rule(findings: tuple[Finding, ...]) -> dict[str, Finding]:
@@ -44,10 +53,56 @@ def master(folder: Path) -> Iterator[str]:
 
 
 def test_all_is_well(proxy: Proxy) -> None:
-    """Socket, clock and folder pass, and no more is said."""
+    """Socket, clock, folder and the template's own configuration pass, and no more is said."""
     found = by_rule(proxy.router().examine())
-    assert set(found) == {"socket", "clock", "map's folder"}
+    assert set(found) == {"socket", "clock", "map's folder", "timeouts", "retries and checks"}
+    assert found["timeouts"].reason == "server 30s, connect 2s"
     assert not any(one.blocks or one.cure for one in found.values())
+
+
+@pytest.mark.parametrize(
+    ("line", "instead", "words"),
+    [
+        ("  timeout server 30s", "", "no `timeout server`"),
+        ("  timeout connect 2s", "", "no `timeout connect`"),
+        ("default-server check", "default-server", "does not check its servers"),
+        ("  retries 1", "  retries 0", "not tried again"),
+        ("  retries 1", "", "once for each retry"),
+        ("  retries 1", "  retries 1\n  retry-on all-retryable-errors", "once for each retry"),
+        ("  stick-table type string len 32 size 100 store gpc0", "", "no table `charged`"),
+    ],
+)
+def test_a_configuration_that_helps_nobody_is_a_remark(line: str, instead: str, words: str) -> None:
+    """What the template has and this one lacks is told, without a doubt about the rest."""
+    ours = TEXT.replace(line, instead)
+    assert ours != TEXT
+    backends = read_backends(ours, ("blue", "green"))
+    found = [remark for remark in (_timeouts(backends), _retries(backends)) if remark.cure]
+    assert [words in one.reason for one in found] == [True]
+    assert not found[0].blocks
+
+
+def test_a_retry_needs_another_server() -> None:
+    """Where a slot has several servers, a retry that stays at the first one helps nobody; with one it is fine."""
+    alone = TEXT.replace("  option redispatch\n", "")
+    assert not _retries(read_backends(alone, ("blue", "green"))).cure
+    more = alone.replace("backend green\n", "backend green\n  server s2 127.0.0.1:9\n")
+    assert (
+        "Slot green: a retry goes to the server that has just failed"
+        in _retries(read_backends(more, ("blue", "green"))).reason
+    )
+
+
+def test_what_cannot_be_told_is_not_said(proxy: Proxy, tmp_path: Path) -> None:
+    """Another process, none at all, a configuration of another map, sections that inherit by name: silence."""
+    pid, slots = str(proxy.process.pid), ("blue", "green")
+    ours = proxy.folder / "split.map"
+    assert len(examine_configuration(pid, ours, slots)) == 2
+    assert examine_configuration(str(os.getpid()), ours, slots) == ()
+    assert examine_configuration("", ours, slots) == ()
+    assert examine_configuration(pid, tmp_path / "other.map", slots) == ()
+    assert examine_configuration(pid, ours, ("blue", "violet")) == ()
+    assert read_backends(TEXT.replace("backend blue", "backend blue from usual"), slots) == ()
 
 
 def test_a_master_socket_is_named(proxy: Proxy) -> None:

@@ -173,6 +173,29 @@ def test_counters_cover_every_slot(source: MetricSource) -> None:
     assert all(0 <= c.events["errors"] <= c.requests or c.requests == 0 for c in counters.values())
 
 
+def test_haproxy_tells_how_long_answers_took() -> None:
+    """By the template: each answer of a slot is in the bucket of its time, and a new process starts from nothing."""
+    with running_haproxy() as proxy:
+        assert all(c.times == {} for c in proxy.source().read().values())
+        proxy.slots["blue"].pause = 0.12
+        proxy.served_by(3)
+        proxy.slots["blue"].pause = 0.0
+        proxy.served_by(5)
+        times = proxy.source().read()["blue"].times
+        assert times is not None
+        assert sum(times.values()) == 8
+        assert sum(n for bound, n in times.items() if bound >= 120) >= 3
+        assert proxy.source().read()["green"].times == {}
+
+
+def test_an_older_configuration_tells_no_times() -> None:
+    """Without the template's table all else is counted as ever."""
+    with running_haproxy(times=False) as proxy:
+        proxy.served_by(3)
+        counters = proxy.source().read()["blue"]
+        assert (counters.requests, counters.times) == (3, None)
+
+
 def test_observations_are_added_one_by_one(router: TrafficRouter) -> None:
     """Each write brings what was seen since the last one; all of them come back in order, for this rollout alone."""
     split, state = router.read().split, STATE

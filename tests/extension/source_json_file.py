@@ -1,7 +1,8 @@
 """A metric source: a file that the service writes, `{"blue": {"requests": 120, "errors": 3, "started": "..."}}`.
 
 One file in `rollout/sources/` and one line in `SOURCES` of `rollout/doors.py`; a target names it under `metrics`.
-Counters are cumulative, and their epoch changes when they start again: the canary itself takes the differences.
+Counters are cumulative, and their epoch changes when they start again: the canary itself takes the differences. Its
+report says more where a source also has `kinds` in its counters, and the method of `Witness` in `rollout/ports.py`.
 """
 
 import json

@@ -83,16 +83,27 @@ class FakeRouter:
 
 @dataclass
 class FakeSource:
-    """rollout.ports.MetricSource in memory: requests and failed requests by slot."""
+    """rollout.ports.MetricSource in memory: requests and failed requests by slot, and how many are `open`."""
 
     served: dict[str, tuple[int, int]] = field(default_factory=lambda: {"blue": (0, 0), "green": (0, 0)})
     broken: Callable[[], bool] = lambda: False
+    reaches: Callable[[str], bool] = lambda _slot: True
+    open: dict[str, int] = field(default_factory=dict)
 
     def read(self) -> Mapping[str, Counters]:
         """Count."""
         if self.broken():
             raise OutsideError("The counters do not answer.", cure="Mend it.")
-        return {slot: Counters(requests=n, events={"errors": x}, epoch="1") for slot, (n, x) in self.served.items()}
+        return {
+            slot: Counters(
+                requests=n,
+                events={"errors": x},
+                epoch="1",
+                open=self.open.get(slot),
+                reachable=self.reaches(slot),
+            )
+            for slot, (n, x) in self.served.items()
+        }
 
     def serve(self, slot: str, requests: int, errors: int) -> None:
         """Let a slot serve."""

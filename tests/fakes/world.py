@@ -107,6 +107,7 @@ class FakeWorld:
     settings: Config = CONFIG
     rate: int = 200
     failing: dict[str, float] = field(default_factory=dict)
+    gone: set[str] = field(default_factory=set)
     fake_registry: FakeRegistry = field(default_factory=FakeRegistry)
     fake_ledger: FakeLedger = field(default_factory=FakeLedger)
     fake_slots: FakeSlots = field(default_factory=FakeSlots)
@@ -170,6 +171,10 @@ class FakeWorld:
         """Return another name each time."""
         return f"process-{next(self._names)}"
 
+    def is_gone(self, owner: str) -> bool:
+        """Whether a test says so."""
+        return owner in self.gone
+
     def config(self, path: str, *, required: bool) -> Config:
         """Return the settings."""
         return self.settings
@@ -197,7 +202,6 @@ class FakeWorld:
     def site(self, config: Config, *, target: str, registry_uri: str) -> Site:
         """Return the target."""
         name, settings = config.target(target)
-        uri = config.registry_uri(registry_uri)
         alias = CHAMPION if len(config.targets) == 1 else f"{CHAMPION}-{name}"
         place = Place(
             target=name,
@@ -215,7 +219,7 @@ class FakeWorld:
             actor=self.who.actor,
             run_url=self.who.run_url,
             say=self.say,
-            records=lambda: self.records(uri),
+            records=lambda: self.records(config.registry_uri(registry_uri)),
         )
 
     def _router(self, settings: TargetSettings) -> TrafficRouter:

@@ -39,9 +39,10 @@ def test_every_verb_writes_the_next_number(split: Split, threshold: int, until: 
 
 @given(SPLITS)
 def test_a_calm_split_leaves_nothing_to_the_idle_slot(split: Split) -> None:
-    """No share, no lease, no salt, and the same slots."""
+    """No share, no lease, no salt but the version that somebody went back to, and the same slots."""
     calm = split.calm()
-    assert (calm.threshold, calm.lease, calm.salt) == (0, 0, NO_SALT)
+    assert (calm.threshold, calm.lease) == (0, 0)
+    assert calm.salt == NO_SALT or (calm.salt == split.salt and calm.went_to(calm.salt.removeprefix("to")))
     assert (calm.serving, calm.idle) == (split.serving, split.idle)
 
 
@@ -51,3 +52,17 @@ def test_to_swap_twice_is_to_stay(split: Split) -> None:
     back = split.swapped().swapped()
     assert (back.serving, back.idle) == (split.serving, split.idle)
     assert split.swapped().threshold == 0
+
+
+@given(SPLITS, st.integers(1, 10**9).map(str), st.integers(1, WHOLE))
+def test_whoever_went_back_to_a_version_is_known_until_a_share_is_given(
+    split: Split, version: str, threshold: int
+) -> None:
+    """It outlives calm writes and the map's text; a candidate's share and a promotion end it."""
+    back = split.swapped(back_to=version)
+    assert back.went_to(version)
+    assert decode(encode(back.calm())).went_to(version)
+    assert not back.went_to(f"{version}0")
+    assert not back.shared(threshold, until=1, salt="abc").calm().went_to(version)
+    assert not back.swapped().went_to(version)
+    assert not split.swapped(back_to="x" * 99).went_to("x" * 99)

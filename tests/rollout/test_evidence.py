@@ -5,16 +5,18 @@ from dataclasses import replace
 
 import pytest
 
-from ml_cicd.ground.errors import InputError
-from ml_cicd.rollout.counting import difference
+from ml_cicd.ground.errors import EvidenceError, InputError
+from ml_cicd.rollout.counting import difference, kinds_of
 from ml_cicd.rollout.evidence import TRANSITIONS, Evidence, Look, decide, is_harmful, no_evidence, replay
 from ml_cicd.rollout.guardrail import Levels, Proves, Window
 from ml_cicd.rollout.guardrails.catalogue import GUARDRAILS
+from ml_cicd.rollout.guardrails.counted import COLLAPSE_WEIGHT
 from ml_cicd.rollout.guardrails.errors import ErrorsSettings
 from ml_cicd.rollout.guardrails.unanswered import UnansweredSettings
-from ml_cicd.rollout.plan import Plan, forecast, make_plan
+from ml_cicd.rollout.plan import Plan, make_plan
 from ml_cicd.rollout.settings import WhenInconclusive
 from ml_cicd.rollout.state import Counters, Decision, Observation
+from ml_cicd.rollout.times import Times
 from ml_cicd.stats.sequential import Counts
 from tests.fakes.world import CANARY
 
@@ -36,6 +38,7 @@ def look(plan: Plan, evidence: Evidence, *, step: int = 1, elapsed: float = 100)
 
 GOOD = Counts(nc=200, xc=1, nb=200, xb=1)
 BAD = Counts(nc=200, xc=60, nb=200, xb=1)
+SOME = Counts(nc=100, xc=2, nb=100, xb=2)
 SKEWED = Counts(nc=300, xc=2, nb=100, xb=1)
 
 
@@ -109,7 +112,8 @@ def test_a_candidate_that_fails_everything_costs_few_requests() -> None:
     plan = make_plan(replace(CANARY, warm_up=60.0, guardrails=DEFAULT), deadline_seconds=600)
     quiet = Counts(nc=1, xc=0, nb=19, xb=0)
     for looks in range(1, 21):
-        failed = {**dict.fromkeys(DEFAULT, quiet), "errors": Counts(nc=1, xc=1, nb=19, xb=0)}
+        nothing = {guard.name: guard.nothing for guard in plan.guardrails}
+        failed = {**nothing, "refusals": quiet, "errors": Counts(nc=1, xc=1, nb=19, xb=0)}
         seen = [Observation(at_seconds=float(i), step=1, readings=failed) for i in range(looks)]
         if is_harmful(plan, replay(plan, tuple(seen))):
             break
@@ -123,6 +127,19 @@ BURST = (
 )
 
 LEARNT = (Counts(nc=100, xc=0, nb=100, xb=9), *[Counts(nc=100, xc=0, nb=100, xb=0)] * 3) * 5
+
+
+def test_a_rejection_stands_though_bursts_show_in_the_same_look() -> None:
+    """What proved harm by what was known before a look is not taken back by what that look says of bursts."""
+    plan = replace(PLAN, warm_up_seconds=0)
+    steady = [Observation(at_seconds=float(k), step=1, readings={"errors": SOME}) for k in range(1, 30)]
+    burst = Observation(at_seconds=30.0, step=1, readings={"errors": Counts(nc=100, xc=90, nb=100, xb=40)})
+    evidence = replay(plan, (*steady, burst))
+    guard, seen = plan.guardrails[0], evidence.guards["errors"]
+    assert seen.harm.dispersion.phi > 1
+    assert seen.harm.worse.rejected
+    assert guard.harm_log_e(seen) >= guard.harm.worse.cap + math.log(1 - COLLAPSE_WEIGHT) - 1e-9
+    assert is_harmful(plan, evidence)
 
 
 def test_bursts_are_not_taken_for_harm_or_safety() -> None:
@@ -174,7 +191,7 @@ def test_margins_narrow_towards_the_last_step() -> None:
 
 def test_a_forecast_grows_as_the_margin_narrows() -> None:
     """Fewer requests show less."""
-    wide, narrow = forecast(PLAN, 0.01)
+    wide, narrow = (PLAN.guardrails[0].requests_needed(step, 0.01) for step in range(2))
     assert 0 < wide < narrow
 
 
@@ -205,6 +222,34 @@ def test_counts_between_two_readings(before: Counters, now: Counters, expected: 
     assert (windows[0].requests, windows[0].count("errors")) == expected
 
 
+def test_a_failure_that_is_counted_again_in_another_way_is_one() -> None:
+    """A retry is a failure until it fails as an answer: a look in between the two must not start from zero."""
+    quiet = counters(0, 0)
+    first, base = difference(
+        {"green": counters(90, 7), "blue": quiet}, {"green": counters(91, 6), "blue": quiet}, SLOTS
+    )
+    second, _ = difference(base, {"green": counters(92, 8), "blue": quiet}, SLOTS)
+    assert first is not None
+    assert second is not None
+    assert [(window[0].requests, window[0].count("errors")) for window in (first, second)] == [(1, 0), (1, 1)]
+
+
+def test_kinds_of_failure_are_those_of_this_look() -> None:
+    """What grew or came to be of another kind; a kind that was not known before begins here, a restart at zero."""
+    quiet = counters(0, 0)
+    before = {"green": replace(quiet, kinds={"5xx": 3, "retried": 1}), "blue": replace(quiet, kinds={"5xx": 1})}
+    now = {
+        "green": replace(quiet, kinds={"5xx": 5, "retried": 0, "new": 9}),
+        "blue": replace(quiet, kinds={"5xx": 1, "new": 9}),
+    }
+    windows, _ = difference(before, now, SLOTS)
+    assert windows is not None
+    assert kinds_of(*windows) == {"5xx": (2, 0), "retried": (-1, 0)}
+    windows, _ = difference(before, {slot: replace(seen, epoch="2") for slot, seen in now.items()}, SLOTS)
+    assert windows is not None
+    assert kinds_of(*windows) == {"5xx": (5, 1), "new": (9, 9)}
+
+
 def test_failures_that_came_early_are_not_lost() -> None:
     """Two counters are read a moment apart: the failures beyond the requests count at the next look."""
     quiet = counters(0, 0)
@@ -222,6 +267,49 @@ def test_requests_under_way_are_nobodys_success() -> None:
     windows, _ = difference(before, now, SLOTS)
     assert windows is not None
     assert (windows[0].requests, windows[0].started, windows[0].open) == (2, 4, 5)
+
+
+def test_what_a_source_begins_to_count_starts_there() -> None:
+    """An event without an earlier value has a history that is no look's; in a new process all of it is the look's."""
+    quiet = {"blue": counters(0, 0)}
+    began = Counters(requests=12, events={"errors": 1, "refusals": 900}, times={10: 800}, epoch="1")
+    windows, base = difference({"green": counters(10, 1), **quiet}, {"green": began, **quiet}, SLOTS)
+    assert windows is not None
+    assert (windows[0].count("refusals"), windows[0].times) == (0, None)
+    later = replace(began, requests=15, events={"errors": 1, "refusals": 902}, times={10: 802, 20: 1})
+    windows, _ = difference(base, {"green": later, **quiet}, SLOTS)
+    assert windows is not None
+    assert (windows[0].count("refusals"), windows[0].times) == (2, {10: 2, 20: 1})
+    windows, _ = difference({"green": counters(10, 1), **quiet}, {"green": replace(began, epoch="2"), **quiet}, SLOTS)
+    assert windows is not None
+    assert (windows[0].count("refusals"), windows[0].times) == (12, {10: 800})
+
+
+@pytest.mark.parametrize("now", [None, {10: 4}, {20: 9}], ids=["gone", "fell", "another"])
+def test_times_that_fell_are_no_reading(now: dict[int, int] | None) -> None:
+    """Somebody cleared the table, or it was full: what was seen before tells nothing of this look."""
+    before, quiet = replace(counters(10, 0), times={10: 5}), {"blue": counters(0, 0)}
+    windows, base = difference(
+        {"green": before, **quiet}, {"green": replace(counters(12, 0), times=now), **quiet}, SLOTS
+    )
+    assert windows is not None
+    assert windows[0].times is None
+    assert base["green"].times == now
+
+
+def test_a_looks_requests_are_its_own() -> None:
+    """They are not taken from the guardrail that stands first: one over something else counts other numbers."""
+    odd = Counts(nc=7, xc=0, nb=7, xb=0)
+    seen = [Observation(at_seconds=float(i), step=1, readings={"errors": odd}, requests=(40, 60)) for i in range(1, 4)]
+    evidence = replay(PLAN, tuple(seen))
+    assert (evidence.requests, evidence.per_step) == ((120, 180), {1: (120, 300)})
+
+
+def test_a_reading_of_another_kind_is_refused() -> None:
+    """Times where a guardrail counts are of another plan."""
+    times = Times(buckets={10: (1, 1)})
+    with pytest.raises(EvidenceError, match="not of this plan"):
+        replay(PLAN, (Observation(at_seconds=1.0, step=0, readings={"errors": times}),))
 
 
 @pytest.mark.parametrize("before", [None, {}, {"green": counters(1, 0)}])

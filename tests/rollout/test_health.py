@@ -9,6 +9,7 @@ from ml_cicd.commands import canary, doctor, rollback
 from ml_cicd.ground.errors import Exit, OutsideError, Unreachable
 from ml_cicd.ground.finding import Finding, broken
 from ml_cicd.rollout import health
+from ml_cicd.rollout.forecast import Traffic
 from ml_cicd.rollout.health import traffic_finding
 from ml_cicd.rollout.plan import make_plan
 from tests.fakes.traffic import FakeRouter
@@ -43,6 +44,13 @@ def test_an_idle_slot_may_be_empty(world: FakeWorld) -> None:
     assert report.headline.endswith("1 remark.")
     assert not findings(world)["slot green"].blocks
     assert "empty" in findings(world)["slot green"].reason
+
+
+def test_a_registry_that_nobody_named_is_one_finding(world: FakeWorld) -> None:
+    """Router, counters and slots are looked at without it."""
+    world.settings = replace(world.settings, registry=None)
+    assert bad(world) == ["registry"]
+    assert findings(world)["agreement"].reason.startswith("router and slots agree")
 
 
 def test_a_dead_router_is_one_finding(world: FakeWorld) -> None:
@@ -113,20 +121,51 @@ def test_two_clocks(world: FakeWorld, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_traffic_is_held_against_the_plan() -> None:
-    """Enough passes; too little and none at all are remarks, which stop nothing, with the way out."""
+    """Enough passes; too little and none at all are remarks, which stop nothing, with the ways out."""
     plan = make_plan(CANARY, deadline_seconds=600)
-    assert traffic_finding(plan, 200.0).reason.startswith("200.0 requests/s")
-    assert not traffic_finding(plan, 200.0).cure
-    slow, none = traffic_finding(plan, 0.1), traffic_finding(plan, 0.0)
-    assert "deadline" in slow.cure
+    rates = {guard.name: 0.01 for guard in plan.guardrails}
+
+    def at(requests: int, **of: float) -> Finding:
+        """Hold requests in two seconds against it."""
+        return traffic_finding(CANARY, plan, Traffic(seconds=2.0, requests=requests, rates={**rates, **of}))
+
+    enough, slow, none = at(400), at(2), at(0)
+    assert "at 200 requests/s and 1.00% errors" in enough.reason
+    assert not enough.cure
+    assert "a deadline of" in slow.cure
     assert "No request came" in none.reason
     assert not slow.blocks
     assert not none.blocks
+    assert "30.00% errors" in at(60, errors=0.3).reason
 
 
-def test_traffic_is_measured(world: FakeWorld) -> None:
-    """Two readings of the counters tell how many requests come in a second."""
-    assert findings(world)["traffic"].reason.startswith("200.0 requests/s")
+def test_a_fast_plan_at_few_errors_is_a_slow_one_at_many(world: FakeWorld) -> None:
+    """The rate of errors is measured, and not taken for granted: what passes at none is a remark at one in two."""
+    world.rate = 4
+    world.settings = replace(world.settings, canary=replace(CANARY, deadline=300))
+    assert not findings(world)["traffic"].cure
+    world.failing = {"1": 0.5}
+    found = findings(world)["traffic"]
+    assert "4 requests/s" in found.reason
+    assert found.cure
+
+
+def test_a_slot_that_only_we_reach(world: FakeWorld) -> None:
+    """It serves and answers here, and the router's own check says that it is dead: its users get errors."""
+    world.fake_source.reaches = lambda slot: slot != "blue"
+    assert bad(world) == ["health check"]
+    del world.fake_slots.holds["blue"]
+    assert bad(world) == ["slot blue"]
+
+
+def test_users_of_an_empty_slot_are_a_problem_before_the_first_release() -> None:
+    """Nothing was promoted, so no slot is missed; but where requests come, they all fail."""
+    world = FakeWorld()
+    world.fake_source.reaches = lambda _slot: False
+    assert bad(world) == ["health check"]
+    assert "answers nobody: 400 requests came in 2 s" in findings(world)["health check"].reason
+    world.rate = 0
+    assert bad(world) == []
 
 
 def test_a_part_that_hangs_is_named(world: FakeWorld, monkeypatch: pytest.MonkeyPatch) -> None:

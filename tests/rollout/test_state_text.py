@@ -1,6 +1,7 @@
 """A rollout's state and looks as text: what is written is what is read, and what is not ours is recognised."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -10,6 +11,7 @@ from ml_cicd.ground.errors import CorruptState
 from ml_cicd.registry.versions import NOTHING, Release
 from ml_cicd.rollout.state import Counters, Observation, Phase, RolloutState
 from ml_cicd.rollout.state_text import Kept, dump_kept, dump_look, load_kept, load_looks
+from ml_cicd.rollout.times import Times
 from ml_cicd.stats.sequential import Counts
 
 WORDS = st.text(max_size=30)
@@ -21,6 +23,8 @@ COUNTERS = st.builds(
     requests=NUMBERS,
     epoch=WORDS,
     events=st.dictionaries(st.text(min_size=1, max_size=9), NUMBERS, max_size=3),
+    kinds=st.dictionaries(st.text(min_size=1, max_size=9), NUMBERS, max_size=3),
+    times=st.none() | st.dictionaries(NUMBERS, NUMBERS, max_size=3),
 )
 STATES = st.builds(
     RolloutState,
@@ -44,11 +48,15 @@ STATES = st.builds(
 COUNTS = st.tuples(NUMBERS, NUMBERS, NUMBERS, NUMBERS).map(
     lambda n: Counts(nc=max(n[0], n[1]), xc=min(n[0], n[1]), nb=max(n[2], n[3]), xb=min(n[2], n[3]))
 )
+PAIRS = st.tuples(NUMBERS, NUMBERS)
+TIMES = st.builds(Times, buckets=st.dictionaries(NUMBERS, PAIRS, max_size=3))
 LOOKS = st.builds(
     Observation,
     at_seconds=SECONDS,
     step=st.integers(-1, 20),
-    readings=st.dictionaries(st.text(min_size=1, max_size=9), COUNTS, min_size=1, max_size=3),
+    readings=st.dictionaries(st.text(min_size=1, max_size=9), COUNTS | TIMES, min_size=1, max_size=3),
+    requests=st.none() | PAIRS,
+    kinds=st.dictionaries(st.text(min_size=1, max_size=9), st.tuples(NUMBERS, NUMBERS), max_size=2),
 )
 STATE = RolloutState(
     run_id="m-2-1",
@@ -91,6 +99,28 @@ def test_a_torn_last_line_that_counts_is_recognised() -> None:
         assert problem.value.cure == "Mend it."
 
 
+def test_what_an_earlier_version_left_is_read() -> None:
+    """Its looks have no requests of their own: those of the first reading; its counters have no times."""
+    (look,) = load_looks('{"at": 1.0, "step": 0, "readings": {"errors": [3, 1, 7, 0]}}\n', 1, "l", cure="Mend it.")
+    assert (look.requests, look.ended) == (None, (3, 7))
+    state = replace(STATE, counters={"blue": Counters(requests=1, epoch="1", times={12: 4})})
+    data = json.loads(dump_kept(Kept(seq=1, state=state, before=None)))
+    del data["state"]["counters"]["blue"]["times"]
+    read = load_kept(json.dumps(data), "s", cure="Mend it.").state
+    assert read is not None
+    assert read.counters == {"blue": Counters(requests=1, epoch="1")}
+
+
+@pytest.mark.parametrize(
+    "reading", ['{"12": [1]}', '{"-3": [1, 1]}', '{"12": [-1, 1]}', '{"x": [1, 1]}', "[1, 2, 3]", '"12"']
+)
+def test_a_reading_that_somebody_edited_is_refused(reading: str) -> None:
+    """Times have two numbers for each bucket, counts are four."""
+    line = f'{{"at": 1.0, "step": 0, "readings": {{"latency": {reading}}}}}\n'
+    with pytest.raises(CorruptState):
+        load_looks(line, 1, "l", cure="Mend it.")
+
+
 @pytest.mark.parametrize("schema", ["ml-cicd/rollout/v1", "ml-cicd/rollout/v3", None, 2])
 def test_another_versions_state_is_recognised(schema: object) -> None:
     """An older or newer ml-cicd wrote it: the message names both, and nothing is guessed."""
@@ -111,3 +141,30 @@ def test_a_state_that_somebody_edited_is_refused(change: str) -> None:
     (data if change == "size" else data["state"])[change] = ["odd"]
     with pytest.raises(CorruptState):
         load_kept(json.dumps(data), "s", cure="Mend it.")
+
+
+def changed(name: str, value: object) -> str:
+    """Return a state as text in which one field is another."""
+    data = json.loads(dump_kept(Kept(seq=1, state=STATE, before=None)))
+    data["state"][name] = value
+    return json.dumps(data)
+
+
+@pytest.mark.parametrize("name", ["rejected", "undecided"])
+def test_a_flag_is_true_or_false(name: str) -> None:
+    """The text "false" is not false, and a number is neither; an earlier version wrote none."""
+    for wrong in ("false", 0, 1, []):
+        with pytest.raises(CorruptState, match="neither true nor false"):
+            load_kept(changed(name, wrong), "s", cure="Mend it.")
+    found = load_kept(changed(name, True), "s", cure="Mend it.").state
+    assert found is not None
+    assert getattr(found, name) is True
+    assert load_kept(changed(name, None), "s", cure="Mend it.").state == STATE
+
+
+@pytest.mark.parametrize("wrong", [[1], [1, 2, 3], "12", [1, "2"]])
+def test_a_kind_of_failure_has_two_counts(wrong: object) -> None:
+    """Candidate and champion, and nothing else."""
+    line = json.dumps({"at": 1, "step": 0, "readings": {"errors": [1, 0, 1, 0]}, "kinds": {"answer 5xx": wrong}})
+    with pytest.raises(CorruptState):
+        load_looks(line + "\n", 1, "looks", cure="Mend it.")

@@ -3,16 +3,19 @@
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
 from ml_cicd.commands import canary
 from ml_cicd.faces.markdown import to_markdown
-from ml_cicd.ground.errors import Exit
+from ml_cicd.ground.errors import Exit, OutsideError
 from ml_cicd.ground.report import Curve, Report
+from ml_cicd.rollout.state import Counters
 from ml_cicd.rollout.story import difference_bounds
 from ml_cicd.stats.sequential import Counts
 from ml_cicd.world import Who
+from tests.fakes.traffic import FakeSource
 from tests.fakes.world import FakeWorld, digest_of
 
 LINK = "https://github.com/o/r/actions/runs/7"
@@ -109,6 +112,17 @@ def test_the_share_is_drawn(world: FakeWorld) -> None:
     assert to_markdown(report).count("xychart-beta") == 2
 
 
+def test_a_rollback_after_one_look_has_a_picture_too(world: FakeWorld) -> None:
+    """The share is drawn from the beginning to the look, and why there is no more to draw is a sentence."""
+    world.failing["2"] = 1.0
+    report = canary.run(canary.Inputs(), world)
+    assert len(list(report.details["observations"])) == 1  # type: ignore[call-overload]
+    (chart,) = (section for section in report.sections if isinstance(section, Curve))
+    assert chart.series == {"version 2": ((0.0, 5.0), (5.0, 5.0))}
+    assert "xychart-beta" in to_markdown(report)
+    assert sum("there is no curve" in note for note in report.notes) == 1
+
+
 @pytest.mark.parametrize(
     ("failing", "code", "words"),
     [(0.0, Exit.DONE, "version 2 serves. To undo it"), (0.25, Exit.FAILED, "canary --target production --candidate 2")],
@@ -126,3 +140,41 @@ def test_a_look_on_the_way_says_what_comes(world: FakeWorld) -> None:
     report = canary.run(canary.Inputs(mode="tick"), world)
     assert "--candidate 2 --mode tick" in report.cure
     assert json.dumps(report.details)
+
+
+class TellingSource(FakeSource):
+    """A source that tells kinds and remembers one failure of each slot, or does not answer."""
+
+    silent = False
+
+    def read(self) -> dict[str, Counters]:
+        """Return the counters, each failure an answer 5xx but the first, which was broken off."""
+        return {
+            slot: replace(
+                seen, kinds={"answer 5xx": max(0, seen.events["errors"] - 1), "broken": min(1, seen.events["errors"])}
+            )
+            for slot, seen in super().read().items()
+        }
+
+    def last_failure(self, slot: str, *, since: float) -> str:
+        """Return one."""
+        if self.silent:
+            raise OutsideError("It does not answer.", cure="Start it.")
+        return f"{slot} {since:.0f} GET /predict: status 500"
+
+
+@pytest.mark.parametrize("silent", [False, True])
+def test_what_failed_is_told_by_kind_with_one_example(world: FakeWorld, *, silent: bool) -> None:
+    """Kinds of both arms, the candidate's commonest first, and one request of its slot; silence costs only that."""
+    world.fake_source = TellingSource()
+    world.fake_source.silent = silent
+    world.failing["2"] = 0.25
+    report = canary.run(canary.Inputs(), world)
+    assert report.exit_code is Exit.FAILED
+    found = list(rows(report, "Kinds of failure"))
+    assert [row["kind"] for row in found] == ["answer 5xx", "broken"]
+    errors = next(iter(rows(report, "Errors by share")))["candidate errors"]
+    assert sum(int(str(row["candidate"])) for row in found) == errors
+    began = int(world.fake_router.state.started_at) if world.fake_router.state else 0
+    note = f"One of the candidate's failures: green {began} GET /predict: status 500."
+    assert (note in report.notes) is not silent

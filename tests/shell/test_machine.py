@@ -2,12 +2,13 @@
 
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from ml_cicd.ground.errors import InputError
-from ml_cicd.shell.machine import SystemClock, SystemFiles, commit, who
+from ml_cicd.shell.machine import SystemClock, SystemFiles, commit, is_gone, process_name, who
 from ml_cicd.world import Who
 
 FILES = SystemFiles()
@@ -88,3 +89,28 @@ def test_the_clock_goes_on() -> None:
     clock.sleep(-1)
     clock.sleep(0.01)
     assert clock.now() >= before + 0.01
+
+
+def test_a_process_is_gone_once_it_has_ended() -> None:
+    """Its own name says so while it lives and after; the same number of another start is another process."""
+    code = "from ml_cicd.shell.machine import process_name; print(process_name(), flush=True); input()"
+    environ = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environ
+    ) as other:
+        assert other.stdout is not None
+        name = other.stdout.readline().strip()
+        if not name:
+            pytest.skip("this system does not say when a process began")
+        here, number, start = name.split("-")
+        assert not is_gone(f"7.abc.{name}")
+        assert is_gone(f"7.abc.{here}-{number}-{int(start) + 1}")
+        other.communicate("\n", timeout=60)
+    assert is_gone(f"7.abc.{name}")
+    assert not is_gone(f"7.abc.{process_name()}")
+
+
+@pytest.mark.parametrize("owner", ["", "abc", "7.abc", "7.abc.other-1-2", "7.abc.x-y-z", "a-1-1"])
+def test_nobody_is_called_dead_without_a_proof(owner: str) -> None:
+    """A process of another machine, or a name that an earlier version wrote, may live."""
+    assert not is_gone(owner)

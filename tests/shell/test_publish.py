@@ -5,11 +5,13 @@ import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from ml_cicd.ground.errors import Refused
+from ml_cicd.ground.operation import Done, Receipt
 from ml_cicd.ground.report import Report
 from ml_cicd.shell import publish
 from ml_cicd.shell.publish import forget, report_folder
@@ -151,7 +153,7 @@ def reported(folder: Path) -> tuple[int, str]:
 
 @pytest.mark.parametrize(
     ("ending", "code", "says"),
-    [(">&-", 0, b""), (">/dev/full", 2, b"The result cannot be written: "), ("2>&-", 0, b"")],
+    [(">&-", 0, b""), (">/dev/full", 4, b"The result cannot be written: "), ("2>&-", 0, b"")],
 )
 def test_a_result_that_nobody_can_read(folder: Path, ending: str, code: int, says: bytes) -> None:
     """Closed or full streams: the report is on disk as it was found, and only an output that was lost is said."""
@@ -169,7 +171,7 @@ def test_a_terminal_without_width(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY"])
-@pytest.mark.parametrize(("accuracy", "code"), [("0.95", 2), ("0.999", 10)])
+@pytest.mark.parametrize(("accuracy", "code"), [("0.95", 4), ("0.999", 10)])
 def test_a_runner_that_cannot_be_told(folder: Path, name: str, accuracy: str, code: int) -> None:
     """A file of the runner's that cannot be written: no pass, a message, and the report stays what it is."""
     place = {"GITHUB_OUTPUT": str(folder / "output"), "GITHUB_STEP_SUMMARY": str(folder / "summary")}
@@ -180,7 +182,7 @@ def test_a_runner_that_cannot_be_told(folder: Path, name: str, accuracy: str, co
     assert answer.returncode == code, answer.stderr
     assert answer.stderr.startswith(f"The runner's file {name} cannot be written: ".encode())
     assert len(answer.stderr.splitlines()) == 1
-    assert reported(folder) == ((0, "pass") if code == 2 else (10, "fail"))
+    assert reported(folder) == ((0, "pass") if code == 4 else (10, "fail"))
     if name == "GITHUB_STEP_SUMMARY":
         assert (folder / "output").read_text("utf-8").count("passed<<") == 1
 
@@ -209,6 +211,42 @@ def test_help_that_nobody_reads_to_its_end(folder: Path, arguments: list[str]) -
     )
     os.close(write)
     assert (answer.returncode, answer.stderr) == (0, b"")
+
+
+FULL = 'ulimit -f 0; exec "$@"'  # no file takes a byte: as on a full disk, but for the number of the error
+
+
+def test_a_full_disk_is_no_wrong_input(folder: Path) -> None:
+    """No report, no outputs, no pass; and neither a wrong input nor half a file more with every run."""
+    place = {"GITHUB_OUTPUT": str(folder / "output"), "ML_CICD_METRICS": "m.json"}
+    environ = {"PATH": os.environ["PATH"], "HOME": str(folder), **place, "ML_CICD_THRESHOLDS": "accuracy: 0.95"}
+    command = ["sh", "-c", FULL, "sh", *TOOL, "action", "quality-gate"]
+    for _ in range(2):
+        answer = subprocess.run(command, cwd=folder, env=environ, check=False, capture_output=True, timeout=120)
+        assert answer.returncode == 4, answer.stderr
+        lines = answer.stderr.decode().splitlines()
+        assert [line.partition(" cannot be written")[0] for line in lines] == [
+            "The report",
+            "The runner's file GITHUB_OUTPUT",
+        ]
+        assert all(line.endswith("Free space.") for line in lines)
+        assert b"quality-gate" in answer.stdout
+    assert [
+        file.name for file in (folder / "ml-cicd-reports").rglob("*") if file.is_file() and file.name != ".gitignore"
+    ] == []
+
+
+def test_what_was_done_without_a_report_is_done(probe: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A command that changed something, and cannot write its report: exit 12, and what was done is on the screen."""
+    (probe / "ml-cicd-reports").write_text("a file where the folder goes")
+    moved = Done(what="Route", result="slot green serves", changed=True, value=None)
+    for receipt, code in ((Receipt(done=(moved,)), 12), (Receipt(done=(replace(moved, changed=False),)), 4)):
+        report = done(sections=(receipt,))
+        found = main(["probe"], Process(environ={}, make_world=lambda _say, report=report: lambda _: report))
+        said = capsys.readouterr()
+        assert found == code
+        assert "slot green serves" in said.out
+        assert ("only its report is missing" in said.err) is (code == 12)
 
 
 def test_the_folder_of_reports_is_not_hidden() -> None:

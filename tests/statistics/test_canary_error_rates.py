@@ -1,14 +1,19 @@
 """Seeded simulations: error rates are what the documents say."""
 
+import math
 import random
+from collections import Counter
 from dataclasses import replace
 
 from ml_cicd.rollout.evidence import Look, decide, is_harmful, no_evidence, take_in
+from ml_cicd.rollout.guardrail import Levels, Proves, Window
 from ml_cicd.rollout.guardrails.errors import ErrorsSettings
+from ml_cicd.rollout.guardrails.latency import LatencySettings
 from ml_cicd.rollout.guardrails.refusals import RefusalsSettings
 from ml_cicd.rollout.plan import make_plan
 from ml_cicd.rollout.settings import CanarySettings
 from ml_cicd.rollout.state import Decision, Observation
+from ml_cicd.rollout.times import bucket_of
 from ml_cicd.stats.sequential import Counts
 from tests.fakes.world import CANARY
 from tests.statistics.draw import binomial, limit
@@ -86,3 +91,39 @@ def test_two_guardrails_share_the_false_rollbacks() -> None:
                 rolled_back += 1
                 break
     assert rolled_back / runs <= limit(0.05, runs)
+
+
+def times_of_a_look(rng: random.Random, share: float, slower: float, drift: float) -> tuple[Window, Window]:
+    """Draw lognormal times of one look; a drift is both arms'. `slower` is the candidate's factor."""
+    windows = []
+    for count, factor in ((round(LOOK_REQUESTS * share), slower), (round(LOOK_REQUESTS * (1 - share)), 1.0)):
+        took = (20 * factor * drift * math.exp(0.5 * rng.gauss(0, 1)) for _ in range(count))
+        windows.append(Window(requests=count, times=dict(Counter(bucket_of(int(t)) for t in took))))
+    return windows[0], windows[1]
+
+
+def rolled_back_by_latency(slower: float, runs: int, looks: int) -> float:
+    """Return how often the guardrail alone, with all 5 % for itself, rolls back; the times of both arms drift."""
+    rng, found = random.Random(SEED), 0
+    guard = LatencySettings().guardrail(Levels(steps=(1000,), harm_alpha=0.05, safety_alpha=0.05))
+    for _ in range(runs):
+        evidence = guard.start()
+        for look in range(looks):
+            drift = 1 + 0.7 * math.sin(look / 5) if look != looks // 2 else 10.0
+            candidate, champion = times_of_a_look(rng, 0.1, slower, drift)
+            evidence = guard.take_in(evidence, guard.reading(candidate, champion), Proves.ALL)
+            if guard.harm_log_e(evidence) >= -math.log(0.05):
+                found += 1
+                break
+    return found / runs
+
+
+def test_latency_keeps_its_level_under_a_common_drift() -> None:
+    """Equally fast, or 15 % slower, which is tolerated: rolled back in at most 5 %, whatever both arms do together."""
+    for slower in (1.0, 1.15):
+        assert rolled_back_by_latency(slower, runs=40, looks=40) <= limit(0.05, 40)
+
+
+def test_latency_is_seen() -> None:
+    """Twice as long is rolled back, always."""
+    assert rolled_back_by_latency(2.0, runs=20, looks=40) == 1.0

@@ -112,7 +112,8 @@ def run(inputs: Inputs, world: World) -> Report:
         case Situation.BEGIN:
             return _begin(start)
         case Situation.OTHER_CANDIDATE | Situation.ALIVE | Situation.OTHER_PLAN | Situation.CLAIMED:
-            raise refusal(found, start.facts.view, start.session.state, session.site.place)
+            gone = world.is_gone(session.state.owner)
+            raise refusal(found, start.facts.view, session.state, session.site.place, gone=gone)
         case Situation.ASK_REGISTRY:
             raise Defect("The registry was asked, and still only it can tell.")
         case _:
@@ -129,6 +130,7 @@ def _replay(inputs: Inputs, world: World) -> Report:
 def _look_around(inputs: Inputs, world: World) -> tuple[Start, Situation]:
     """Read configuration and router; ask the registry only where they cannot tell."""
     config = world.config(inputs.config, required=True)
+    config.registry_uri(inputs.registry_uri)  # a rollout that could not be recorded is not begun
     site = world.site(config, target=inputs.target, registry_uri=inputs.registry_uri)
     plan = make_plan(config.canary, deadline_seconds=_deadline_seconds(inputs, config.canary))
     view = site.router.read()

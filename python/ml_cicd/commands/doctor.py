@@ -14,7 +14,6 @@ from ml_cicd.registry.ports import ModelRegistry, Records
 from ml_cicd.registry.versions import RegistrySnapshot
 from ml_cicd.rollout.bounded import within
 from ml_cicd.rollout.health import Budget, examined, named, target_findings
-from ml_cicd.rollout.plan import make_plan
 from ml_cicd.rollout.present import OnRecord, record_seconds
 from ml_cicd.world import World
 
@@ -135,8 +134,7 @@ def _target(inputs: Inputs, world: World, config: Config, name: str, asked: Aske
     if asked.known is not None:
         alias = asked.known.snapshot.aliases.get(site.place.alias, "")
         record = OnRecord(ledger=asked.known.ledger.of(name), alias=alias)
-    plan = make_plan(config.canary, deadline_seconds=config.canary.deadline)
-    findings = named(name, target_findings(site, plan, record, asked.budget))
+    findings = named(name, target_findings(site, config.canary, record, asked.budget))
     if any(found.rule == f"{name}: {HOOK}" for found in findings):
         return looked(findings)
     hook = " ".join(config.targets[name].hooks.deploy)

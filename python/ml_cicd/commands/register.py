@@ -10,7 +10,7 @@ from ml_cicd.ground.operation import Receipt, apply
 from ml_cicd.ground.report import Report
 from ml_cicd.registry.gate_report import LARGEST_REPORT, GateClaim, read_gate_report
 from ml_cicd.registry.operations import Registered
-from ml_cicd.registry.registration import Candidate, check_names, plan
+from ml_cicd.registry.registration import Candidate, check_first_release, check_names, plan
 from ml_cicd.registry.versions import CHALLENGER, ModelVersion
 from ml_cicd.world import World
 
@@ -57,6 +57,7 @@ def run(inputs: Inputs, world: World) -> Report:
     )
     operations = plan(candidate, gate)
     records = world.records(config.registry_uri(inputs.registry_uri))
+    check_first_release(gate, operations[0].version, records)
     receipt = apply(operations, records, say=world.say, again=_again(inputs), dry_run=inputs.dry_run)
     if inputs.dry_run:
         there = records.registry.snapshot(name).with_key(operations[0].version.key)

@@ -4,12 +4,12 @@ import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from ml_cicd.ground.errors import Conflict, Exit, InputError, IntegrityError, MlCicdError
+from ml_cicd.ground.errors import Conflict, Exit, InputError, IntegrityError, MlCicdError, OutsideError
 from ml_cicd.ground.inputs import Command, CommonInputs, Needs, option
 from ml_cicd.ground.operation import Receipt, join
 from ml_cicd.ground.report import Note, Report
 from ml_cicd.registry.versions import CHAMPION, Release
-from ml_cicd.rollout.aim import NAMES, PREVIOUS, Aim, aim_from_ledger, aim_from_router
+from ml_cicd.rollout.aim import NAMES, PREVIOUS, Aim, aim_at_what_serves, aim_from_ledger, aim_from_router
 from ml_cicd.rollout.history import Outcome, known_digest
 from ml_cicd.rollout.machine import Operations, Where
 from ml_cicd.rollout.operations import to_finish
@@ -82,16 +82,30 @@ def _attempt(inputs: Inputs, world: World) -> Report:
     again = again_command(site.place.target, version, given) + (" --force" if way.forced else "")
     if way.deploys:
         site.say(f"No slot serves version {version}: it is deployed first, which can take minutes.")
-    traffic = site.apply(way.operations, again=again, dry_run=inputs.dry_run)
+    try:
+        traffic = site.apply(way.operations, again=again, dry_run=inputs.dry_run)
+    except OutsideError as problem:
+        raise _or_by_force(problem, forced(aim, where, view, identities), again) from problem
     if inputs.dry_run:
         return _dry_run(traffic, before, aim)
     if len(traffic.done) < len(way.operations):
         return _report(way, before, aim, traffic, Observed(verified=False, words=traffic.problem))
     written = traffic.values(RouterView)
+    if written:  # what follows takes seconds, or longer where the registry is out: nobody should wait for it in doubt
+        site.say(f"Traffic is at slot {written[-1].split.serving}. Looking where new requests go ...")
     observed = _observed(site, version, written)
+    site.say("Writing the record; traffic does not wait for it ...")
     outcome = Outcome(champion=version, before=before, stopped=bool(way.stops), reason=inputs.reason)
     record = _record(site, outcome, again, written)
     return _report(way, before, aim, join(traffic, record), observed)
+
+
+def _or_by_force(problem: OutsideError, way: WayBack, again: str) -> OutsideError:
+    """Name the way that asks no slot, where there is one: whoever is called at night may not wait for a mended hook."""
+    if not way.forced:
+        return problem
+    cure = f"{problem.cure} Or move traffic now, taking for granted {way.forced}: {again} --force"
+    return type(problem)(problem.what, cure=cure)
 
 
 def _not_ours(run: str, view: RouterView) -> Report:
@@ -126,6 +140,10 @@ def _observed(site: Site, version: str, written: tuple[RouterView, ...]) -> Obse
 def _aim(inputs: Inputs, site: Site, view: RouterView) -> Aim:
     """Find the release to serve; the registry is asked only when the router's state cannot tell."""
     to = inputs.to
+    if to == CHAMPION and view.unsaved:
+        kept = aim_at_what_serves(to, view, site.slots.identify(view.split.serving))
+        if kept is not None:
+            return kept
     aim = aim_from_router(to, view.state)
     if aim is None and to.isdigit():
         aim = Aim(release=Release(version=to, digest=known_digest(to, view.state)), why="it was asked for")

@@ -9,9 +9,18 @@ from ml_cicd.ground.inputs import Command, CommonInputs, option
 from ml_cicd.ground.report import Note, Report, Table
 from ml_cicd.registry.ledger import Ledger, LedgerEntry
 from ml_cicd.rollout.plan import make_plan, plan_digest
-from ml_cicd.rollout.present import Traffic, disagreements, on_record, record_seconds, silent, to_finish, traffic_now
+from ml_cicd.rollout.present import (
+    OnRecord,
+    Traffic,
+    disagreements,
+    on_record,
+    record_seconds,
+    silent,
+    to_finish,
+    traffic_now,
+)
 from ml_cicd.rollout.present_words import record_rows, traffic_rows
-from ml_cicd.rollout.site import Site
+from ml_cicd.rollout.site import Place, Site
 from ml_cicd.world import World
 
 OUTPUTS: Mapping[str, str] = {
@@ -34,6 +43,25 @@ class Inputs(CommonInputs):
     registry_uri: str = option("Registry; empty for the configuration's.")
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Told:
+    """What router and slots say, also as rows, and what the registry says, or why it cannot."""
+
+    traffic: Traffic
+    rows: tuple[tuple[str, str], ...]
+    record: OnRecord | None
+    problem: MlCicdError | None
+
+    @property
+    def exit_code(self) -> Exit:
+        """What did not answer decides; a registry that nobody named is a matter of the configuration."""
+        if self.traffic.problem is not None:
+            return Exit.OUTSIDE
+        if self.problem is None:
+            return Exit.DONE
+        return Exit.INPUT if isinstance(self.problem, InputError) else Exit.OUTSIDE
+
+
 def run(inputs: Inputs, world: World) -> Report:
     """Ask router and slots first, then the registry, once; what does not answer hides nothing of what does."""
     moment = parse_time(inputs.at) if inputs.at else None
@@ -44,10 +72,19 @@ def run(inputs: Inputs, world: World) -> Report:
     traffic = traffic_now(site)
     plan = make_plan(config.canary, deadline_seconds=config.canary.deadline)
     state = None if traffic.view is None else traffic.view.state
-    rows = traffic_rows(traffic, plan, same_plan=state is not None and state.plan_digest == plan_digest(config.canary))
+    same = state is not None and state.plan_digest == plan_digest(config.canary)
+    gone = state is not None and world.is_gone(state.owner)
+    rows = traffic_rows(traffic, plan, same_plan=same, gone=gone)
     for what, says in rows:
         site.say(f"{what}: {says}")  # at once: the registry may take its time
-    return _present(site, traffic, rows, record_seconds(config.registry_uri(inputs.registry_uri)))
+    record, problem = None, None
+    try:
+        record = on_record(site, record_seconds(config.registry_uri(inputs.registry_uri)))
+    except Defect:
+        raise
+    except MlCicdError as found:  # an address that is not given too: it hides nothing of what serves
+        problem = found
+    return _present(site.place, Told(traffic=traffic, rows=rows, record=record, problem=problem))
 
 
 def parse_time(text: str) -> datetime:
@@ -88,27 +125,19 @@ def _past(site: Site, ledger: Ledger, moment: datetime, text: str) -> Report:
     )
 
 
-def _present(site: Site, traffic: Traffic, rows: tuple[tuple[str, str], ...], seconds: float) -> Report:
-    record, problem = None, None
-    try:
-        record = on_record(site, seconds)
-    except Defect:
-        raise
-    except MlCicdError as found:
-        problem = found
-    place, view = site.place, traffic.view
+def _present(place: Place, told: Told) -> Report:
+    traffic, record, problem = told.traffic, told.record, told.problem
     apart = (*silent(traffic, record).values(), *disagreements(place, traffic, record))
     unknown = tuple(f"{what}: {why}" for what, why in (("Router", traffic.problem), ("Registry", problem)) if why)
-    now = Table(title="Now", header=("what", "is"), rows=(*rows, *record_rows(place, record, problem)))
+    now = Table(title="Now", header=("what", "is"), rows=(*told.rows, *record_rows(place, record, problem)))
     known = () if record is None else (history(record.ledger),)
     by_ledger = "" if record is None else record.ledger.champion or ""
-    finish = to_finish(place, traffic, record)
-    broken = bool(apart or unknown)
+    view, finish = traffic.view, to_finish(place, traffic, record)
     return Report(
         command="status",
-        exit_code=Exit.OUTSIDE if broken else Exit.DONE,
+        exit_code=told.exit_code if not apart else Exit.OUTSIDE,
         headline=_headline(place.model, traffic.serving or by_ledger, (*unknown, *apart)),
-        cure=f"To finish: {finish}" if finish else f"Run `ml-cicd doctor`; {RUNBOOK_WORDS}" if broken else "",
+        cure=f"To finish: {finish}" if finish else f"Run `ml-cicd doctor`; {RUNBOOK_WORDS}" if apart or unknown else "",
         sections=(now, *known, *(Note(text=note) for note in (*unknown, *apart))),
         outputs={
             "champion": traffic.serving if record is None else by_ledger,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from ml_cicd.ground.digest import canonical_digest
 from ml_cicd.ground.errors import EvidenceError, IntegrityError, MlCicdError, NotPassing
-from ml_cicd.ground.finding import VERDICT_FORMAT, Outcome, Severity, Verdict, verdict_record
+from ml_cicd.ground.finding import VERDICT_FORMAT, Outcome, Scope, Severity, Verdict, verdict_record
 from ml_cicd.ground.parse import as_list, as_mapping, as_text, describe, optional, required
 from ml_cicd.ground.report import REPORT_SCHEMA
 
@@ -21,7 +21,8 @@ LONGEST_HEADLINE = 300
 class GateClaim:
     """What a gate report says: the outcome, the rules that block, and the digests it is bound to.
 
-    `text` is the verdict's record as JSON, for the registry; `digest` is recomputed from it.
+    `text` is the verdict's record as JSON, for the registry; `digest` is recomputed from it. `first_release` says that
+    a rule which compares with the champion was passed over because nobody gave one.
     """
 
     outcome: Outcome
@@ -30,6 +31,7 @@ class GateClaim:
     commit: str
     digest: str
     text: str
+    first_release: bool = False
 
 
 def read_gate_report(text: str, path: str) -> GateClaim:
@@ -58,6 +60,7 @@ def claim_of(verdict: Verdict) -> GateClaim:
         commit=verdict.bindings.commit,
         digest=verdict.digest,
         text=_as_json(verdict_record(verdict)),
+        first_release=any(_lacks_champion(found) for found in _findings(verdict_record(verdict), "verdict")),
     )
 
 
@@ -82,7 +85,7 @@ def _claim(stated: Mapping[str, object], path: str) -> GateClaim:
             cure="Somebody changed the report; run the gate again.",
         )
     bindings = required(stated, "bindings", as_mapping, path)
-    findings = [as_mapping(f, f"{path}.findings") for f in required(stated, "findings", as_list, path)]
+    findings = _findings(stated, path)
     blocking = tuple(str(found.get("rule")) for found in findings if _blocks(found))
     outcome = Outcome(required(stated, "outcome", as_text, path))
     # A digest is no signature: whoever writes a verdict by hand can compute it, so the findings must agree as well.
@@ -98,7 +101,19 @@ def _claim(stated: Mapping[str, object], path: str) -> GateClaim:
         commit=_text_or_nothing(bindings, "commit"),
         digest=digest,
         text=_as_json(record),
+        first_release=any(_lacks_champion(found) for found in findings),
     )
+
+
+def _findings(stated: Mapping[str, object], path: str) -> list[Mapping[str, object]]:
+    return [as_mapping(f, f"{path}.findings") for f in required(stated, "findings", as_list, path)]
+
+
+def _lacks_champion(found: Mapping[str, object]) -> bool:
+    """Whether a comparison was passed over: it is missing, and stops nothing."""
+    subject = found.get("subject")
+    changes = isinstance(subject, Mapping) and subject.get("scope") == Scope.CHANGE.value
+    return changes and found.get("outcome") == Outcome.MISSING.value and not _blocks(found)
 
 
 def _check_format(stated: Mapping[str, object], path: str) -> None:

@@ -7,6 +7,7 @@ from ml_cicd.ground.errors import InputError, IntegrityError, NotPassing
 from ml_cicd.ground.finding import Outcome
 from ml_cicd.registry.gate_report import GateClaim
 from ml_cicd.registry.operations import RegisterVersion, SetAlias
+from ml_cicd.registry.ports import Records
 from ml_cicd.registry.versions import (
     CHAMPION,
     TAG_COMMIT,
@@ -46,7 +47,7 @@ def check_names(name: str, alias: str) -> None:
         InputError: a ledger's name, an alias that only a promotion may set, or one that MLflow reserves.
     """
     check_model_name(name)
-    if alias.casefold() == CHAMPION or alias.casefold().startswith(f"{CHAMPION}-"):
+    if says_what_serves(alias):
         raise InputError(
             f"Alias {alias!r} says what serves; only a promotion sets it.",
             cure="Register as challenger, then run canary.",
@@ -82,6 +83,33 @@ def plan(candidate: Candidate, gate: GateClaim) -> tuple[RegisterVersion, SetAli
     )
     # The alias last: who follows it finds a version that is complete, tags and verified bytes included.
     return RegisterVersion(version=new), SetAlias(name=candidate.name, alias=candidate.alias, version=new)
+
+
+def check_first_release(gate: GateClaim, wanted: NewVersion, records: Records) -> None:
+    """Refuse a verdict that passed without a champion where there is one; a version that is there already stays.
+
+    Raises:
+        NotPassing: registry or ledger know a champion.
+    """
+    if not gate.first_release:
+        return
+    known = records.registry.snapshot(wanted.name)
+    if known.with_key(wanted.key) is not None:
+        return
+    ledger = records.ledger.read(wanted.name)
+    aliases = (f"alias {alias} is at version {at}" for alias, at in known.aliases.items() if says_what_serves(alias))
+    served = f"version {ledger.champion} serves by the ledger" if ledger.champion else ""
+    found = next(aliases, served)
+    if found:
+        raise NotPassing(
+            f"The gate judged this as a first release, without a champion, but {found}.",
+            cure="Give the gate the champion's predictions; check the path in evidence.champion.",
+        )
+
+
+def says_what_serves(alias: str) -> bool:
+    """Whether an alias is one that only a promotion sets."""
+    return alias.casefold() == CHAMPION or alias.casefold().startswith(f"{CHAMPION}-")
 
 
 def registration_key(candidate: Candidate, gate: GateClaim) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from ml_cicd.ground.errors import InputError
 from ml_cicd.registry.ledger import Ledger, LedgerOp
 from ml_cicd.registry.versions import CHAMPION, Release
-from ml_cicd.rollout.state import Phase, RolloutState
+from ml_cicd.rollout.state import Identity, Phase, RolloutState, RouterView
 
 PREVIOUS = "previous"
 LAST_GOOD = "last-good"
@@ -57,6 +57,18 @@ def aim_from_router(to: str, state: RolloutState | None) -> Aim | None:
     if not aim.release:
         raise InputError("There is no earlier version to roll back to.", cure="Name one: --to VERSION.")
     return aim
+
+
+def aim_at_what_serves(to: str, view: RouterView, serving: Identity) -> Aim | None:
+    """Read the champion off the slot that serves, where the files tell of what was before: traffic was taken back, and
+    that could not be written. None where they tell of it, or only somebody's edit lets a candidate serve.
+    """
+    state, release = view.state, serving.release
+    if to != CHAMPION or not view.unsaved or state is None or not release or release.version == state.serving.version:
+        return None
+    if state.open and release.version == state.candidate.version:
+        return None
+    return Aim(release=release, why="it serves and stays")
 
 
 def aim_from_ledger(to: str, ledger: Ledger) -> Aim:

@@ -3,6 +3,7 @@
 from ml_cicd.ground.errors import IntegrityError, Unreachable
 from ml_cicd.rollout.machine import Where
 from ml_cicd.rollout.site import Site
+from ml_cicd.rollout.state import Counters
 
 DRAIN_SECONDS = 60.0
 DRAIN_PAUSE_SECONDS = 0.2
@@ -33,16 +34,27 @@ def check_arms(site: Site, where: Where, *, must_answer: bool = False) -> None:
 
 
 def drain(site: Site, slot: str) -> None:
-    """Wait until a slot has no request open that began before its new release was there: they are not the release's.
+    """Wait until the router reaches a slot that was just filled, and until no request is open that began before.
+
+    Both would be failures of the release that are not its own: a health check lags behind a slot that has just started.
 
     Raises:
-        Unreachable: some are still open after a minute.
+        Unreachable: not so after a minute.
     """
     until = site.clock.now() + DRAIN_SECONDS
-    while left := site.source.read()[slot].open:
+    while (found := site.source.read()[slot]).open or not found.reachable:
         if site.clock.now() >= until:
-            raise Unreachable(
-                f"Slot {slot} still has {left} requests open that began before the candidate was deployed.",
-                cure="Let the deploy hook end the old process, or wait until they end; then run the canary again.",
-            )
+            raise _not_drained(slot, found)
         site.clock.sleep(DRAIN_PAUSE_SECONDS)
+
+
+def _not_drained(slot: str, found: Counters) -> Unreachable:
+    if not found.reachable:
+        return Unreachable(
+            f"The router's health check does not reach slot {slot}, which says who it is.",
+            cure="Compare the slot's address in the router's configuration with targets.<name>.slots.",
+        )
+    return Unreachable(
+        f"Slot {slot} still has {found.open} requests open that began before the candidate was deployed.",
+        cure="Let the deploy hook end the old process, or wait until they end; then run the canary again.",
+    )

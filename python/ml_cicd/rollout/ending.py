@@ -16,8 +16,8 @@ from ml_cicd.rollout.machine import Operations, step
 from ml_cicd.rollout.operations import to_finish
 from ml_cicd.rollout.session import Session, release, settle
 from ml_cicd.rollout.state import Decision, RouterView
-from ml_cicd.rollout.story import about, decision, failures, shares, what_now
-from ml_cicd.rollout.words import details, evidence_table, pictures, plan_table, served_words
+from ml_cicd.rollout.story import about, decision, example, failures, kinds, shares, what_now
+from ml_cicd.rollout.words import details, evidence_table, pictures, plan_table, served_words, unseen
 
 HEADLINES = {
     Decision.PROMOTE: "Promoted",
@@ -106,7 +106,9 @@ def _shown(session: Session, decided: Decided) -> Ending:
         sections=(
             about(session.site, session.state, seen, None),
             *decision(plan, evidence),
+            *unseen(plan, evidence),
             *failures(plan, seen),
+            *kinds(seen),
             *(() if session.forecast is None else plan_table(plan, session.forecast)),
             evidence_table(plan, evidence),
             *pictures(plan, session.state, seen),
@@ -119,7 +121,9 @@ def _shown(session: Session, decided: Decided) -> Ending:
 def _received(session: Session, ending: Ending, receipt: Receipt) -> Ending:
     """Add what was done, and when the router did it."""
     which = about(session.site, session.state, session.observations, receipt)
-    return replace(ending, receipt=receipt, sections=(which, *ending.sections[1:]))
+    slot = session.where.split.idle  # as it was while the candidate had its share
+    failed = example(session.site, slot, session.state) if ending.decision is Decision.ROLLBACK else ()
+    return replace(ending, receipt=receipt, sections=(which, *failed, *ending.sections[1:]))
 
 
 def _moment(session: Session, decided: Decided) -> Mapping[str, object]:

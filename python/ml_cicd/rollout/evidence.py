@@ -6,10 +6,12 @@ from dataclasses import dataclass, replace
 from functools import reduce
 from typing import Any
 
+from ml_cicd.ground.errors import EvidenceError
 from ml_cicd.rollout.guardrail import Proves
 from ml_cicd.rollout.plan import Plan
 from ml_cicd.rollout.settings import WhenInconclusive
-from ml_cicd.rollout.state import LAPSED, WHOLE, Decision, Observation
+from ml_cicd.rollout.state import LAPSED, WHOLE, Decision, Observation, Reading
+from ml_cicd.rollout.times import Times, both
 from ml_cicd.stats.sequential import NEARLY, Counts, combine_log_e, sample_ratio_log_e
 
 LOOKS_PER_STEP = 3
@@ -23,29 +25,25 @@ class Evidence:
 
     Attributes:
         guards: each guardrail's own evidence, by name.
-        served: each guardrail's counts so far, by name, the warm-up's included.
+        served: each guardrail's readings so far, by name, the warm-up's included.
+        requests: those of candidate and champion so far, the warm-up's included.
         per_step: requests of (the candidate, both) by step.
         looks: looks by step.
     """
 
     guards: Mapping[str, Any]
-    served: Mapping[str, Counts]
+    served: Mapping[str, Reading]
     per_step: Mapping[int, tuple[int, int]]
     looks: Mapping[int, int]
     at_seconds: float = 0.0
-
-    @property
-    def requests(self) -> tuple[int, int]:
-        """Requests of candidate and champion so far."""
-        counts = next(iter(self.served.values()))
-        return counts.nc, counts.nb
+    requests: tuple[int, int] = (0, 0)
 
 
 def no_evidence(plan: Plan) -> Evidence:
     """Return the evidence before the first look."""
     return Evidence(
         guards={guard.name: guard.start() for guard in plan.guardrails},
-        served={guard.name: QUIET for guard in plan.guardrails},
+        served={guard.name: guard.nothing for guard in plan.guardrails},
         per_step={},
         looks={},
     )
@@ -55,7 +53,7 @@ def take_in(plan: Plan, evidence: Evidence, seen: Observation) -> Evidence:
     """Add one observation. In the warm-up only a collapse is evidence; what was counted after the lease had ended (step
     `LAPSED`) can only show harm.
     """
-    served = {name: plus(evidence.served[name], counts) for name, counts in seen.readings.items()}
+    served = {name: added(evidence.served[name], reading) for name, reading in seen.readings.items()}
     proves = Proves.HARM if seen.step == LAPSED else Proves.ALL
     if seen.at_seconds <= plan.warm_up_seconds:
         proves = Proves.COLLAPSE
@@ -63,17 +61,30 @@ def take_in(plan: Plan, evidence: Evidence, seen: Observation) -> Evidence:
         guard.name: guard.take_in(evidence.guards[guard.name], seen.readings[guard.name], proves)
         for guard in plan.guardrails
     }
-    seen_so_far = replace(evidence, served=served, guards=guards, at_seconds=seen.at_seconds)
+    nc, nb = seen.ended
+    requests = (evidence.requests[0] + nc, evidence.requests[1] + nb)
+    seen_so_far = replace(evidence, served=served, requests=requests, guards=guards, at_seconds=seen.at_seconds)
     if proves is not Proves.ALL:
         return seen_so_far
-    counts = next(iter(seen.readings.values()))
     candidate, total = evidence.per_step.get(seen.step, (0, 0))
     return replace(
         seen_so_far,
-        guards=guards,
-        per_step={**evidence.per_step, seen.step: (candidate + counts.nc, total + counts.nc + counts.nb)},
+        per_step={**evidence.per_step, seen.step: (candidate + nc, total + nc + nb)},
         looks={**evidence.looks, seen.step: evidence.looks.get(seen.step, 0) + 1},
     )
+
+
+def added(one: Reading, other: Reading) -> Reading:
+    """Add two readings of one guardrail.
+
+    Raises:
+        EvidenceError: they are of two kinds, so one of them is another guardrail's.
+    """
+    if isinstance(one, Times) and isinstance(other, Times):
+        return both(one, other)
+    if isinstance(one, Counts) and isinstance(other, Counts):
+        return plus(one, other)
+    raise EvidenceError("The looks are not of this plan.", cure="Give the configuration of that run.")
 
 
 def plus(one: Counts, other: Counts) -> Counts:

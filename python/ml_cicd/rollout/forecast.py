@@ -10,10 +10,11 @@ from ml_cicd.rollout.counting import difference
 from ml_cicd.rollout.evidence import LOOKS_PER_STEP
 from ml_cicd.rollout.guardrail import Window
 from ml_cicd.rollout.guardrails.counted import WIDEST_MARGIN
-from ml_cicd.rollout.plan import Plan, make_plan
+from ml_cicd.rollout.plan import Plan, make_plan, unwatched
 from ml_cicd.rollout.settings import LADDER, CanarySettings
 from ml_cicd.rollout.site import Site
 from ml_cicd.rollout.state import WHOLE, Split
+from ml_cicd.stats.sequential import Counts
 
 LOOKING_SECONDS = 5.0
 SCARCE_PER_SECOND = 20.0  # below it the 1 % step takes half of a rollout
@@ -27,11 +28,14 @@ Fits = Callable[[CanarySettings, int], bool]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Traffic:
-    """What came in `seconds`: `requests`, and each guardrail's rate, by its name."""
+    """What came in `seconds`: `requests`, and by its name the rate of each guardrail that counts; `unwatched` says in
+    sentences which guardrails see nothing.
+    """
 
     seconds: float
     requests: int
     rates: Mapping[str, float]
+    unwatched: tuple[str, ...] = ()
 
     @property
     def per_second(self) -> float:
@@ -73,19 +77,21 @@ class Forecast:
         return self.seconds <= self.deadline_seconds
 
 
-def measure(site: Site, plan: Plan, split: Split) -> Traffic:
+def measure(site: Site, plan: Plan, split: Split, *, seconds: float = LOOKING_SECONDS) -> Traffic:
     """Count for a few seconds what the router serves now, before a candidate has any of it."""
     before = site.source.read()
-    site.clock.sleep(LOOKING_SECONDS)
+    site.clock.sleep(seconds)
     windows, _ = difference(before, site.source.read(), (split.idle, split.serving))
     quiet = Window(requests=0)
     idle, serving = windows or (quiet, quiet)
-    rates = {}
-    for guard in plan.guardrails:
-        seen = guard.reading(idle, serving) if windows else None
-        failed, count = (seen.xc + seen.xb, seen.nc + seen.nb) if seen else (0, 0)
-        rates[guard.name] = (failed + USUAL_RATE * USUAL_REQUESTS) / (count + USUAL_REQUESTS)
-    return Traffic(seconds=LOOKING_SECONDS, requests=idle.requests + serving.requests, rates=rates)
+    requests = idle.requests + serving.requests
+    seen = {guard.name: guard.reading(idle, serving) if windows else guard.nothing for guard in plan.guardrails}
+    rates = {
+        name: (c.xc + c.xb + USUAL_RATE * USUAL_REQUESTS) / (c.nc + c.nb + USUAL_REQUESTS)
+        for name, c in seen.items()
+        if isinstance(c, Counts)
+    }
+    return Traffic(seconds=seconds, requests=requests, rates=rates, unwatched=unwatched(plan, seen, requests))
 
 
 def first_step(settings: CanarySettings, traffic: Traffic) -> int:
@@ -105,7 +111,7 @@ def forecast(plan: Plan, traffic: Traffic, *, first: int, interval_seconds: floa
 
 
 def _stage(plan: Plan, traffic: Traffic, step: int, interval_seconds: float) -> Stage:
-    needed = max(guard.requests_needed(step, traffic.rates[guard.name]) for guard in plan.guardrails)
+    needed = max(guard.requests_needed(step, traffic.rates.get(guard.name, 0.0)) for guard in plan.guardrails)
     arriving = traffic.per_second * plan.steps[step] / WHOLE
     coming = needed / arriving if arriving else math.inf
     return Stage(step=step, requests=needed, seconds=max(coming, LOOKS_PER_STEP * interval_seconds))

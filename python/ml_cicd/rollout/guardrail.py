@@ -10,21 +10,24 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from ml_cicd.ground.errors import NotFound
-from ml_cicd.stats.sequential import Counts
+from ml_cicd.rollout.state import Reading
+from ml_cicd.rollout.times import Buckets
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Window:
     """What one arm did between two readings: requests that ended, and by name what happened to some of them.
 
-    `started` are the requests that began in between, and `open` those that are under way at its end; None where the
-    metric source cannot tell.
+    `started` are the requests that began in between, `open` those that are under way at its end, `times` the answers by
+    the bucket of their time; None where the metric source cannot tell. `kinds` are failures by kind, for people.
     """
 
     requests: int
     events: Mapping[str, int] = field(default_factory=dict)
     started: int | None = None
     open: int | None = None
+    kinds: Mapping[str, int] = field(default_factory=dict)
+    times: Buckets | None = None
 
     def count(self, event: str) -> int:
         """Return how many requests something happened to.
@@ -62,8 +65,20 @@ class Proves(StrEnum):
     COLLAPSE = "collapse"
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Blind:
+    """Why a guardrail sees nothing, and how to make it see."""
+
+    what: str
+    cure: str
+
+    def __str__(self) -> str:
+        """Return one sentence."""
+        return f"{self.what}; {self.cure}"
+
+
 class Guardrail(Protocol):
-    """One thing that must not get worse. Its evidence is a frozen value of its own, here `Any`."""
+    """One thing that must not get worse. Its evidence is a frozen value of its own, here `Any`; so is its reading."""
 
     @property
     def name(self) -> str:
@@ -80,10 +95,17 @@ class Guardrail(Protocol):
     def start(self) -> Any:  # noqa: ANN401
         """Return the evidence before the first look."""
 
-    def reading(self, candidate: Window, champion: Window) -> Counts:
+    @property
+    def nothing(self) -> Reading:
+        """The reading of a look in which nothing was seen."""
+
+    def reading(self, candidate: Window, champion: Window) -> Reading:
         """Return what it takes from one look."""
 
-    def take_in(self, evidence: Any, reading: Counts, proves: Proves) -> Any:  # noqa: ANN401
+    def blind(self, seen: Any, requests: int) -> Blind | None:  # noqa: ANN401
+        """Say why it sees nothing in a reading that is of so many requests of both arms; None where it sees."""
+
+    def take_in(self, evidence: Any, reading: Any, proves: Proves) -> Any:  # noqa: ANN401
         """Add one reading."""
 
     def harm_log_e(self, evidence: Any) -> float:  # noqa: ANN401
@@ -98,5 +120,5 @@ class Guardrail(Protocol):
     def remark(self, evidence: Any) -> str:  # noqa: ANN401
         """Say what a reader must know of the evidence beyond the counts; nothing in most rollouts."""
 
-    def served_words(self, served: Counts, candidate: str, champion: str) -> str:
+    def served_words(self, served: Any, candidate: str, champion: str) -> str:  # noqa: ANN401
         """Say what both versions did so far."""

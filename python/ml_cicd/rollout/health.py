@@ -1,26 +1,30 @@
 """Whether a target is ready for a rollout and for the way back: one finding for each thing, one cause once."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from ml_cicd.ground.errors import Defect, MlCicdError
+from ml_cicd.ground.errors import Defect, MlCicdError, NotFound
 from ml_cicd.ground.finding import Examined, Finding, Outcome, broken, remark
+from ml_cicd.rollout import forecast as forecasts
 from ml_cicd.rollout.bounded import within
-from ml_cicd.rollout.plan import Plan, forecast
+from ml_cicd.rollout.guardrail import Window
+from ml_cicd.rollout.plan import Plan, make_plan
 from ml_cicd.rollout.ports import Clock
 from ml_cicd.rollout.present import OnRecord, Traffic, disagreements, silent, to_finish, traffic_now
+from ml_cicd.rollout.settings import CanarySettings
 from ml_cicd.rollout.site import Site
-from ml_cicd.rollout.state import WHOLE, Counters, RouterView
+from ml_cicd.rollout.state import Counters, RouterView, Split
+from ml_cicd.rollout.words import forecast_words
 
 T = TypeVar("T")
-TYPICAL_RATE = 0.01
 MEASURED_SECONDS = 2.0
 PART_SECONDS = 6.0
 LEAST_SECONDS = 0.2
 LONGEST_LEASE = 1800.0  # of a tick; a run's own is shorter
 CLOCKS_APART = 2.0
 SILENT = "surroundings"
+CHECK = "health check"
 RUNBOOK = "docs/runbook.md says what to type."
 
 
@@ -53,7 +57,9 @@ def examined(door: object, budget: Budget) -> tuple[Finding, ...]:
         return (broken(SILENT, problem.what, problem.cure),)
 
 
-def target_findings(site: Site, plan: Plan, record: OnRecord | None, budget: Budget) -> tuple[Finding, ...]:
+def target_findings(
+    site: Site, settings: CanarySettings, record: OnRecord | None, budget: Budget
+) -> tuple[Finding, ...]:
     """Look at router, counters, slots and what surrounds them. What cannot be true without the router is not asked."""
     around = (*examined(site.router, budget), *examined(site.slots, budget))
     # A wrong socket is the one cause of all that would follow.
@@ -65,11 +71,14 @@ def target_findings(site: Site, plan: Plan, record: OnRecord | None, budget: Bud
         around = tuple(one for one in around if one.rule != SILENT)
     else:
         found += [
-            *_counters(site, plan, budget),
+            *_counters(site, settings, traffic, view.split, budget),
             _lease(site.place.target, view, traffic.clocks_apart),
             *_agreement(site, traffic, record),
         ]
-    return (*found, *_slots(traffic, record), *around)
+    slots = _slots(traffic, record)
+    if any(one.blocks for one in slots):  # the same cause, and the slot's own line names the version that is missed
+        found = [one for one in found if one.rule != CHECK]
+    return (*found, *slots, *around)
 
 
 def _pass(rule: str, says: str) -> Finding:
@@ -86,40 +95,70 @@ def _router(traffic: Traffic) -> Finding:
     return _pass("router", f"slot {view.split.serving} serves, {view.share / 100:g} % to {view.split.idle}{phase}")
 
 
-def _counters(site: Site, plan: Plan, budget: Budget) -> tuple[Finding, ...]:
-    def measure() -> tuple[Mapping[str, Counters], Mapping[str, Counters], float]:
-        before, began = site.source.read(), site.clock.now()
-        site.clock.sleep(MEASURED_SECONDS)
-        return before, site.source.read(), site.clock.now() - began
+def _counters(
+    site: Site, settings: CanarySettings, traffic: Traffic, split: Split, budget: Budget
+) -> tuple[Finding, ...]:
+    plan = make_plan(settings, deadline_seconds=settings.deadline)
+
+    def measure() -> tuple[Mapping[str, Counters], forecasts.Traffic]:
+        seen = forecasts.measure(site, plan, split, seconds=MEASURED_SECONDS)
+        return site.source.read(), seen
 
     try:
-        before, after, seconds = budget.look("What counts the requests", measure)
+        now, seen = budget.look("What counts the requests", measure)
     except Defect:
         raise
     except MlCicdError as problem:
         return (broken("counters", problem.what, problem.cure),)
     words = ", ".join(
-        f"{slot} {c.requests:,} requests, {c.events.get('errors', 0):,} failed" for slot, c in sorted(after.items())
+        f"{slot} {c.requests:,} requests, {c.events.get('errors', 0):,} failed" for slot, c in sorted(now.items())
     )
-    fresh = sum(max(0, after[slot].requests - before[slot].requests) for slot in after if slot in before)
-    return _pass("counters", words), traffic_finding(plan, fresh / seconds if seconds > 0 else 0.0)
+    return (
+        _pass("counters", words),
+        *_unwatched(plan, now),
+        *_reached(split.serving, now, seen, traffic),
+        traffic_finding(settings, plan, seen),
+    )
 
 
-def traffic_finding(plan: Plan, rate: float) -> Finding:
-    """Hold the traffic, in requests a second, against what the plan needs: steps add up, so that is an upper bound."""
-    needs = forecast(plan, TYPICAL_RATE)
-    if rate <= 0:
-        what = f"No request came in {MEASURED_SECONDS:g} s; a rollout needs about {sum(needs):,} of the candidate's."
-        return remark("traffic", what, "Without traffic no rollout ends by evidence.")
-    seconds = sum(need * WHOLE / share / rate for need, share in zip(needs, plan.steps, strict=True))
-    says = (
-        f"{rate:,.1f} requests/s: at 1 % errors the steps need up to {seconds / 60:,.0f} min, "
-        f"the deadline is {plan.deadline_seconds / 60:,.0f} min"
-    )
-    if seconds > plan.deadline_seconds:
-        cure = "Set a longer canary.deadline, a wider margin, or fewer steps that start at a larger share."
-        return remark("traffic", f"{says}.", cure)
-    return _pass("traffic", says)
+def _unwatched(plan: Plan, counters: Mapping[str, Counters]) -> Iterator[Finding]:
+    """Hold all that was ever counted against what the guardrails look at."""
+    windows = [Window(requests=c.requests, events=c.events, open=c.open, times=c.times) for c in counters.values()]
+    if len(windows) != 2:  # a rollout would find that out by itself
+        return
+    for guard in plan.guardrails:
+        try:
+            blind = guard.blind(guard.reading(*windows), sum(window.requests for window in windows))
+        except NotFound as problem:
+            yield broken("counters", problem.what, problem.cure)
+            continue
+        if blind is not None:
+            yield remark(
+                guard.name, f"{blind.what[:1].upper()}{blind.what[1:]}.", f"{blind.cure[:1].upper()}{blind.cure[1:]}."
+            )
+
+
+def _reached(slot: str, now: Mapping[str, Counters], seen: forecasts.Traffic, traffic: Traffic) -> tuple[Finding, ...]:
+    """Tell of a serving slot that the router cannot reach; one that is empty before a first release has no users."""
+    if slot not in now or now[slot].reachable or slot not in traffic.slots:
+        return ()
+    if not traffic.slots[slot].problem:
+        what = f"The router's health check does not reach slot {slot}, which serves and answers here."
+        return (broken(CHECK, what, "Compare its address in the router's configuration with targets.<name>.slots."),)
+    if not seen.requests:
+        return ()
+    what = f"Slot {slot} serves and answers nobody: {seen.requests:,} requests came in {seen.seconds:g} s."
+    return (broken(CHECK, what, "Start it, or deploy a version there."),)
+
+
+def traffic_finding(settings: CanarySettings, plan: Plan, seen: forecasts.Traffic) -> Finding:
+    """Hold the traffic of the moment against the plan, by the forecast that a canary begins with."""
+    first = forecasts.first_step(settings, seen)
+    found = forecasts.forecast(plan, seen, first=first, interval_seconds=settings.interval)
+    if found.in_time:
+        return _pass("traffic", forecast_words(found).rstrip("."))
+    slow = forecasts.too_slow(settings, found, first=first, interval_seconds=settings.interval)
+    return remark("traffic", slow.what, slow.cure)
 
 
 def _lease(target: str, view: RouterView, apart: float) -> Finding:

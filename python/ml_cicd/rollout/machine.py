@@ -39,7 +39,7 @@ from ml_cicd.rollout.events import (
     Shared,
     TimedOut,
 )
-from ml_cicd.rollout.history import entries_due, known_digest
+from ml_cicd.rollout.history import Outcome, entries_due, known_digest
 from ml_cicd.rollout.operations import DeploySlot, SetSplit
 from ml_cicd.rollout.site import AnyOperation, Place
 from ml_cicd.rollout.state import Observation, Phase, RolloutState, Split
@@ -209,7 +209,9 @@ def _reverted(where: Where, event: Reverted) -> tuple[Where, Operations]:
             undecided=False,
             counters=None,
         )
-    after, move = _write(where, where.split.swapped() if event.swap else where.split.calm(), state, urgent=True)
+    after, move = _write(
+        where, where.split.swapped(back_to=event.to.version) if event.swap else where.split.calm(), state, urgent=True
+    )
     return after, (move,)
 
 
@@ -218,12 +220,20 @@ def _rewritten(where: Where, _event: Rewritten) -> tuple[Where, Operations]:
     return after, (write,)
 
 
+def _was_left(where: Where, standby: Release, outcome: Outcome) -> bool:
+    """Whether the idle slot served this until a rollback. Nobody put anything else there, whatever it says now: where a
+    bad version hangs, a rollback does not wait until it is there again.
+    """
+    return where.phase is Phase.REVERTED and standby.version in {where.running.candidate.version, outcome.before}
+
+
 def _settled(where: Where, event: Settled) -> tuple[Where, Operations]:
     entries = entries_due(event.author, event.ledger, where.state, event.outcome)
     alias = where.place.alias_at(event.outcome.champion)  # an earlier run may have left it
     wanted = NOTHING if where.state is None else where.state.idle
     back: Operations = ()
-    if wanted and wanted.digest and where.place.has_hook:  # nothing to do where the slot has it; asked after the record
+    # Nothing to do where the slot has it, which is asked after the record.
+    if wanted and wanted.digest and where.place.has_hook and not _was_left(where, wanted, event.outcome):
         back = (DeploySlot(slot=where.split.idle, model=where.place.model, release=wanted),)
     return where, (*entries, alias, *back)
 

@@ -1,11 +1,13 @@
 """What a rollout is held to."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from ml_cicd.ground.digest import canonical_digest
 from ml_cicd.rollout.guardrail import Guardrail, Levels
 from ml_cicd.rollout.settings import CanarySettings, WhenInconclusive
+from ml_cicd.rollout.state import Reading
 
 PLAN_FORMAT = "ml-cicd/plan/v1"
 
@@ -78,6 +80,7 @@ def plan_digest(settings: CanarySettings) -> str:
     return canonical_digest(named)
 
 
-def forecast(plan: Plan, rate: float) -> tuple[int, ...]:
-    """Return about how many candidate requests each step needs when both arms fail at `rate`."""
-    return tuple(max(guard.requests_needed(step, rate) for guard in plan.guardrails) for step in range(len(plan.steps)))
+def unwatched(plan: Plan, seen: Mapping[str, Reading], requests: int) -> tuple[str, ...]:
+    """Return in sentences which guardrails saw nothing in readings of so many requests."""
+    blind = (guard.blind(seen[guard.name], requests) for guard in plan.guardrails)
+    return tuple(str(why) for why in blind if why is not None)

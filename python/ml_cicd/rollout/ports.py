@@ -1,7 +1,7 @@
 """The seams of this wing. Domain types only; `OutsideError` or one of its children is all that a door lets out."""
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from ml_cicd.registry.versions import NOTHING, Release
 from ml_cicd.rollout.state import Counters, Identity, Observation, RolloutState, RouterView, Split
@@ -40,6 +40,14 @@ class MetricSource(Protocol):
 
     def read(self) -> Mapping[str, Counters]:
         """Return cumulative counters by slot, as a user or the proxy saw the requests."""
+
+
+@runtime_checkable
+class Witness(Protocol):
+    """A metric source that also remembers single failures; a door may leave it out."""
+
+    def last_failure(self, slot: str, *, since: float) -> str:
+        """Return the last failed request of a slot since an epoch second, in words; empty where none is remembered."""
 
 
 class SlotHost(Protocol):

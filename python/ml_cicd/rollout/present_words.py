@@ -11,8 +11,11 @@ from ml_cicd.rollout.words import evidence_words, served_words
 Row = tuple[str, str]
 
 
-def traffic_rows(traffic: Traffic, plan: Plan, *, same_plan: bool) -> tuple[Row, ...]:
-    """Return what router and slots say; `same_plan`: the rollout is held to the plan that is configured now."""
+def traffic_rows(traffic: Traffic, plan: Plan, *, same_plan: bool, gone: bool = False) -> tuple[Row, ...]:
+    """Return what router and slots say.
+
+    `same_plan`: the rollout is held to the plan that is configured now; `gone`: its last process has ended.
+    """
     rows: list[Row] = []
     view = traffic.view
     if view is None:
@@ -25,6 +28,9 @@ def traffic_rows(traffic: Traffic, plan: Plan, *, same_plan: bool) -> tuple[Row,
                 rows.append(("rollout", f"not certain: the files speak of {view.state.run_id} ({view.state.phase})"))
         elif view.state is not None:
             rows += _rollout_rows(traffic, view, view.state, plan if same_plan else None)
+            if gone and view.state.open:
+                killed = "it was killed" if view.state.phase is Phase.DEPLOYING else "it was a tick, or was killed"
+                rows.append(("its process", f"has ended on this machine: {killed}"))
     for slot, found in traffic.slots.items():
         release = found.release
         rows.append((f"slot {slot}", found.problem or f"version {release.version} ({release.digest[:19]})"))

@@ -62,8 +62,8 @@ def _report(data: Mapping[str, object], where: str) -> Recorded:
     names = [as_text(name, where) for name in required(details, "guardrails", as_list, where)]
     rows = [as_list(row, where) for row in required(details, "observations", as_list, where)]
     lines = [
-        json.dumps({"at": row[0], "step": row[1], "readings": dict(zip(names, row[2:], strict=True))}) + "\n"
-        for row in rows
+        json.dumps({"at": row[0], "step": row[1], **ended, "readings": dict(zip(names, row[2:], strict=True))}) + "\n"
+        for row, ended in zip(rows, _requests(details, len(rows), where), strict=True)
     ]
     return Recorded(
         looks=load_looks("".join(lines), len(lines), where, cure=CURE),
@@ -78,6 +78,16 @@ def _report(data: Mapping[str, object], where: str) -> Recorded:
     )
 
 
+def _requests(details: Mapping[str, object], rows: int, where: str) -> list[Mapping[str, object]]:
+    """Return the requests of each look; an earlier version did not write them."""
+    if "requests" not in details:
+        return [{}] * rows
+    found = required(details, "requests", as_list, where)
+    if len(found) != rows:
+        raise InputError(f"{where} has the requests of {len(found)} looks, and {rows} looks.", cure=CURE)
+    return [{"requests": pair} for pair in found]
+
+
 def repeat(settings: CanarySettings, recorded: Recorded) -> Report:
     """Decide again, under the plan of the configuration.
 
@@ -86,7 +96,8 @@ def repeat(settings: CanarySettings, recorded: Recorded) -> Report:
     """
     if recorded.plan_digest not in {"", plan_digest(settings)}:
         raise InputError(
-            "This was recorded under another canary configuration.", cure="Give the configuration of that run."
+            "This was recorded under another canary configuration, or by a version of ml-cicd with other guardrails.",
+            cure="Give the configuration of that run, and use the version that wrote it.",
         )
     plan = make_plan(settings, deadline_seconds=recorded.deadline_seconds)
     names = {guard.name for guard in plan.guardrails}

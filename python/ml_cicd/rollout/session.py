@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from ml_cicd.ground.errors import Conflict, CorruptState, OutsideError, Unreachable
 from ml_cicd.registry.versions import Release
 from ml_cicd.rollout.arms import check_arms, drain
-from ml_cicd.rollout.counting import difference
+from ml_cicd.rollout.counting import difference, kinds_of
 from ml_cicd.rollout.events import (
     Based,
     Claimed,
@@ -168,6 +168,8 @@ def _count(session: Session, view: RouterView) -> Session:
         at_seconds=view.now - state.started_at,
         step=state.step if view.share > 0 else LAPSED,
         readings={guard.name: guard.reading(candidate, champion) for guard in session.plan.guardrails},
+        kinds=kinds_of(candidate, champion),
+        requests=(candidate.requests, champion.requests),
     )
     session = _step(session, Looked(seen=seen, counters=dict(base)))
     evidence = take_in(session.plan, session.evidence, seen)

@@ -13,7 +13,7 @@ from ml_cicd.registry.ports import DeploymentLedger, ModelRegistry, Records
 from ml_cicd.registry.versions import CHAMPION, NOTHING, RegistrySnapshot, Release
 from ml_cicd.rollout.history import Author
 from ml_cicd.rollout.ports import Clock, MetricSource, SlotHost, TrafficRouter
-from ml_cicd.rollout.state import Identity, RouterView
+from ml_cicd.rollout.state import Counters, Identity, RouterView
 
 SETTLE_SECONDS = 0.5
 LOOKS = 6
@@ -133,7 +133,7 @@ def observe(site: Site, view: RouterView, *, version: str) -> Observed:
     for _ in range(LOOKS):
         site.clock.sleep(SETTLE_SECONDS)
         now = site.source.read()
-        fresh = {name: now[name].requests - before[name].requests for name in now if name in before}
+        fresh = {name: _begun(before[name], now[name]) for name in now if name in before}
         here = fresh.get(slot, 0)
         elsewhere = sum(fresh.values()) - here
         if here >= ENOUGH_REQUESTS:
@@ -143,6 +143,13 @@ def observe(site: Site, view: RouterView, *, version: str) -> Observed:
     if here == 0:
         return Observed(verified=True, words=f"slot {slot} says {version}; no request came while looking")
     return Observed(verified=True, words=f"slot {slot} says {version} and took all {here} new requests")
+
+
+def _begun(before: Counters, now: Counters) -> int:
+    """Return how many requests were begun meanwhile: what still ends at a slot that hangs, because its user gives up,
+    say, was not sent there after the move.
+    """
+    return max(0, now.requests - before.requests + (now.open or 0) - (before.open or 0))
 
 
 AnyOperation = Operation[Any]

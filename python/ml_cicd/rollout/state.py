@@ -7,12 +7,15 @@ from enum import StrEnum
 
 from ml_cicd.ground.errors import Defect, InputError
 from ml_cicd.registry.versions import Release
+from ml_cicd.rollout.times import Buckets, Times
 from ml_cicd.stats.sequential import Counts
 
 WHOLE = 10_000
 LONGEST_LEASE_SECONDS = 1800.0
 LAPSED = -1
+Reading = Counts | Times
 NO_SALT = "none"
+WENT_TO = "to"
 SLOT_NAME = re.compile(r"^[A-Za-z][A-Za-z0-9_-]{0,31}$")
 SALT = re.compile(r"^[A-Za-z0-9]{1,32}$")
 
@@ -47,11 +50,23 @@ class Split:
 
     def calm(self) -> "Split":
         """Return the next value, in which the serving slot has all traffic."""
-        return replace(self, threshold=0, lease=0, salt=NO_SALT, seq=self.seq + 1)
+        salt = self.salt if self.salt.startswith(WENT_TO) and not self.threshold else NO_SALT
+        return replace(self, threshold=0, lease=0, salt=salt, seq=self.seq + 1)
 
-    def swapped(self) -> "Split":
-        """Return the next value, in which the idle slot serves, alone; the other one stays warm."""
-        return replace(self.calm(), serving=self.idle, idle=self.serving)
+    def swapped(self, *, back_to: str = "") -> "Split":
+        """Return the next value, in which the idle slot serves, alone; the other one stays warm.
+
+        A swap back to a version leaves that version's number where a share has its salt. It is all that tells, once the
+        state is lost and both slots are silent, that this has happened already.
+        """
+        salt = f"{WENT_TO}{back_to}"
+        return replace(
+            self.calm(), serving=self.idle, idle=self.serving, salt=salt if back_to and SALT.match(salt) else NO_SALT
+        )
+
+    def went_to(self, version: str) -> bool:
+        """Whether the serving slot serves because somebody went back to this version."""
+        return bool(version) and self.salt == f"{WENT_TO}{version}"
 
     def shared(self, threshold: int, *, until: int, salt: str) -> "Split":
         """Return the next value, in which the idle slot has a share until an epoch second."""
@@ -86,14 +101,19 @@ class Identity:
 class Counters:
     """Cumulative counters of one slot: requests, and by name those of them that something happened to, e.g. `errors`.
 
-    Only requests that have ended are counted. `open` are those under way now, None where the source cannot tell.
-    `epoch` changes when they start again from zero.
+    Only requests that have ended are counted. `open` are those under way now, and `times` the answers by the bucket of
+    their time (`times.py`), None where the source cannot tell. `epoch` changes when they start again from zero.
+    `reachable` is False where the source knows that the slot has no server that can be reached at this moment. `kinds`
+    are failures by the name of their kind, for people: they decide nothing.
     """
 
     requests: int
     epoch: str
     events: Mapping[str, int] = field(default_factory=dict)
     open: int | None = None
+    reachable: bool = True
+    kinds: Mapping[str, int] = field(default_factory=dict)
+    times: Buckets | None = None
 
 
 class Phase(StrEnum):
@@ -124,15 +144,26 @@ class Decision(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Observation:
-    """One recorded look: seconds since the rollout began, the step it belongs to (index), each guardrail's reading.
+    """One recorded look: seconds since the rollout began, the step it belongs to (index), each guardrail's reading, and
+    the requests of candidate and champion that ended; None in a look that an earlier version wrote.
 
     A look whose lease ended before it is of step `LAPSED`: the champion had all traffic for a while, so it can show
-    harm, but proves nothing else.
+    harm, but proves nothing else. `kinds` are the failures since the look before it, by kind: candidate and champion;
+    one that has come to be of another kind is taken off its old one, so that only their sums mean something.
     """
 
     at_seconds: float
     step: int
-    readings: Mapping[str, Counts]
+    readings: Mapping[str, Reading]
+    requests: tuple[int, int] | None = None
+    kinds: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+
+    @property
+    def ended(self) -> tuple[int, int]:
+        """Requests of candidate and champion that ended; the earlier version's first reading was over these."""
+        if self.requests is not None:
+            return self.requests
+        return next(((c.nc, c.nb) for c in self.readings.values() if isinstance(c, Counts)), (0, 0))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

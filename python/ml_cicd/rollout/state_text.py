@@ -1,7 +1,8 @@
 """Rollouts as text, the same for every router that keeps files or annotations: a small state, and a line for each look.
 
     state   {"schema": "ml-cicd/rollout/v2", "seq": N, "state": {...} or null, "before": {...} or null, ...}
-    looks   {"at": seconds, "step": index, "readings": {"errors": [nc, xc, nb, xb]}}
+    looks   {"at": seconds, "step": index, "requests": [nc, nb], "readings": {"errors": [nc, xc, nb, xb], "latency":
+            {"ms": [c, b]}}, "kinds": {"answer 5xx": [xc, xb]}}
 
 A version 1 kept the observations inside the state, so that every look wrote all of them again.
 """
@@ -13,7 +14,8 @@ from dataclasses import dataclass
 from ml_cicd.ground.errors import CorruptState, InputError
 from ml_cicd.ground.parse import as_integer, as_list, as_mapping, as_number, as_text, optional, required, suggest
 from ml_cicd.registry.versions import NOTHING, Release
-from ml_cicd.rollout.state import Counters, Observation, Phase, RolloutState
+from ml_cicd.rollout.state import Counters, Observation, Phase, Reading, RolloutState
+from ml_cicd.rollout.times import Times
 from ml_cicd.stats.sequential import Counts
 
 SCHEMA = "ml-cicd/rollout/v2"
@@ -71,8 +73,18 @@ def load_kept(text: str, where: str, *, cure: str) -> Kept:
 
 def dump_look(seen: Observation) -> str:
     """Return one observation as a line."""
-    readings = {name: [c.nc, c.xc, c.nb, c.xb] for name, c in seen.readings.items()}
-    return json.dumps({"at": seen.at_seconds, "step": seen.step, "readings": readings}, allow_nan=False) + "\n"
+    requests = {} if seen.requests is None else {"requests": list(seen.requests)}
+    readings = {name: reading_data(reading) for name, reading in seen.readings.items()}
+    kinds = {"kinds": {name: list(both) for name, both in seen.kinds.items()}} if seen.kinds else {}
+    data = {"at": seen.at_seconds, "step": seen.step, **requests, "readings": readings, **kinds}
+    return json.dumps(data, allow_nan=False) + "\n"
+
+
+def reading_data(reading: Reading) -> object:
+    """Return a reading as it is written: four counts, or two for each bucket of times."""
+    if isinstance(reading, Times):
+        return {str(bound): list(pair) for bound, pair in reading.buckets.items()}
+    return [reading.nc, reading.xc, reading.nb, reading.xb]
 
 
 def load_looks(text: str, count: int, where: str, *, cure: str) -> tuple[Observation, ...]:
@@ -122,6 +134,8 @@ def _counters_data(counters: Counters) -> Mapping[str, object]:
         "epoch": counters.epoch,
         "events": dict(counters.events),
         "open": counters.open,
+        "kinds": dict(counters.kinds),
+        "times": None if counters.times is None else {str(bound): n for bound, n in counters.times.items()},
     }
 
 
@@ -146,11 +160,17 @@ def _state(data: object, where: str) -> RolloutState:
         owner=required(found, "owner", _text, where),
         actor=optional(found, "actor", _text, where) or "",  # an earlier version did not write who it was
         run_url=optional(found, "run_url", _text, where) or "",
-        rejected=bool(found.get("rejected", False)),
-        undecided=bool(found.get("undecided", False)),
+        rejected=optional(found, "rejected", _flag, where) or False,
+        undecided=optional(found, "undecided", _flag, where) or False,
         looks=required(found, "looks", as_integer, where),
         counters=None if counters is None else {slot: _counters(c, f"{where}.{slot}") for slot, c in counters.items()},
     )
+
+
+def _flag(value: object, path: str) -> bool:
+    if not isinstance(value, bool):
+        raise InputError(f"{path} is neither true nor false.", cure="Restore it.")
+    return value
 
 
 def _release(value: object, path: str) -> Release:
@@ -173,7 +193,19 @@ def _counters(data: object, where: str) -> Counters:
         epoch=required(found, "epoch", _text, where),
         events={name: as_integer(count, f"{where}.{name}") for name, count in events.items()},
         open=optional(found, "open", as_integer, where),
+        kinds={name: as_integer(n, f"{where}.{name}") for name, n in _mapping(found, "kinds", where).items()},
+        times=optional(found, "times", _buckets, where),  # an earlier version did not write them
     )
+
+
+def _buckets(value: object, where: str) -> Mapping[int, int]:
+    return {_bound(bound, where): as_integer(n, f"{where}.{bound}") for bound, n in as_mapping(value, where).items()}
+
+
+def _bound(text: str, where: str) -> int:
+    if not (text.isascii() and text.isdigit()):
+        raise InputError(f"{where}: {text!r} is no time in milliseconds.", cure="Restore it.")
+    return int(text)
 
 
 def _look(data: object, where: str) -> Observation:
@@ -183,12 +215,30 @@ def _look(data: object, where: str) -> Observation:
         at_seconds=required(found, "at", as_number, where),
         step=required(found, "step", as_integer, where),
         readings={name: _reading(row, f"{where}.{name}") for name, row in readings.items()},
+        requests=optional(found, "requests", _pair, where),  # an earlier version did not write them
+        kinds={name: _pair(row, f"{where}.{name}") for name, row in _mapping(found, "kinds", where).items()},
     )
 
 
-def _reading(row: object, where: str) -> Counts:
-    numbers = as_list(row, where)
-    if len(numbers) != 4:
-        raise InputError(f"{where}: a reading has {len(numbers)} numbers.", cure="Restore it.")
-    nc, xc, nb, xb = (as_integer(number, where) for number in numbers)
+def _mapping(found: Mapping[str, object], name: str, where: str) -> Mapping[str, object]:
+    """Return what may be absent: an earlier version did not write it."""
+    return optional(found, name, as_mapping, where) or {}
+
+
+def _reading(row: object, where: str) -> Reading:
+    if isinstance(row, Mapping):
+        return Times(buckets={_bound(bound, where): _pair(pair, f"{where}.{bound}") for bound, pair in row.items()})
+    nc, xc, nb, xb = _integers(row, 4, where)
     return Counts(nc=nc, xc=xc, nb=nb, xb=xb)
+
+
+def _pair(row: object, where: str) -> tuple[int, int]:
+    candidate, champion = _integers(row, 2, where)
+    return candidate, champion
+
+
+def _integers(row: object, count: int, where: str) -> list[int]:
+    numbers = as_list(row, where)
+    if len(numbers) != count:
+        raise InputError(f"{where}: {len(numbers)} numbers are not {count}.", cure="Restore it.")
+    return [as_integer(number, where) for number in numbers]

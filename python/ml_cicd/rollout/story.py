@@ -3,12 +3,16 @@
 import math
 from collections.abc import Iterator
 
+from ml_cicd.ground.errors import OutsideError
 from ml_cicd.ground.operation import Receipt
 from ml_cicd.ground.report import Curve, Note, Section, Table
-from ml_cicd.rollout.evidence import LOOKS_PER_STEP, QUIET, Evidence, Look, plus
+from ml_cicd.rollout.evidence import LOOKS_PER_STEP, Evidence, Look, added
+from ml_cicd.rollout.guardrail import Guardrail
 from ml_cicd.rollout.plan import Plan
+from ml_cicd.rollout.ports import Witness
 from ml_cicd.rollout.site import Site, utc
-from ml_cicd.rollout.state import LAPSED, Decision, Observation, RolloutState, RouterView
+from ml_cicd.rollout.state import LAPSED, Decision, Observation, Reading, RolloutState, RouterView
+from ml_cicd.rollout.times import MEDIAN, SLOW, Times, arms, span
 from ml_cicd.stats.sequential import Counts
 
 NORMAL_95 = 1.959963984540054
@@ -45,7 +49,7 @@ def _lacks(look: Look) -> Iterator[str]:
 
 def _champion_rate(evidence: Evidence, name: str) -> float:
     served = evidence.served[name]
-    return min(0.5, served.xb / served.nb) if served.nb else 0.0
+    return min(0.5, served.xb / served.nb) if isinstance(served, Counts) and served.nb else 0.0
 
 
 def _long(seconds: float) -> str:
@@ -73,20 +77,58 @@ def about(site: Site, state: RolloutState, observations: tuple[Observation, ...]
 
 
 def failures(plan: Plan, observations: tuple[Observation, ...]) -> tuple[Table, ...]:
-    """Return what both arms did at each share, guardrail by guardrail, the warm-up included."""
-    return tuple(_failures(plan, guard.name, observations) for guard in plan.guardrails if observations)
+    """Return what both arms did at each share, guardrail by guardrail, the warm-up included; nothing of one that saw
+    nothing.
+    """
+    return tuple(table for guard in plan.guardrails if observations for table in _by_share(plan, guard, observations))
 
 
-def _failures(plan: Plan, name: str, observations: tuple[Observation, ...]) -> Table:
-    sums: dict[int, Counts] = {}
+def _by_share(plan: Plan, guard: Guardrail, observations: tuple[Observation, ...]) -> Iterator[Table]:
+    sums: dict[int, Reading] = {}
     for seen in observations:
-        sums[seen.step] = plus(sums.get(seen.step, QUIET), seen.readings[name])
-    rows = tuple(
-        ("lease over" if step == LAPSED else f"{plan.steps[step] / 100:g} %", c.nc, c.xc, c.nb, c.xb)
-        for step, c in sorted(sums.items(), key=lambda item: (item[0] == LAPSED, item[0]))
-    )
-    header = ("share", "candidate requests", f"candidate {name}", "champion requests", f"champion {name}")
-    return Table(title=f"{name[:1].upper()}{name[1:]} by share", header=header, rows=rows)
+        sums[seen.step] = added(sums.get(seen.step, guard.nothing), seen.readings[guard.name])
+    shares = [
+        ("lease over" if step == LAPSED else f"{plan.steps[step] / 100:g} %", reading)
+        for step, reading in sorted(sums.items(), key=lambda item: (item[0] == LAPSED, item[0]))
+    ]
+    name, title = guard.name, f"{guard.name[:1].upper()}{guard.name[1:]} by share"
+    counts = tuple((share, c.nc, c.xc, c.nb, c.xb) for share, c in shares if isinstance(c, Counts))
+    if counts:
+        header = ("share", "candidate requests", f"candidate {name}", "champion requests", f"champion {name}")
+        yield Table(title=title, header=header, rows=counts)
+    times = tuple((share, *_spans(t)) for share, t in shares if isinstance(t, Times) and t.buckets)
+    if times:
+        each = ("answers", "median", "95 %")
+        heads = ("share", *(f"{arm} {what}" for arm in ("candidate", "champion") for what in each))
+        yield Table(title=title, header=heads, rows=times)
+
+
+def _spans(times: Times) -> tuple[int | str, ...]:
+    both = zip(times.answers, arms(times), strict=True)
+    return tuple(cell for count, numbers in both for cell in (count, span(numbers, MEDIAN), span(numbers, SLOW)))
+
+
+def kinds(observations: tuple[Observation, ...]) -> tuple[Table, ...]:
+    """Return how requests failed, the kind that the candidate has most of first; nothing where nobody counts that."""
+    sums: dict[str, tuple[int, int]] = {}
+    for seen in observations:
+        for name, (candidate, champion) in seen.kinds.items():
+            was = sums.get(name, (0, 0))
+            sums[name] = (was[0] + candidate, was[1] + champion)
+    found = sorted(sums.items(), key=lambda item: item[1], reverse=True)
+    rows = tuple((name, *both) for name, both in found if any(both))
+    return (Table(title="Kinds of failure", header=("kind", "candidate", "champion"), rows=rows),) if rows else ()
+
+
+def example(site: Site, slot: str, state: RolloutState) -> tuple[Note, ...]:
+    """Return one failed request of the candidate's; nothing where the source remembers none, or does not answer."""
+    if not isinstance(site.source, Witness):
+        return ()
+    try:
+        found = site.source.last_failure(slot, since=state.started_at)
+    except OutsideError:
+        return ()
+    return (Note(text=f"One of the candidate's failures: {found}."),) if found else ()
 
 
 def decision(plan: Plan, evidence: Evidence) -> tuple[Section, ...]:
@@ -94,7 +136,7 @@ def decision(plan: Plan, evidence: Evidence) -> tuple[Section, ...]:
     rows = []
     for guard in plan.guardrails:
         counts = evidence.served[guard.name]
-        if counts.nc and counts.nb:
+        if isinstance(counts, Counts) and counts.nc and counts.nb:
             low, high = difference_bounds(counts)
             rate, base = 100 * counts.xc / counts.nc, 100 * counts.xb / counts.nb
             excess = round(counts.xc - counts.nc * counts.xb / counts.nb, 1)
@@ -115,16 +157,17 @@ def difference_bounds(counts: Counts) -> tuple[float, float]:
 
 
 def shares(plan: Plan, state: RolloutState, observations: tuple[Observation, ...]) -> tuple[Curve, ...]:
-    """Return the candidate's share as time went by; nothing before there are two looks."""
+    """Return the candidate's share as time went by, from the beginning on; nothing before the first look."""
     every = -(-len(observations) // MOST_SHARES) or 1
-    points = tuple(
+    looks = tuple(
         (seen.at_seconds, 0.0 if seen.step == LAPSED else plan.steps[seen.step] / 100)
         for index, seen in enumerate(observations)
         if index % every == 0 or index == len(observations) - 1
     )
-    if len(points) < 2:
+    if not looks:
         return ()
-    series = {f"version {state.candidate.version}": points}
+    began = () if looks[0][0] <= 0 else ((0.0, plan.steps[max(observations[0].step, 0)] / 100),)
+    series = {f"version {state.candidate.version}": (*began, *looks)}
     return (Curve(title="Share of the candidate", x="seconds", y="% of traffic", series=series),)
 
 

@@ -124,8 +124,9 @@ def _last_seen(release: Release, where: Where, view: RouterView, identities: Map
         if state is not None and state.open:
             return ""
         idle = identities.get(split.idle)
-        # A second run must not undo the first: the slot that says another version is not the one to go to.
-        return split.serving if idle is not None and not idle.problem else split.idle
+        # A second run must not undo the first: not where one slot says another version, not where both are silent.
+        stays = split.went_to(release.version) or (idle is not None and not idle.problem)
+        return split.serving if stays else split.idle
     if release.version == state.serving.version:
         return split.serving
     return split.idle if not state.open and release.version == state.idle.version else ""

@@ -6,13 +6,16 @@ from collections.abc import Mapping
 from ml_cicd.ground.report import Curve, Note, Section, Table, Timeline
 from ml_cicd.rollout.evidence import QUIET, Evidence, Look, harm_log_e, plus
 from ml_cicd.rollout.forecast import Forecast, minutes
-from ml_cicd.rollout.plan import Plan
+from ml_cicd.rollout.guardrails.errors import FAILED
+from ml_cicd.rollout.plan import Plan, unwatched
 from ml_cicd.rollout.site import utc
 from ml_cicd.rollout.state import LAPSED, Observation, RolloutState, Split
+from ml_cicd.rollout.state_text import reading_data
 from ml_cicd.rollout.story import waits
 from ml_cicd.stats.sequential import Counts
 
 MOST_POINTS = 40
+ONE_LOOK = "No arm was looked at twice, so there is no curve of its failures: the tables above have all that was seen."
 
 
 def plan_line(plan: Plan, state: RolloutState, found: Forecast) -> str:
@@ -28,21 +31,29 @@ def plan_line(plan: Plan, state: RolloutState, found: Forecast) -> str:
 def forecast_words(found: Forecast) -> str:
     """Say how long it takes, and whether a step is left out."""
     left_out = " The first step is left out: traffic is scarce." if found.stages and found.stages[0].step else ""
+    unseen = "".join(f" {why[:1].upper()}{why[1:]}." for why in found.traffic.unwatched)
     return (
         f"About {minutes(found.seconds)} minutes at {found.traffic.words}, each step counted by itself; "
-        f"the deadline comes after {minutes(found.deadline_seconds)}.{left_out}"
+        f"the deadline comes after {minutes(found.deadline_seconds)}.{left_out}{unseen}"
     )
 
 
 def look_line(look: Look, split: Split, *, at: float) -> str:
     """Say what one look has seen at a time (epoch seconds), and what it waits for."""
-    served = next(iter(look.evidence.served.values()))
+    (nc, nb), failed = look.evidence.requests, _failed(look.evidence)
+    candidate = f"candidate {nc:,} requests" + (f", {failed.xc:,} failed" if failed else "")
+    champion = f"champion {nb:,}" + (f", {failed.xb:,}" if failed else "")
     return (
         f"{utc(at)}  {look.elapsed_seconds:5.0f} s  step {look.step + 1} of {len(look.plan.steps)}, "
-        f"{split.percent:>5}  candidate {served.nc:,} requests, {served.xc:,} failed; "
-        f"champion {served.nb:,}, {served.xb:,}; {evidence_words(look.plan, look.evidence, look.step)}; "
+        f"{split.percent:>5}  {candidate}; {champion}; {evidence_words(look.plan, look.evidence, look.step)}; "
         f"{waits(look)}"
     )
+
+
+def _failed(evidence: Evidence) -> Counts | None:
+    """Return the failures so far; None where nobody watches them."""
+    counts = evidence.served.get(FAILED.name)
+    return counts if isinstance(counts, Counts) else None
 
 
 def evidence_words(plan: Plan, evidence: Evidence, step: int) -> str:
@@ -116,15 +127,18 @@ def pictures(plan: Plan, state: RolloutState, observations: tuple[Observation, .
         if seen.step not in {step, LAPSED}:
             step = seen.step
             moments.append((utc(state.started_at + seen.at_seconds), f"first look at {plan.steps[step] / 100:g} %"))
-    moments.append((utc(state.started_at + observations[-1].at_seconds), "last look"))
-    return (Timeline(title="Rollout", moments=tuple(moments)), *_curves(plan, state, observations))
+    if len(observations) > 1:
+        moments.append((utc(state.started_at + observations[-1].at_seconds), "last look"))
+    curves: tuple[Section, ...] = _curves(plan, state, observations) or (Note(text=ONE_LOOK),)
+    return (Timeline(title="Rollout", moments=tuple(moments)), *curves)
 
 
 def _curves(plan: Plan, state: RolloutState, observations: tuple[Observation, ...]) -> tuple[Curve, ...]:
     found = []
     for guard in plan.guardrails:
         names = (f"version {state.candidate.version}", f"version {state.champion.version}")
-        points = _rates(tuple((seen.at_seconds, seen.readings[guard.name]) for seen in observations))
+        read = ((seen.at_seconds, seen.readings[guard.name]) for seen in observations)
+        points = _rates(tuple((at, counts) for at, counts in read if isinstance(counts, Counts)))
         series = {name: line for name, line in zip(names, points, strict=True) if len(line) > 1}
         if series:
             title = f"{guard.name[:1].upper()}{guard.name[1:]} so far"
@@ -134,7 +148,7 @@ def _curves(plan: Plan, state: RolloutState, observations: tuple[Observation, ..
 
 def _rates(readings: tuple[tuple[float, Counts], ...]) -> tuple[tuple[tuple[float, float], ...], ...]:
     """Return both arms' shares so far in percent, at `MOST_POINTS` moments at most."""
-    every = -(-len(readings) // MOST_POINTS)
+    every = -(-len(readings) // MOST_POINTS) or 1
     total = QUIET
     candidate: list[tuple[float, float]] = []
     champion: list[tuple[float, float]] = []
@@ -151,20 +165,23 @@ def _rates(readings: tuple[tuple[float, Counts], ...]) -> tuple[tuple[tuple[floa
 
 def details(plan: Plan, evidence: Evidence, state: RolloutState, seen: tuple[Observation, ...]) -> Mapping[str, object]:
     """Return what a later replay of the decision needs: a row for each look, seconds and step first."""
-    first = plan.guardrails[0].name
+    failed = _failed(evidence)
     return {
         "run_id": state.run_id,
         "candidate": state.candidate.version,
         "champion": state.champion.version,
         "plan_digest": state.plan_digest,
-        "bad_requests": evidence.served[first].xc,
+        "bad_requests": 0 if failed is None else failed.xc,
         "candidate_requests": evidence.requests[0],
         "guardrails": [guard.name for guard in plan.guardrails],
         "observations": [
-            [o.at_seconds, o.step, *(_row(o.readings[guard.name]) for guard in plan.guardrails)] for o in seen
+            [o.at_seconds, o.step, *(reading_data(o.readings[guard.name]) for guard in plan.guardrails)] for o in seen
         ],
+        "requests": [list(o.ended) for o in seen],
     }
 
 
-def _row(counts: Counts) -> list[int]:
-    return [counts.nc, counts.xc, counts.nb, counts.xb]
+def unseen(plan: Plan, evidence: Evidence) -> tuple[Note, ...]:
+    """Return what was not watched, and how to watch it."""
+    found = unwatched(plan, evidence.served, sum(evidence.requests))
+    return tuple(Note(text=f"{why[:1].upper()}{why[1:]}.") for why in found)

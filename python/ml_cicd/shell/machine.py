@@ -1,6 +1,8 @@
 """The machine itself: time, small files, and who runs this."""
 
 import getpass
+import hashlib
+import os
 import subprocess
 import time
 from collections.abc import Mapping
@@ -77,6 +79,49 @@ def _run_url(environ: Mapping[str, str]) -> str:
     """Address of this workflow run; empty outside a workflow."""
     parts = [environ.get(name, "") for name in ("GITHUB_SERVER_URL", "GITHUB_REPOSITORY", "GITHUB_RUN_ID")]
     return f"{parts[0]}/{parts[1]}/actions/runs/{parts[2]}" if all(parts) else ""
+
+
+def process_name() -> str:
+    """Name this process, so that a later one on this machine can tell whether it still lives; empty where nobody could.
+
+    By machine, boot and process namespace, number and start: a number alone is given again.
+    """
+    here, start = _here(), _started(os.getpid())
+    return f"{here}-{os.getpid()}-{start}" if here and start else ""
+
+
+def is_gone(owner: str) -> bool:
+    """Whether the process that an owner's name ends with is known to be dead: of this machine, and no longer there."""
+    here, _, rest = owner.rpartition(".")[2].partition("-")
+    number, _, start = rest.partition("-")
+    if not (number.isdigit() and start.isdigit()) or here != _here():
+        return False
+    try:
+        os.kill(int(number), 0)  # signal 0 asks, and sends nothing
+    except ProcessLookupError:
+        return True
+    except OSError:
+        pass  # it is there, and another user's
+    now = _started(int(number))
+    return bool(now) and now != start
+
+
+def _here() -> str:
+    """Return a name of this boot of this machine, as seen from this process namespace; empty where that is not told."""
+    try:
+        told = Path("/proc/sys/kernel/random/boot_id").read_text("ascii") + str(Path("/proc/self/ns/pid").readlink())
+    except OSError:
+        return ""
+    return hashlib.sha256(told.encode()).hexdigest()[:12]
+
+
+def _started(process: int) -> str:
+    """Return when a process started, in ticks since the boot; empty where nobody can read it, "gone" for a dead one."""
+    try:
+        fields = Path(f"/proc/{process}/stat").read_text("utf-8", errors="replace").rpartition(")")[2].split()
+    except OSError:
+        return ""
+    return "gone" if fields[0] in {"Z", "X"} else fields[19]
 
 
 def commit(environ: Mapping[str, str]) -> str:

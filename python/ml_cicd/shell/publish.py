@@ -1,6 +1,7 @@
 """Puts a report where people and machines look: files, terminal, and the runner's files and annotations."""
 
 import contextlib
+import errno
 import json
 import re
 import secrets
@@ -30,6 +31,7 @@ RUNBOOK_PARTS = ("GITHUB_SERVER_URL", "GITHUB_ACTION_REPOSITORY", "GITHUB_ACTION
 PLAIN = re.compile(r"\A[A-Za-z0-9._/-]+\Z")
 RUNS = "runs"
 MOST_RUNS = 50
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO})  # no input is to blame for these
 
 
 def publish(  # noqa: PLR0913  # all but one are keywords
@@ -51,15 +53,32 @@ def publish(  # noqa: PLR0913  # all but one are keywords
     # Both files are drawn before one is written: if one cannot be, nothing has been said yet.
     text = to_json(report, tool_version=__version__, outputs=outputs)
     summary = to_markdown(report, runbook=runbook_url(environ))
-    problems = _problem("report", "Check the input report-dir", lambda: _write_all(folder, text, summary, report_dir))
-    if problems:
+    untold = _problem("report", "Check the input report-dir", lambda: _write_all(folder, text, summary, report_dir))
+    if untold:
         outputs |= dict.fromkeys(paths, "")
+    asked = untold is not None and report_dir and untold.errno not in FULL
     if as_action:
-        problems += _tell_runner(report, outputs, summary, environ)
+        untold = _tell_runner(report, outputs, summary, environ) or untold
     shown = text if as_json else _drawn(replace(report, sections=()) if brief else report, environ)
-    problems += _said("result", "Check where standard output goes", print_out(fenced(shown) if as_action else shown))
-    code = int(report.exit_code) or (int(Exit.INPUT) if problems else int(Exit.DONE))
+    unsaid = print_out(fenced(shown) if as_action else shown)
+    if unsaid:
+        print_err(f"The result cannot be written: {unsaid}. Check where standard output goes.")
+    code = int(report.exit_code)
+    if not code and (untold or unsaid):
+        code = int(_untold(report, named=bool(asked)))
     return code if shown else code or int(Exit.BUG)
+
+
+def _untold(report: Report, *, named: bool) -> Exit:
+    """Return how a run ends that went well and could not be told: no gate passes by it, and what is done is done.
+
+    `named`: somebody named a place where nothing can be written.
+    """
+    receipt = report.receipt
+    if receipt is not None and any(done.changed for done in receipt.done):
+        print_err("All that was to be done is done, only its report is missing. Run it again: nothing is done twice.")
+        return Exit.PARTLY
+    return Exit.INPUT if named else Exit.OUTSIDE
 
 
 def report_folder(command: str, report_dir: str) -> Path:
@@ -102,19 +121,15 @@ def log_traceback() -> None:
         print_err(f"| {line}".replace("##[", "## ["))
 
 
-def _problem(what: str, cure: str, write: Callable[[], None]) -> int:
-    """Write, and return 1 with a message where that is not possible: a run that could not be told is no pass."""
+def _problem(what: str, cure: str, write: Callable[[], None]) -> OSError | None:
+    """Write, and return why that is not possible, with a message: a run that could not be told is no pass."""
     try:
         write()
     except OSError as problem:
-        return _said(what, cure, str(problem))
-    return 0
-
-
-def _said(what: str, cure: str, problem: str) -> int:
-    if problem:
-        print_err(f"The {what} cannot be written: {problem}. {cure}.")
-    return int(bool(problem))
+        todo = "Free space" if problem.errno in FULL else cure
+        print_err(f"The {what} cannot be written: {problem}. {todo}.")
+        return problem
+    return None
 
 
 def _write_all(folder: Path, text: str, summary: str, report_dir: str) -> None:
@@ -132,9 +147,14 @@ def _write(path: Path, text: str) -> None:
     with tempfile.NamedTemporaryFile(
         "w", encoding="utf-8", errors="backslashreplace", dir=path.parent, prefix=f"{path.name}.", delete=False
     ) as fresh:
-        fresh.write(text)
-    Path(fresh.name).chmod(0o644)
-    Path(fresh.name).replace(path)
+        place = Path(fresh.name)
+        with contextlib.ExitStack() as undo:
+            undo.callback(place.unlink, missing_ok=True)  # on a full disk every run would leave one more
+            fresh.write(text)
+            fresh.flush()
+            undo.pop_all()
+    place.chmod(0o644)
+    place.replace(path)
 
 
 def _keep(runs: Path, text: str, summary: str) -> None:
@@ -146,18 +166,21 @@ def _keep(runs: Path, text: str, summary: str) -> None:
         shutil.rmtree(old, ignore_errors=True)
 
 
-def _tell_runner(report: Report, outputs: Mapping[str, str], summary: str, environ: Mapping[str, str]) -> int:
-    """Return how many of the runner's files could not be written; each is tried once, whatever the other does."""
+def _tell_runner(
+    report: Report, outputs: Mapping[str, str], summary: str, environ: Mapping[str, str]
+) -> OSError | None:
+    """Return why one of the runner's files could not be written; each is tried once, whatever the other does."""
     wanted: dict[str, Callable[[Path], None]] = {
         "GITHUB_OUTPUT": lambda path: write_outputs(path, outputs),
         "GITHUB_STEP_SUMMARY": lambda path: append_summary(path, summary),
     }
-    problems = 0
+    found = None
     for name, write in wanted.items():
         if environ.get(name):
-            problems += _problem(f"runner's file {name}", "Check the runner", partial(write, Path(environ[name])))
+            problem = _problem(f"runner's file {name}", "Check the runner", partial(write, Path(environ[name])))
+            found = found or problem
     print_out("".join(f"{line}\n" for line in command_lines(_annotations(report))))
-    return problems
+    return found
 
 
 def _annotations(report: Report) -> Iterator[Annotation]:

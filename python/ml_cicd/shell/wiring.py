@@ -162,9 +162,16 @@ class RealWorld:
         return ModelFiles()
 
     def new_name(self) -> str:
-        """Return a name that no other process has; in a workflow it begins with the run's id."""
-        name, run = secrets.token_hex(8), self._environ.get("GITHUB_RUN_ID", "")
-        return f"{run}.{name}" if run else name
+        """Return a name that no other process has; in a workflow it begins with the run's id.
+
+        It ends with the process, where that can be told: see `is_gone`.
+        """
+        run = self._environ.get("GITHUB_RUN_ID", "")
+        return ".".join(filter(None, (run, secrets.token_hex(8), machine.process_name())))
+
+    def is_gone(self, owner: str) -> bool:
+        """Whether the process of this name is known to have ended on this machine."""
+        return machine.is_gone(owner)
 
     def config(self, path: str, *, required: bool) -> Config:
         """Read the configuration; an absent file is an empty one unless it is `required`.
@@ -204,9 +211,11 @@ class RealWorld:
         return self._records[uri]
 
     def site(self, config: Config, *, target: str, registry_uri: str) -> Site:
-        """Return a target with all that it takes to look at it and to change it; connects to nothing."""
+        """Return a target with all that it takes to look at it and to change it; connects to nothing.
+
+        Traffic needs no registry: an address that is not given is missed where a record is asked for.
+        """
         name, settings = config.target(target)
-        uri = config.registry_uri(registry_uri)
         place = Place(
             target=name,
             model=config.model_name(""),
@@ -223,7 +232,7 @@ class RealWorld:
             actor=self.who.actor,
             run_url=self.who.run_url,
             say=self.say,
-            records=lambda: self.records(uri),
+            records=lambda: self.records(config.registry_uri(registry_uri)),
         )
 
     def _engine(self, path: str) -> AbstractContextManager[Engine]:

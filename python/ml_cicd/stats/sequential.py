@@ -14,7 +14,7 @@ from ml_cicd.stats.special import HALVINGS, log_choose, log_sum_exp
 
 ODDS_RATIOS = (1.25, 1.6, 2.3, 4.0, 8.0, 16.0)
 MOST_FAILURES = 5000
-SPREAD = 12
+SPREAD, ROOM = 12, 40
 CLIP = 1e-6
 NEARLY = 1e-9
 
@@ -39,13 +39,15 @@ class RateTest:
     """One-sided test of H0: the candidate's odds of failing are at most `tolerated` times the champion's.
 
     `alpha` is the rate of false alarms over all looks together; `phi` > 1 tempers bursty failures (and turns overshoot
-    removal off); `boost` False is the plain Ville bound.
+    removal off); `boost` False is the plain Ville bound. Up to `most` failures a look one sums over all that could have
+    been the candidate's, above it over what is likely enough: the cost of a look stays small.
     """
 
     alpha: float
     tolerated: float = 1.0
     boost: bool = True
     phi: float = 1.0
+    most: int = MOST_FAILURES
 
     @property
     def cap(self) -> float:
@@ -77,7 +79,7 @@ def rate_update(test: RateTest, state: RateState, counts: Counts) -> RateState:
     failures = counts.xc + counts.xb
     if failures == 0 or state.rejected:
         return state
-    null = _null_law(counts.nc, counts.nb, failures)
+    null = _null_law(counts.nc, counts.nb, failures, test.most)
     grid = [math.log(ratio * test.tolerated) for ratio in ODDS_RATIOS]
     base = math.log(test.tolerated)
     norms = [log_sum_exp([lp + x * g for x, lp in null]) for g in grid]
@@ -111,19 +113,21 @@ def _mixture(log_ratios: Sequence[float]) -> float:
     return log_sum_exp(log_ratios) - math.log(len(log_ratios))
 
 
-def _null_law(nc: int, nb: int, failures: int) -> list[tuple[int, float]]:
+def _null_law(nc: int, nb: int, failures: int, most: int) -> list[tuple[int, float]]:
     """Return (x, log P(xc = x | margins)) over the support: hypergeometric, whatever the failure rate.
 
-    Beyond 5,000 failures a look the support is cut to +-12 standard deviations; what is seen beyond them has under the
-    null a probability below 1e-30, and counts as the rejection, or the lack of evidence, that it is.
+    Beyond `most` failures a look the support is cut to +-12 standard deviations and 40 more (which a skewed law of few
+    needs); what is seen beyond them has under the null a probability below 1e-30, and counts as the rejection, or the
+    lack of evidence, that it is.
     """
     low, high = max(0, failures - nb), min(nc, failures)
-    if failures > MOST_FAILURES:  # an outage at high traffic would be summed over all its counts, 100 times
-        share = nc / (nc + nb)
-        half = SPREAD * math.sqrt(failures * share * (1 - share)) + 1
+    if failures > most:  # an outage at high traffic would be summed over all its counts, 100 times
+        share, total = nc / (nc + nb), nc + nb
+        variance = failures * share * (1 - share) * (total - failures) / (total - 1)
+        half = SPREAD * math.sqrt(variance) + ROOM
         low, high = max(low, int(failures * share - half)), min(high, int(failures * share + half))
-    total = log_choose(nc + nb, failures)
-    return [(x, log_choose(nc, x) + log_choose(nb, failures - x) - total) for x in range(low, high + 1)]
+    ways = log_choose(nc + nb, failures)
+    return [(x, log_choose(nc, x) + log_choose(nb, failures - x) - ways) for x in range(low, high + 1)]
 
 
 def _boost(null: list[tuple[int, float]], gains: dict[int, float], room: float) -> float:
@@ -246,9 +250,9 @@ def combine_log_e(logs: Sequence[float], weights: Sequence[float]) -> float:
     return log_sum_exp([log_e + math.log(weight) for log_e, weight in zip(logs, weights, strict=True)])
 
 
-def chance_of_as_many(counts: Counts) -> float:
+def chance_of_as_many(counts: Counts, most: int = MOST_FAILURES) -> float:
     """Return P(the candidate has `xc` or more of all failures) if both arms fail alike: the hypergeometric tail."""
-    null = _null_law(counts.nc, counts.nb, counts.xc + counts.xb)
+    null = _null_law(counts.nc, counts.nb, counts.xc + counts.xb, most)
     return min(1.0, math.fsum(math.exp(lp) for x, lp in null if x >= counts.xc))
 
 

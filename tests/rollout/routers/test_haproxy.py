@@ -1,5 +1,6 @@
 """What only a real HAProxy can show."""
 
+import re
 import socket
 import struct
 import threading
@@ -14,11 +15,11 @@ import pytest
 from ml_cicd.ground.errors import CorruptState, InputError, NotFound, OutsideError, Unreachable
 from ml_cicd.rollout.routers import haproxy_socket
 from ml_cicd.rollout.routers.haproxy import HaproxyRouter, Settings
-from ml_cicd.rollout.routers.haproxy_socket import backends, set_map_value
+from ml_cicd.rollout.routers.haproxy_socket import set_map_value
 from ml_cicd.rollout.routers.haproxy_value import encode
 from ml_cicd.rollout.sources.haproxy import HaproxySource
 from ml_cicd.rollout.state import Phase
-from tests.contracts.haproxy_process import SLOTS, Proxy, running_haproxy, start_haproxy
+from tests.contracts.haproxy_process import SLOTS, Proxy, free_port, running_haproxy, start_haproxy
 from tests.contracts.test_router_contract import STATE
 
 
@@ -77,25 +78,106 @@ def test_failures_are_counted_however_they_happen(proxy: Proxy) -> None:
     proxy.served_by(10)
     counted = source.read()["blue"]
     assert (counted.requests, counted.events["errors"]) == (10, 5)
-    proxy.slots["blue"].shutdown()
-    proxy.slots["blue"].server_close()
+    proxy.kill_slot("blue")
     proxy.served_by(1)
     after = source.read()["blue"]
     assert (after.requests, after.events["errors"]) == (11, 6)
     assert source.read()["green"].requests == 0
 
 
-def test_what_no_server_took_is_counted() -> None:
-    """A health check marks a dead slot down, and HAProxy answers 503 by itself: failed requests of that slot."""
-    with running_haproxy(checks=True) as proxy:
-        proxy.slots["blue"].shutdown()
-        proxy.slots["blue"].server_close()
-        end = time.monotonic() + 20
-        while not any(row["status"] == "DOWN" for row in backends(proxy.settings.socket)) and time.monotonic() < end:
-            time.sleep(0.05)
-        proxy.served_by(7)
+def test_what_no_server_took_is_counted(proxy: Proxy) -> None:
+    """A health check marks a dead champion down, and HAProxy answers 503 by itself: failed requests of that slot."""
+    proxy.kill_slot("blue")
+    proxy.await_slot("blue", reachable=False)
+    proxy.served_by(7)
+    counted = proxy.source().read()["blue"]
+    assert (counted.requests, counted.events["errors"]) == (7, 7)
+
+
+def test_a_dead_candidate_gets_no_users_and_is_charged_for_them(proxy: Proxy) -> None:
+    """Once a check has found it dead the champion answers everybody, and each of them is the candidate's failure."""
+    give(proxy, 10_000, lease=60)
+    proxy.kill_slot("green")
+    proxy.await_slot("green", reachable=False)
+    before = proxy.source().read()["green"]
+    assert proxy.served_by(7) == {"blue": 7}
+    after = proxy.source().read()["green"]
+    assert (after.requests - before.requests, after.events["errors"] - before.events["errors"]) == (7, 7)
+    proxy.restart_slot("green")
+    proxy.await_slot("green", reachable=True)
+    assert proxy.served_by(5) == {"green": 5}
+    assert proxy.source().read()["green"].events == after.events
+
+
+def test_who_is_charged_needs_a_share(proxy: Proxy) -> None:
+    """An idle slot is dead for as long as it is empty: nobody is charged for that."""
+    proxy.kill_slot("green")
+    proxy.await_slot("green", reachable=False)
+    proxy.served_by(5)
+    assert proxy.source().read()["green"].requests == 0
+
+
+def test_a_failure_that_a_retry_hides_is_counted_once(proxy: Proxy) -> None:
+    """The slot refuses and is back before the retry: the user sees an answer 200, its arm a failed request."""
+    proxy.kill_slot("blue")
+    back = threading.Timer(0.3, proxy.restart_slot, ("blue",))
+    back.start()
+    assert proxy.served_by(1) == {"blue": 1}
+    back.join()
+    counted = proxy.source().read()["blue"]
+    assert (counted.requests, counted.events["errors"]) == (1, 1)
+
+
+def test_a_retry_that_finds_the_server_down_is_one_failure(proxy: Proxy) -> None:
+    """The check finds the slot dead while a user waits for his retry: one answer 503, and nothing hidden beside it."""
+    proxy.kill_slot("blue")
+    for _ in range(3):  # the later ones come while it is being found out, or after
+        proxy.served_by(1)
+    counted = proxy.source().read()["blue"]
+    assert not counted.reachable
+    assert (counted.requests, counted.events["errors"]) == (3, 3)
+    assert counted.kinds["hidden by a retry"] == 0
+
+
+def test_a_retry_on_another_server_hides_no_failure() -> None:
+    """One of a slot's two servers refuses: users are served by the other, and every retried request is a failure.
+
+    They take turns, and a retry takes the good one's: every request begins at the dead one.
+    """
+
+    def second_server(text: str) -> str:
+        dead = f"  server s0 127.0.0.1:{free_port()} no-check"
+        return text.replace("backend blue\n", f"backend blue\n{dead}\n")
+
+    with running_haproxy(change=second_server) as proxy:
+        assert proxy.served_by(6) == {"blue": 6}
         counted = proxy.source().read()["blue"]
-        assert (counted.requests, counted.events["errors"]) == (7, 7)
+        assert (counted.requests, counted.events["errors"]) == (6, 6)
+
+
+def test_a_configuration_without_the_table_has_its_retries_left_alone() -> None:
+    """Three retries of each failed request would be three failures: only the template's single one can be counted."""
+
+    def old(text: str) -> str:
+        lines = [line for line in text.splitlines() if not re.search("charged|sc2|stick-table|retries|gpc0", line)]
+        return "\n".join(lines) + "\n"
+
+    with running_haproxy(change=old) as proxy:
+        proxy.kill_slot("blue")
+        proxy.served_by(1)
+        counted = proxy.source().read()["blue"]
+        assert (counted.requests, counted.events["errors"]) == (1, 1)
+
+
+def test_a_slot_that_was_just_filled_serves_its_first_user(proxy: Proxy) -> None:
+    """HAProxy's check lags behind the slot: the write that lets it serve waits, and nobody is turned away."""
+    proxy.kill_slot("green")
+    proxy.await_slot("green", reachable=False)
+    router = proxy.router()
+    split = router.read().split
+    proxy.restart_slot("green")
+    router.set_split(split.swapped(), STATE, expect_seq=0, urgent=True)
+    assert proxy.served_by(3) == {"green": 3}
 
 
 def test_an_answer_that_breaks_off_is_counted(proxy: Proxy) -> None:

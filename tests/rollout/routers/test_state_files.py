@@ -1,5 +1,6 @@
 """A rollout's files: small state, looks that are only added to, and what a killed or foreign writer leaves."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,6 +24,27 @@ def files(tmp_path: Path) -> StateFiles:
 def looks(folder: Path) -> list[Path]:
     """Files with looks."""
     return sorted(folder.glob("*.jsonl"))
+
+
+def test_what_was_written_is_on_the_disk_with_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A new file of looks, then the folder that names it; then the state, and the folder again."""
+    synced: list[str] = []
+    real = os.fsync
+
+    def fsync(handle: int) -> None:
+        """Remember what it is."""
+        synced.append(Path(f"/proc/self/fd/{handle}").readlink().name.partition("json")[0])
+        real(handle)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    files, folder = StateFiles(tmp_path / "split.map"), tmp_path.name
+    files.write(1, FIRST, (seen(1),), seq_before=0)
+    (path,) = looks(tmp_path)
+    new = path.name.removesuffix("jsonl")
+    assert synced == [new, folder, "split.map.state.", folder]
+    synced.clear()
+    files.write(2, replace(STATE, looks=2), (seen(2),), seq_before=1)
+    assert synced == [new, "split.map.state.", folder]
 
 
 def test_a_write_that_the_router_did_not_take_has_not_happened(files: StateFiles) -> None:

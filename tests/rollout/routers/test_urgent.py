@@ -137,6 +137,24 @@ def test_a_rollback_moves_traffic_where_nothing_can_be_written(proxy: Proxy, fau
 
 
 @pytest.mark.parametrize("fault", NOTHING_CAN_BE_KEPT)
+def test_files_that_are_behind_do_not_name_the_champion(proxy: Proxy, fault: str) -> None:
+    """What the runbook says to type then, `--to champion`, keeps what serves: never the version that was left."""
+    world = target(proxy)
+    promote(proxy)
+    with NOTHING_CAN_BE_KEPT[fault](proxy):
+        rollback.run(rollback.Inputs(to="1"), world)
+    with pytest.raises(CorruptState) as behind:
+        proxy.router().read()
+    assert "rollback --to champion" in behind.value.cure
+    report = rollback.run(rollback.Inputs(to="champion"), world)
+    assert (report.exit_code, report.outputs["to-version"]) == (Exit.DONE, "1")
+    assert proxy.served_by(10) == {"blue": 10}
+    state = proxy.router().read().state
+    assert state is not None
+    assert (state.serving.version, state.idle.version) == ("1", "2")
+
+
+@pytest.mark.parametrize("fault", NOTHING_CAN_BE_KEPT)
 def test_a_canary_that_cannot_write_gives_its_traffic_back(proxy: Proxy, fault: str) -> None:
     """It cannot renew its lease, which takes files first; to give traffic back takes none, and no lease has to end."""
     world = target(proxy, begun=False)

@@ -1,6 +1,7 @@
 """The guardrails by the name that a configuration gives them: the class of their settings, which builds them."""
 
 from ml_cicd.rollout.guardrails.errors import ErrorsSettings
+from ml_cicd.rollout.guardrails.latency import LatencySettings
 from ml_cicd.rollout.guardrails.refusals import RefusalsSettings
 from ml_cicd.rollout.guardrails.unanswered import UnansweredSettings
 
@@ -8,5 +9,6 @@ GUARDRAILS: dict[str, type] = {
     "errors": ErrorsSettings,
     "refusals": RefusalsSettings,
     "unanswered": UnansweredSettings,
+    "latency": LatencySettings,
 }
 ALWAYS = tuple(GUARDRAILS)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from ml_cicd.rollout.guardrail import Levels, Proves, Window
+from ml_cicd.rollout.guardrail import Blind, Levels, Proves, Window
 from ml_cicd.rollout.state import WHOLE
 from ml_cicd.stats.dispersion import Dispersion, add_look
 from ml_cicd.stats.sequential import (
@@ -105,6 +105,16 @@ class CountedGuardrail:
     def harm_words(self) -> str:
         """Why a candidate is rolled back by it."""
         return self.watched.harm_words
+
+    @property
+    def nothing(self) -> Counts:
+        """The reading of a look in which nothing was seen."""
+        return Counts(nc=0, xc=0, nb=0, xb=0)
+
+    def blind(self, seen: Counts, requests: int) -> Blind | None:
+        """Return nothing: a source that does not count the event is an error."""
+        del seen, requests
+        return None
 
     def start(self) -> CountedEvidence:
         """Return the evidence before the first look."""

@@ -8,7 +8,7 @@ that tells how many requests are open; with another one it proves nothing, good 
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ml_cicd.rollout.guardrail import Guardrail, Levels, Proves, Window
+from ml_cicd.rollout.guardrail import Blind, Guardrail, Levels, Proves, Window
 from ml_cicd.rollout.guardrails.counted import HarmEvidence, HarmTest, harm_of, harm_taken_in, harm_test
 from ml_cicd.settings import number, setting
 from ml_cicd.stats.sequential import Counts, chance_of_as_many
@@ -33,6 +33,7 @@ class UnansweredGuardrail:
     margins: tuple[float, ...]
     name: str = "unanswered"
     harm_words: str = "the candidate leaves more requests unanswered than the champion"
+    nothing: Counts = NOTHING_OPEN
 
     def start(self) -> UnansweredEvidence:
         """Return the evidence before the first look."""
@@ -48,6 +49,11 @@ class UnansweredGuardrail:
             nb=champion.started,
             xb=min(champion.open or 0, champion.started),
         )
+
+    def blind(self, seen: Counts, requests: int) -> Blind | None:
+        """Return nothing: one that cannot tell is as one without open requests."""
+        del seen, requests
+        return None
 
     def take_in(self, evidence: UnansweredEvidence, reading: Counts, proves: Proves) -> UnansweredEvidence:
         """Add one reading."""

@@ -25,13 +25,15 @@ from ml_cicd.ground.errors import Conflict, CorruptState, InputError, OutsideErr
 from ml_cicd.ground.finding import Finding
 from ml_cicd.rollout.routers import haproxy_socket
 from ml_cicd.rollout.routers.haproxy_examination import examine
+from ml_cicd.rollout.routers.haproxy_socket import backends
 from ml_cicd.rollout.routers.haproxy_value import EMPTY, decode, encode
-from ml_cicd.rollout.routers.state_files import StateFiles, replace_file
+from ml_cicd.rollout.routers.state_files import CURE, StateFiles, replace_file
 from ml_cicd.rollout.state import Observation, RolloutState, RouterView, Split
 from ml_cicd.settings import setting, text
 
 KEY = "split"
 LOCK_SECONDS = 5.0
+SERVER_SECONDS = 1.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -113,6 +115,8 @@ class HaproxyRouter:
                     f"The router's value has seq {current.seq}, not {expect_seq}: somebody else changed it.",
                     cure="Run `ml-cicd status` to see what serves; this run has stopped and touched nothing.",
                 )
+            if split.serving != current.serving:
+                self._await_server(split.serving)
             if urgent:
                 self._write_memory(split)
                 unsaved = self._try_files(split, state, seen, seq_before=current.seq)
@@ -122,6 +126,18 @@ class HaproxyRouter:
                 self._write_memory(split)
                 unsaved = ""
         return RouterView(split=split, state=state, now=time.time(), unsaved=unsaved)
+
+    def _await_server(self, slot: str) -> None:
+        """Wait for HAProxy's health check, which lags behind a slot that was just filled: its users would get 503.
+
+        No longer than the check takes: whoever wants that slot to serve has asked the slot itself, or cannot.
+        """
+        end = time.monotonic() + SERVER_SECONDS
+        with contextlib.suppress(OutsideError):
+            while any(row["pxname"] == slot and row["status"] == "DOWN" for row in backends(self._socket)):
+                if time.monotonic() > end:
+                    return
+                time.sleep(0.02)
 
     def _write_memory(self, split: Split) -> None:
         haproxy_socket.set_map_value(self._socket, str(self._map), KEY, encode(split))
@@ -152,8 +168,8 @@ class HaproxyRouter:
         return self._files.observations(state)
 
     def examine(self) -> tuple[Finding, ...]:
-        """Look at the socket's kind, the map's folder and the clock."""
-        return examine(self._socket, self._map)
+        """Look at the socket's kind, the map's folder, the clock and HAProxy's configuration."""
+        return examine(self._socket, self._map, self._slots)
 
     def _split(self) -> Split:
         serving = haproxy_socket.map_value(self._socket, str(self._map), KEY)
@@ -183,8 +199,9 @@ class HaproxyRouter:
             if decode(text).seq == serving.seq + 1:
                 return
         raise CorruptState(
-            f"{self._map} says {text[:80]!r} but HAProxy serves {encode(serving)!r}: one of them was edited by hand.",
-            cure=f"Decide which is right; to keep what serves, put `{KEY} {encode(serving)}` into the file.",
+            f"{self._map} says {text[:80]!r} but HAProxy serves {encode(serving)!r}: one of them was edited by hand, "
+            f"or traffic was taken back by a run that died before it wrote the file or could not write it.",
+            cure=f"{CURE} To have what the file says instead, reload HAProxy.",
         )
 
     def _file_text(self) -> str:

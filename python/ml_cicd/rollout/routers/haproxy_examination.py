@@ -1,6 +1,5 @@
-"""What surrounds an HAProxy and can be seen from outside: its socket's kind, the map's folder, its clock.
-
-Timeouts, retries and redispatch are in its configuration alone: no `show` command tells them (tried on 2.6).
+"""What surrounds an HAProxy and can be seen from outside: its socket's kind, the map's folder, its clock, and its
+configuration where that can be read.
 """
 
 import contextlib
@@ -9,24 +8,33 @@ import shutil
 import socket
 import stat
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ml_cicd.ground.errors import OutsideError
 from ml_cicd.ground.finding import Finding, Outcome, broken, remark
 from ml_cicd.rollout.routers import haproxy_socket
+from ml_cicd.rollout.routers.haproxy_configuration import examine_configuration
 
 SECONDS = 1.5
 LEAST_BYTES = 2**20  # a state and its looks are some kB; what else fills the disk is faster than they
 CLOCK_SECONDS = 5.0
 
 
-def examine(path: str, map_file: Path) -> tuple[Finding, ...]:
-    """Look at all three; a socket that does not answer is no finding of this one."""
+def examine(path: str, map_file: Path, slots: Sequence[str] = ()) -> tuple[Finding, ...]:
+    """Look at all of them; a socket that does not answer is no finding of this one."""
     found = _socket(path)
     if found is None:
         return (_folder(map_file.parent),)
-    clock = () if found.blocks else _clock(path)
-    return (found, *clock, _folder(map_file.parent))
+    return (found, *(() if found.blocks else _process(path, map_file, slots)), _folder(map_file.parent))
+
+
+def _process(path: str, map_file: Path, slots: Sequence[str]) -> tuple[Finding, ...]:
+    try:
+        facts = haproxy_socket.info(path)
+    except OutsideError:
+        return ()
+    return (*_clock(facts), *examine_configuration(facts.get("Pid", ""), map_file, slots))
 
 
 def _socket(path: str) -> Finding | None:
@@ -61,13 +69,12 @@ def _said(path: str, command: str) -> str:
     return said.decode(errors="replace")
 
 
-def _clock(path: str) -> tuple[Finding, ...]:
+def _clock(facts: Mapping[str, str]) -> tuple[Finding, ...]:
     """Compare HAProxy's start plus its uptime with the clock: they part when the clock was set meanwhile."""
     rule = "clock"
     try:
-        facts = haproxy_socket.info(path)
         then = int(facts["Start_time_sec"]) + int(facts["Uptime_sec"])
-    except (OutsideError, KeyError, ValueError):
+    except (KeyError, ValueError):
         return ()
     apart = time.time() - then
     if abs(apart) > CLOCK_SECONDS:

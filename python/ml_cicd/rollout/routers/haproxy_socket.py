@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 import socket
 import time
 
@@ -9,6 +10,7 @@ from ml_cicd.ground.errors import CorruptState, Defect, NotFound, Refused, Unrea
 
 SECONDS = 5.0
 LONGEST = 16 * 2**20
+ROW = re.compile(r" key=(?P<key>\S+) .*\bgpc0=(?P<count>\d+)")
 
 
 def ask(path: str, command: str) -> str:
@@ -63,8 +65,22 @@ def info(path: str) -> dict[str, str]:
 
 def backends(path: str) -> list[dict[str, str]]:
     """Return one mapping per backend row of `show stat`."""
-    text = ask(path, "show stat -1 2 -1").removeprefix("# ")
+    return [row for row in statistics(path) if row["svname"] == "BACKEND"]
+
+
+def statistics(path: str) -> list[dict[str, str]]:
+    """Return one mapping per row of `show stat`: backends, and the servers of each."""
+    text = ask(path, "show stat -1 6 -1").removeprefix("# ")
     return list(csv.DictReader(io.StringIO(text)))
+
+
+def table_counts(path: str, name: str) -> dict[str, int] | None:
+    """Return the counter gpc0 of each key of a stick table; None where HAProxy has no such table."""
+    lines = ask(path, f"show table {name}").splitlines()
+    if not any(line.startswith("# table: ") for line in lines):
+        return None
+    rows = (ROW.search(line) for line in lines)
+    return {row["key"]: int(row["count"]) for row in rows if row}
 
 
 def map_value(path: str, file: str, key: str) -> str | None:

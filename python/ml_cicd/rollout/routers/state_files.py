@@ -120,6 +120,7 @@ class StateFiles:
             return known or 0
         path, text = self._looks(state), "".join(map(dump_look, seen)).encode()
         try:
+            fresh = not path.exists()
             handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, MODE)
             with os.fdopen(handle, "r+b") as stream:
                 with contextlib.suppress(PermissionError):  # another user of the group made it, and it is as it should
@@ -133,6 +134,8 @@ class StateFiles:
                 stream.write(text)
                 stream.flush()
                 os.fsync(stream.fileno())
+            if fresh:
+                sync_folder(path.parent)
         except OSError as problem:
             raise Refused(f"{path} cannot be written: {problem}.", cure="The folder must be writable.") from problem
         return size + len(text)
@@ -143,6 +146,15 @@ class StateFiles:
             if path not in kept:
                 with contextlib.suppress(OSError):  # one that stays costs space, and no write
                     path.unlink()
+
+
+def sync_folder(path: Path) -> None:
+    """Have a folder's names on the disk: a power cut may else take a new file's name, or bring the old file back."""
+    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def replace_file(path: Path, text: str) -> None:
@@ -157,6 +169,7 @@ def replace_file(path: Path, text: str) -> None:
                 os.fchmod(stream.fileno(), mode)
                 os.fsync(stream.fileno())
             Path(name).replace(path)
+            sync_folder(path.parent)
         finally:
             Path(name).unlink(missing_ok=True)  # on a full disk every try would leave one more
     except OSError as problem:

@@ -1,19 +1,32 @@
 """HAProxy's own counters (ports.MetricSource)."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Protocol
 
 from ml_cicd.ground.errors import CorruptState, NotFound
 from ml_cicd.rollout.routers import haproxy_socket
 from ml_cicd.rollout.state import Counters
+from ml_cicd.rollout.times import bucket_of
 from ml_cicd.settings import setting, text
 
 ENDED = tuple(f"hrsp_{kind}" for kind in ("1xx", "2xx", "3xx", "4xx", "5xx", "other"))
+RING = "failures"
+LOGGED = ("at", "slot", "status", "ended", "retries", "took", "method", "path")
+ENDS: Mapping[str, str] = {
+    "S": ", the slot refused or broke the connection",
+    "s": ", the slot took longer than `timeout server`",
+    "C": ", the user went away",
+    "c": ", the user said nothing more",
+}
+CHARGED = "charged"  # the template's table, and with it the template's `retries 1`
 EVENTS: Mapping[str, tuple[str, ...]] = {
     "errors": ("hrsp_5xx", "srv_abrt", "cli_abrt"),
     "refusals": ("hrsp_4xx",),
 }
+RETRIED = ("wretr", "wredis")
+TABLE = "times"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,7 +50,20 @@ class HaproxySource:
     Requests are those that have ended, each counted once by the class of its answer (hrsp_*, `other` where there was
     none); a request under way is `open` (scur) and neither good nor bad. `errors` are answers 5xx, HAProxy's own 502,
     503 and 504 among them, answers that broke off (srv_abrt) and users who gave up waiting (cli_abrt). `refusals` are
-    answers 4xx. Tried on 2.6. The epoch is HAProxy's process, so a reload starts anew.
+    answers 4xx. The epoch is HAProxy's process, so a reload starts anew.
+
+    Times are in the stick table `times`, if the configuration has it, with a key `slot:milliseconds` for each time that
+    there was, rounded down to two digits.
+
+    Where the configuration follows the template (it has the table `charged`), what it hides from users is counted too:
+
+    retried     `retries 1` makes every retry (wretr, wredis) a request of its own. One that failed in the end is among
+                the answers 5xx already: its server says so (econ), so that it is taken off again. Where a slot has
+                several servers, a request that waited for its retry while the last one went down is counted twice.
+    turned away requests that a candidate without servers would have had. The champion answered them; they are requests
+                and errors of the candidate too.
+
+    Tried on 2.6, which does not tell how often a single request was retried.
     """
 
     def __init__(self, settings: HasSocket, slots: tuple[str, ...]) -> None:
@@ -49,13 +75,29 @@ class HaproxySource:
         """Return cumulative counters by slot."""
         facts = haproxy_socket.info(self._socket)
         epoch = f"{facts.get('Pid', '')}:{facts.get('Start_time_sec', '')}"
+        charged = haproxy_socket.table_counts(self._socket, CHARGED)
+        times = _times(haproxy_socket.table_counts(self._socket, TABLE), self._slots)
+        rows = haproxy_socket.statistics(self._socket)
         found: dict[str, Counters] = {}
-        for row in haproxy_socket.backends(self._socket):
+        for row in rows:
             slot = row.get("pxname", "")
-            if slot in self._slots:
-                events = {name: sum(_count(row, field) for field in fields) for name, fields in EVENTS.items()}
-                ended = sum(_count(row, field) for field in ENDED)
-                found[slot] = Counters(requests=ended, epoch=epoch, events=events, open=_count(row, "scur"))
+            if slot not in self._slots or row.get("svname") != "BACKEND":
+                continue
+            events = {name: _sum((row,), fields) for name, fields in EVENTS.items()}
+            servers = [one for one in rows if one.get("pxname") == slot and one is not row]
+            away, hidden = 0, 0
+            if charged is not None:
+                away, hidden = charged.get(slot, 0), _retried(row, servers)
+                events["errors"] += away + hidden
+            found[slot] = Counters(
+                kinds=_kinds(row, servers, hidden=hidden, away=away),
+                requests=_sum((row,), ENDED) + away,
+                epoch=epoch,
+                events=events,
+                open=_count(row, "scur"),
+                reachable=row.get("status") != "DOWN",
+                times=None if times is None else times[slot],
+            )
         missing = [slot for slot in self._slots if slot not in found]
         if missing:
             raise NotFound(
@@ -63,10 +105,72 @@ class HaproxySource:
             )
         return found
 
+    def last_failure(self, slot: str, *, since: float) -> str:
+        """Return what the template's log ring remembers: no user, no query, no body."""
+        for line in reversed(haproxy_socket.ask(self._socket, f"show events {RING}").splitlines()):
+            words = line.split(maxsplit=len(LOGGED) - 1)
+            if len(words) == len(LOGGED) and words[0].isdigit() and int(words[0]) >= int(since):
+                found = dict(zip(LOGGED, words, strict=True))
+                if found["slot"] == slot:
+                    return _failure(found)
+        return ""
+
 
 def connect(settings: HasSocket, slots: tuple[str, ...]) -> HaproxySource:
     """Return the source of these settings."""
     return HaproxySource(settings, slots)
+
+
+def _retried(row: Mapping[str, str], servers: Sequence[Mapping[str, str]]) -> int:
+    """Return how many requests were retried and did not fail at their server in the end.
+
+    Where there is one server, a retry that would go to another (wredis) is one that found it down: it failed.
+    """
+    retried = RETRIED if len(servers) > 1 else RETRIED[:1]
+    return max(0, _sum((row,), retried) - _sum(servers, ("econ",)))
+
+
+def _kinds(
+    row: Mapping[str, str], servers: Sequence[Mapping[str, str]], *, hidden: int, away: int
+) -> Mapping[str, int]:
+    """Return failures by kind. What of the answers 5xx is not the servers' own is HAProxy's, for want of one."""
+    own, refused = _sum(servers, ("hrsp_5xx",)), _count(row, "econ")
+    return {
+        "answer 5xx": own,
+        "answer 4xx": _count(row, "hrsp_4xx"),
+        "no connection": refused,
+        "no answer": max(0, _count(row, "hrsp_5xx") - own - refused),
+        "answer broken off": _count(row, "srv_abrt"),
+        "given up by the user": _count(row, "cli_abrt"),
+        "hidden by a retry": hidden,
+        "answered by the champion": away,
+    }
+
+
+def _failure(found: Mapping[str, str]) -> str:
+    """Say one line of the ring: termination states are HAProxy's (its manual, 8.5)."""
+    at = datetime.fromtimestamp(int(found["at"]), tz=UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    why = ENDS.get(found["ended"][:1], "")
+    retried = "" if found["retries"].lstrip("+") == "0" else ", after a retry"
+    status = "no answer" if found["status"] == "-1" else f"status {found['status']}"
+    return f"{at} {found['method']} {found['path']}: {status} after {found['took']} ms{retried}{why}"
+
+
+def _sum(rows: Iterable[Mapping[str, str]], names: tuple[str, ...]) -> int:
+    return sum(_count(row, name) for row in rows for name in names)
+
+
+def _times(rows: Mapping[str, int] | None, slots: tuple[str, ...]) -> Mapping[str, Mapping[int, int]] | None:
+    """Return each slot's answers by bucket; None where HAProxy has no such table."""
+    if rows is None:
+        return None
+    found: dict[str, dict[int, int]] = {slot: {} for slot in slots}
+    for key, count in rows.items():
+        slot, _, took = key.rpartition(":")
+        if slot in found and took.lstrip("-").isdigit():  # below 0 where the clock was put back meanwhile
+            bucket = bucket_of(int(took))
+            found[slot][bucket] = found[slot].get(bucket, 0) + count
+    return {slot: dict(sorted(numbers.items())) for slot, numbers in found.items()}
 
 
 def _count(row: Mapping[str, str], name: str) -> int:

@@ -1,0 +1,96 @@
+"""Whole canaries over a real HAProxy, one of whose slots dies."""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Self
+
+import pytest
+
+from ml_cicd.commands import canary
+from ml_cicd.ground.errors import Exit
+from ml_cicd.ground.report import Report
+from ml_cicd.settings import Chosen
+from ml_cicd.shell.machine import SystemClock
+from tests.contracts.haproxy_process import Proxy, running_haproxy
+from tests.fakes.world import CANARY, FakeWorld
+
+
+class Users:
+    """Users who ask one after the other until the block ends; `saw` counts what they got."""
+
+    def __init__(self, proxy: Proxy) -> None:
+        """Ask nothing yet."""
+        self._proxy, self._over = proxy, threading.Event()
+        self._thread = threading.Thread(target=self._ask)
+        self.saw: dict[str, int] = {}
+
+    def _ask(self) -> None:
+        while not self._over.is_set():
+            for name, count in self._proxy.served_by(1).items():
+                self.saw[name[:5]] = self.saw.get(name[:5], 0) + count
+            time.sleep(0.005)
+
+    def __enter__(self) -> Self:
+        """Begin."""
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End."""
+        self._over.set()
+        self._thread.join()
+
+
+@contextmanager
+def half_way() -> Iterator[tuple[Proxy, FakeWorld]]:
+    """Version 1 serves, and version 2 waits for a canary of one step of half of the traffic, by the real time."""
+    with running_haproxy() as proxy:
+        world = FakeWorld()
+        world.fake_clock = SystemClock()  # type: ignore[assignment]
+        haproxy = Chosen("haproxy", proxy.settings)
+        target = replace(world.settings.targets["production"], router=haproxy, metrics=haproxy)
+        rules = replace(CANARY, steps=(5000,), interval=1, deadline=60, minimum_duration=15)
+        world.settings = replace(world.settings, targets={"production": target}, canary=rules)
+        world.add_version()
+        canary.run(canary.Inputs(), world)
+        world.add_version()
+        yield proxy, world
+
+
+def killed_meanwhile(proxy: Proxy, world: FakeWorld, slot: str) -> tuple[Report, dict[str, int]]:
+    """Run the canary, kill a slot's server while it has its share, and return the report and what users saw."""
+    killer = threading.Timer(9, proxy.kill_slot, (slot,))
+    with Users(proxy) as users:
+        killer.start()
+        report = canary.run(canary.Inputs(allow_inconclusive=True), world)
+        killer.join()
+    return report, users.saw
+
+
+@pytest.mark.slow
+def test_a_candidate_that_dies_is_rolled_back_and_harms_few() -> None:
+    """Its server is killed at half of the traffic: a check finds it, the champion answers in its place, and what it was
+    spared counts as its failures, so that the canary ends with harm.
+    """
+    with half_way() as (proxy, world):
+        report, saw = killed_meanwhile(proxy, world, "green")
+        assert proxy.router().read().split.threshold == 0
+    assert (report.exit_code, report.outputs["share"]) == (Exit.FAILED, "0")
+    assert saw["green"] > 0
+    assert saw.get("<html", 0) <= 20  # between its death and the check that finds it
+    (kinds,) = (table for table in report.tables if table.title == "Kinds of failure")
+    assert "answered by the champion" in [row[0] for row in kinds.rows]
+
+
+@pytest.mark.slow
+def test_a_champion_that_dies_gives_way_to_a_proven_candidate() -> None:
+    """Its server is killed at half of the traffic: the candidate shows that it is not worse, and takes all of it."""
+    with half_way() as (proxy, world):
+        report, _ = killed_meanwhile(proxy, world, "blue")
+        split = proxy.router().read().split
+        assert proxy.served_by(20) == {"green": 20}
+    assert (report.exit_code, report.outputs["decision"]) == (Exit.DONE, "promote")
+    assert (split.serving, split.threshold) == ("green", 0)
