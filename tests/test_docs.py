@@ -2,6 +2,7 @@
 
 import ast
 import re
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from ml_cicd.config import read_config
 from ml_cicd.gate.metrics.catalogue import CATALOGUE
 from ml_cicd.gate.policy import build_policy
 from ml_cicd.ground.inputs import options_of
+from ml_cicd.registry.doors import FORMATS
+from ml_cicd.rollout.doors import ROUTERS, SOURCES
 from ml_cicd.rollout.evidence import TRANSITIONS
 from ml_cicd.shell.command_line import EXIT_MEANING
 from ml_cicd.shell.wiring import door_settings
@@ -39,6 +42,28 @@ def rows(text: str, header: str) -> list[list[str]]:
     lines = text[text.index(header) :].splitlines()[2:]
     end = next((i for i, line in enumerate(lines) if not line.startswith("|")), len(lines))
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[:end]]
+
+
+def test_what_is_supported_is_what_is_there() -> None:
+    """The first table names each router, metric source and model format, the oldest Python, and what Windows runs."""
+    table = {first: (yes, no) for first, yes, no in rows(README, "| | yes | no |")}
+    assert all(f"`{name}`" in table["routers"][0] for name in ROUTERS)
+    assert all(f"`{name}`" in table["metrics of a canary"][0] for name in SOURCES)
+    assert all(
+        f"`{name.rpartition('-')[2]}`" in table["models that are registered and rolled out"][0] for name in FORMATS
+    )
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    assert f">={table['Python'][0].split()[0]}" == project["requires-python"]
+    everywhere = {name for name, entry in COMMANDS.items() if entry.everywhere}
+    assert set(re.findall(r"`([a-z-]+)`", table["not run by us"][0])) == everywhere
+
+
+@pytest.mark.parametrize("path", [*PAGES, *(ROOT / "python").rglob("*.py")], ids=lambda path: path.name)
+def test_extras_that_are_named_exist(path: Path) -> None:
+    """Whoever types what a page or a message says gets what it promises."""
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["optional-dependencies"]
+    named = re.findall(r"ml-cicd\[([a-z,]+)\]", path.read_text("utf-8"))
+    assert {one for names in named for one in names.split(",")} <= set(extras)
 
 
 def test_exit_codes() -> None:

@@ -15,6 +15,13 @@ ROOT = Path(__file__).resolve().parent.parent
 PYTHON_INPUT = "Interpreter for the tool (3.11 or newer), e.g. on self-hosted runners; empty installs one."
 INTERPRETER = "${{ inputs.python || steps.python.outputs.python-path }}"
 SETUP_PYTHON = "actions/setup-python@5fda3b95a4ea91299a34e894583c3862153e4b97 # v7.0.0"
+LEAST = "traffic"  # the lock of what every command needs
+FOR_ANY_COMMAND = ("gate", "registry", "sqlite", "validate")
+ROOT_OUTPUTS = {
+    "version": "Version of ml-cicd.",
+    "cli": "Path of the command line, which is also on PATH for later steps.",
+    "exit-code": "Exit code of the command; empty when none was asked for.",
+}
 BEGIN, END = "<!-- rendered: begin -->", "<!-- rendered: end -->"
 HEADER = "# Rendered by tools/render_actions.py from python/ml_cicd/commands; change it there.\n"
 
@@ -34,17 +41,16 @@ runs:
       shell: bash
       env:
         ML_CICD_PYTHON: {interpreter}
-      run: |
-        exec "$ML_CICD_PYTHON" -I "$GITHUB_ACTION_PATH{up}/python/bootstrap.py" {lock}
+{more}      run: |
+{choose}        exec "$ML_CICD_PYTHON" -I "$GITHUB_ACTION_PATH{up}/python/bootstrap.py" {lock}
     - name: {title}
       id: run
       shell: bash
       env:
-        PYTHONUTF8: '1'
         ML_CICD_PYTHON: {interpreter}
         ML_CICD_TOOL_PYTHON: ${{{{ steps.tool.outputs.python }}}}
 {env}      run: |
-        exec "$ML_CICD_TOOL_PYTHON" -I -m ml_cicd action {word}
+        exec "$ML_CICD_TOOL_PYTHON" -I -X utf8 -m ml_cicd action {word}
 """
 
 
@@ -79,7 +85,7 @@ def action_text(command: str, needs: Needs) -> str:
     """Return the action.yml of a command."""
     rows = inputs_of(command)
     # What comes later is installed by the run itself, once traffic is where it belongs.
-    env = f"        ML_CICD_LATER: {needs.later}\n" if needs.later else ""
+    env = f"        ML_CICD_LATER: {' '.join(needs.later)}\n" if needs.later else ""
     env += "".join(_variable(name) for name, *_ in rows if name != "python")
     steps = _steps(up="/../..", lock=needs.first, title=f"Run {command}", env=env, word=command)
     head = f"name: ml-cicd {command}\ndescription: {quoted(COMMANDS[command].title)}\n"
@@ -93,20 +99,33 @@ def root_text() -> str:
         ("args", "Arguments of the command, one a line; no shell reads them.", "", False),
         ("python", PYTHON_INPUT, "", False),
     ]
-    outputs = {
-        "version": "Version of ml-cicd.",
-        "cli": "Path of the command line, which is also on PATH for later steps.",
-        "exit-code": "Exit code of the command; empty when none was asked for.",
-    }
-    env = "".join(map(_variable, ("command", "args")))
-    steps = _steps(up="", lock="cli", title="Set up ml-cicd", env=env, word="setup")
+    env = f"        ML_CICD_LATER: {' '.join(FOR_ANY_COMMAND)}\n" + "".join(map(_variable, ("command", "args")))
+    parts = {"choose": _choice(), "more": _variable("command"), "env": env, "lock": '"$lock"'}
+    steps = _steps(up="", title="Set up ml-cicd", word="setup", **parts)
     head = "name: ml-cicd\ndescription: 'Set up the ml-cicd command line, and run one command if asked.'\n"
     branding = "branding:\n  icon: git-merge\n  color: blue\n"
-    return HEADER + head + branding + _inputs(rows) + _outputs(outputs) + steps
+    return HEADER + head + branding + _inputs(rows) + _outputs(root_outputs()) + steps
 
 
-def _steps(**parts: str) -> str:
-    return STEPS.format(setup_python=SETUP_PYTHON, interpreter=INTERPRETER, **parts)
+def root_outputs() -> dict[str, str]:
+    """Return the root action's own outputs, then those of every command, which are set when that one was asked for."""
+    told: dict[str, list[str]] = {}
+    for command in COMMANDS:
+        for name, text in load(command).outputs.items():
+            told.setdefault(name, []).append(f"{command}: {text}")
+    commands = {name: " ".join(texts) for name, texts in told.items() if name not in ROOT_OUTPUTS}
+    return {**ROOT_OUTPUTS, **commands, **COMMON_OUTPUTS}
+
+
+def _choice() -> str:
+    """Return the lines that choose the lock: what the command needs before it starts, and it fetches the rest."""
+    lines = [f"          {name}) lock={needs.first} ;;" for name, needs in actions().items() if needs.first != LEAST]
+    body = "\n".join([*lines, f"          *) lock={LEAST} ;;"])
+    return f'        case "$ML_CICD_COMMAND" in\n{body}\n        esac\n'
+
+
+def _steps(*, choose: str = "", more: str = "", **parts: str) -> str:
+    return STEPS.format(setup_python=SETUP_PYTHON, interpreter=INTERPRETER, choose=choose, more=more, **parts)
 
 
 def _variable(name: str) -> str:

@@ -71,7 +71,7 @@ def gate(place: Place, story: Story, recipe: str, *, code: int = 0) -> dict[str,
         shutil.copytree(new, old) if new.is_dir() else shutil.copy(new, old)
     versus = ["--champion", "build/champion.csv"] if (place.folder / "build/champion.csv").exists() else []
     report: dict[str, Any] = place.ml_cicd("quality-gate", "--model", "build/model", *versus, code=code)
-    story.quote(place.text(".ml-cicd/quality-gate/summary.md"))
+    story.quote(place.text("ml-cicd-reports/quality-gate/summary.md"))
     return report
 
 
@@ -85,7 +85,7 @@ def register(place: Place, story: Story) -> str:
 def canary(place: Place, story: Story, *, code: int = 0) -> dict[str, str]:
     """Roll out what is registered; return the outputs."""
     report = place.ml_cicd("canary", "--target", "production", code=code)
-    story.quote(place.text(".ml-cicd/canary/summary.md"))
+    story.quote(place.text("ml-cicd-reports/canary/summary.md"))
     outputs: dict[str, str] = report["outputs"]
     return outputs
 
@@ -156,7 +156,7 @@ def back_again(place: Place, story: Story) -> None:
     story.expect(outputs["to-version"] == "1" and outputs["verified"] == "true", "version 1 is back, and verified")
     story.expect(place.predict()["version"] == "1", "version 1 answers through the router")
     place.ml_cicd("status", "--target", "production")
-    story.quote(place.text(".ml-cicd/status/summary.md"))
+    story.quote(place.text("ml-cicd-reports/status/summary.md"))
     tally = place.load()
     total, failed = tally["total"], tally["failed"]
     story.expect(failed == tally["failures"]["3"], f"{total:,} requests in all, {failed} bad answers, all of version 3")

@@ -89,7 +89,7 @@ class Place:
         got = self.run(sys.executable, "-m", "ml_cicd", *arguments)
         if got != code:
             raise Failed(f"ml-cicd {arguments[0]} ended with {got}, not {code}.")
-        report: dict[str, Any] = json.loads(self.text(f".ml-cicd/{arguments[0]}/report.json"))
+        report: dict[str, Any] = json.loads(self.text(f"ml-cicd-reports/{arguments[0]}/report.json"))
         return report
 
     def text(self, name: str) -> str:

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -15,16 +15,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments[:2] == ["action", "setup"]:
         from ml_cicd.shell.front_door import set_up  # noqa: PLC0415
 
-        return set_up(os.environ)
+        return set_up(os.environ, _real_world)
     from ml_cicd.shell import runner  # noqa: PLC0415
 
-    return runner.main(arguments, runner.Process(environ=os.environ, make_world=_real_world))
+    process = runner.Process(environ=os.environ, make_world=lambda say: _real_world(os.environ, say))
+    return runner.main(arguments, process)
 
 
-def _real_world(say: Callable[[str], None]) -> "World":
-    from ml_cicd.shell.wiring import real_world  # noqa: PLC0415  # help must not wait for what commands need
+def _real_world(environ: Mapping[str, str], say: Callable[[str], None]) -> "World":
+    from ml_cicd.shell.wiring import RealWorld  # noqa: PLC0415  # help must not wait for what commands need
 
-    return real_world(say)
+    return RealWorld(environ, say)
 
 
 if __name__ == "__main__":

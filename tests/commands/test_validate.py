@@ -56,7 +56,7 @@ def check(*paths: str, **environ: str) -> tuple[Exit, list[Finding]]:
 def through_the_shell(arguments: list[str], **environ: str) -> list[str]:
     """Return the files that a command line names."""
     main(["validate", *arguments], Process(environ=environ, make_world=lambda say: RealWorld(environ, say)))
-    report = json.loads(Path(".ml-cicd/validate/report.json").read_text("utf-8"))
+    report = json.loads(Path("ml-cicd-reports/validate/report.json").read_text("utf-8"))
     return [finding["rule"] for finding in report["verdict"]["findings"]]
 
 
@@ -197,7 +197,7 @@ def test_an_empty_name_is_refused(folder: Path) -> None:
 def test_its_own_last_report_can_be_validated(folder: Path) -> None:
     """It is read before this run's report takes its place."""
     (folder / "ml-cicd.yml").write_text("version: 1\n", encoding="utf-8")
-    own = ".ml-cicd/validate/report.json"
+    own = "ml-cicd-reports/validate/report.json"
     assert main(["validate"], PROCESS) == Exit.DONE
     assert main(["validate", own], PROCESS) == Exit.DONE
     report = json.loads((folder / own).read_text("utf-8"))
@@ -216,7 +216,7 @@ targets:
 
 def test_the_report_that_a_replay_reads_is_there(folder: Path) -> None:
     """Whatever input names this command's own last report, it is read before it is replaced."""
-    own = folder / ".ml-cicd/canary/report.json"
+    own = folder / "ml-cicd-reports/canary/report.json"
     own.parent.mkdir(parents=True)
     own.write_text('{"command": "canary"}\n', encoding="utf-8")
     (folder / "ml-cicd.yml").write_text(CANARY_FILE, encoding="utf-8")

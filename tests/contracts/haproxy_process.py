@@ -1,5 +1,6 @@
 """A real HAProxy on loopback in front of two small servers, for tests; everything stops with the block."""
 
+import re
 import shutil
 import socket
 import subprocess

@@ -19,6 +19,7 @@ from mlflow.protos.databricks_pb2 import INTERNAL_ERROR, INVALID_PARAMETER_VALUE
 from ml_cicd.ground.errors import CorruptState, Exit, InputError, IntegrityError, MlCicdError, Refused, Unreachable
 from ml_cicd.registry.mlflow import client as mlflow_client
 from ml_cicd.registry.mlflow.abilities import check_abilities
+from ml_cicd.registry.mlflow.reading import trust
 from ml_cicd.registry.mlflow.versions import MlflowRegistry
 from tests.contracts.mlflow_process import free_port
 from tests.contracts.registry_places import open_place
@@ -107,13 +108,13 @@ def test_a_password_stays_out_of_messages() -> None:
 
 def test_trust_is_the_clients(monkeypatch: pytest.MonkeyPatch) -> None:
     """Certificates are checked unless MLflow's own switch says otherwise; its own bundle is read."""
-    assert mlflow_client._tls().verify_mode is ssl.CERT_REQUIRED
+    assert trust().verify_mode is ssl.CERT_REQUIRED
     monkeypatch.setenv("MLFLOW_TRACKING_SERVER_CERT_PATH", "/absent.pem")
     with pytest.raises(Unreachable, match="No such file"):
         MlflowRegistry(f"https://127.0.0.1:{free_port()}")
     monkeypatch.delenv("MLFLOW_TRACKING_SERVER_CERT_PATH")
     monkeypatch.setenv("MLFLOW_TRACKING_INSECURE_TLS", "true")
-    assert mlflow_client._tls().verify_mode is ssl.CERT_NONE
+    assert trust().verify_mode is ssl.CERT_NONE
 
 
 def test_fresh_sqlite_by_four_processes(tmp_path: Path) -> None:
@@ -328,7 +329,7 @@ def test_a_registry_that_drips_is_given_up(monkeypatch: pytest.MonkeyPatch, firs
 
 def test_a_registry_that_begins_to_drip_is_given_up_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """It answered while this run connected; the next call has one budget too, and those after it ask no more."""
-    with dripping(HALF_AN_ANSWER, honest=2) as uri:
+    with dripping(HALF_AN_ANSWER, honest=1) as uri:
         registry = MlflowRegistry(uri)
         monkeypatch.setattr(mlflow_client, "CALL_SECONDS", 0.4)
         with pytest.raises(Unreachable, match=r"within 0\.4 s"):

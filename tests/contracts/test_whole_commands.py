@@ -49,7 +49,7 @@ class Scene:
             text=True,
             timeout=PATIENCE + STARTING,
         )
-        report = json.loads((self.folder / ".ml-cicd" / arguments[0] / "report.json").read_text("utf-8"))
+        report = json.loads((self.folder / "ml-cicd-reports" / arguments[0] / "report.json").read_text("utf-8"))
         return done.returncode, report, done.stdout + done.stderr
 
 
@@ -101,5 +101,5 @@ def test_register_ends(scene: Scene) -> None:
     model_folder(scene.folder / "model")
     code, _, said = scene.run("quality-gate", "--metrics=m.json", "--thresholds=accuracy: 0.95", "--model=model")
     assert code == 0, said
-    code, _, said = scene.run("register", "--model=model", "--gate-report=.ml-cicd/quality-gate/report.json")
+    code, _, said = scene.run("register", "--model=model", "--gate-report=ml-cicd-reports/quality-gate/report.json")
     assert code == 4, said

@@ -113,7 +113,7 @@ def test_a_cancelled_canary_takes_traffic_back(site: Site, sent: list[signal.Sig
     assert "all traffic is back at the champion" in output
     assert site.split().split(":")[2] == "0"
     assert site.target.version() == "1"
-    report = json.loads((site.folder / ".ml-cicd/canary/report.json").read_text("utf-8"))
+    report = json.loads((site.folder / "ml-cicd-reports/canary/report.json").read_text("utf-8"))
     assert report["exit_code"] == 130
 
 

@@ -228,5 +228,5 @@ def test_a_command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixtur
     assert "whoami        Say who runs this." in capsys.readouterr().out
     assert main(["whoami", "--greeting", "polite"], process) == 0
     assert "Good day, ann." in capsys.readouterr().out
-    assert json.loads((tmp_path / ".ml-cicd/whoami/report.json").read_text("utf-8"))["outputs"]["actor"] == "ann"
+    assert json.loads((tmp_path / "ml-cicd-reports/whoami/report.json").read_text("utf-8"))["outputs"]["actor"] == "ann"
     assert main(["whoami", "--greeting", "rude"], process) == 2

@@ -45,7 +45,7 @@ def run(case: Path, folder: Path) -> dict[str, str]:
         timeout=120,
     )
     found = {"exit-code": f"{answer.returncode}\n", "terminal.txt": answer.stdout + answer.stderr}
-    for path in filter(Path.is_file, work.glob(".ml-cicd/*/*")):
+    for path in filter(Path.is_file, work.glob("ml-cicd-reports/*/*")):
         found[path.name] = path.read_text("utf-8").replace(__version__, "VERSION")
     return {name: text.replace(str(work), "WORK") for name, text in found.items()}
 

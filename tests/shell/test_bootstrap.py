@@ -72,10 +72,8 @@ def test_an_environment_is_made_and_found_again(place: Path) -> None:
     python = Path(outputs["python"])
     assert python.is_relative_to(place / "temp" / "ml-cicd")
     assert version_seen(str(python), place) == "tiny"
-    (python.parents[1] / "mark").touch()
     _, again = bootstrap(place, "empty")
     assert again == outputs
-    assert (python.parents[1] / "mark").exists()
 
 
 def test_the_environment_is_private(place: Path) -> None:
@@ -94,18 +92,6 @@ def test_another_lock_is_another_environment(place: Path) -> None:
     (place / "python" / "locks" / "empty.txt").write_text(LOCK + "# changed\n", encoding="utf-8")
     _, after = bootstrap(place, "empty")
     assert before["python"] != after["python"]
-
-
-def test_half_an_environment_is_thrown_away(place: Path) -> None:
-    """What a killed run left without its mark is made anew."""
-    _, outputs = bootstrap(place, "empty")
-    folder = Path(outputs["python"]).parents[1]
-    (folder / ".ok").unlink()
-    (folder / "rubbish").touch()
-    answer, again = bootstrap(place, "empty")
-    assert answer.returncode == 0
-    assert again == outputs
-    assert not (folder / "rubbish").exists()
 
 
 @pytest.mark.parametrize("arguments", [(), ("nothing-like-it",), ("empty", "more"), ("../locks/empty",)])
@@ -161,21 +147,6 @@ def test_an_old_interpreter_is_refused(
     monkeypatch.setattr(module, "OLDEST", (99, 0))
     assert module.main(["empty"]) == 4
     assert "Set the input python" in capsys.readouterr().out
-
-
-def test_a_dead_runs_lock_is_taken_over(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A lock left a quarter of an hour ago is taken; one that is held is waited for, and not for ever."""
-    module = load_module(place)
-    lock = place / "x.lock"
-    lock.mkdir()
-    os.utime(lock, (0, 0))
-    with module.one_at_a_time(lock):
-        assert lock.is_dir()
-    assert not lock.exists()
-    lock.mkdir()
-    monkeypatch.setattr(module, "WAIT_SECONDS", 0)
-    with pytest.raises(module.BootstrapError, match="held by another run"), module.one_at_a_time(lock):
-        pass
 
 
 def test_parallel_steps_make_one_environment(place: Path) -> None:

@@ -1,5 +1,6 @@
 """The command line: each declared input is an option, the environment fills what is not given."""
 
+import shlex
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ml_cicd.commands.table import COMMANDS
-from ml_cicd.ground.inputs import join_names
+from ml_cicd.ground.inputs import join_names, read_inputs
 from ml_cicd.shell.command_line import EXIT_MEANING, Request, read_arguments
 from ml_cicd.version import __version__
 
@@ -43,6 +44,37 @@ def test_help_of_a_command(probe: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert "Probe the shell, 100 %." in text
     assert "How it looks, 100 % sure. One of: calm, wild. (default: calm)" in text
     assert "--working-directory" in text
+
+
+def test_help_shows_choices_and_an_example(probe: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Choices stand where the value stands, a path is called one, and what one would type stands below."""
+    assert read_arguments(["probe", "--help"], {}) == 0
+    text = capsys.readouterr().out
+    assert "--mode calm|wild" in text
+    assert "--report-dir PATH" in text
+    assert read_arguments(["canary", "--help"], {}) == 0
+    assert "example:\n  ml-cicd canary --target production" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_example_of_a_command_can_be_typed(name: str) -> None:
+    """Every command has one, and its own reader takes it."""
+    words = shlex.split(COMMANDS[name].example)
+    assert words
+    request = read(name, *words)
+    assert read_inputs(request.command.inputs, request.texts)
+
+
+def test_how_much_is_said(probe: Path) -> None:
+    """Less, more, or as ever."""
+    asked = [read("probe", *argv) for argv in ([], ["-q"], ["--quiet"], ["-v"], ["--verbose", "--json"])]
+    assert [(one.quiet, one.verbose) for one in asked] == [
+        (False, False),
+        (True, False),
+        (True, False),
+        (False, True),
+        (False, True),
+    ]
 
 
 def test_what_is_given_wins_over_the_environment(probe: Path) -> None:
@@ -85,7 +117,8 @@ def test_where_the_report_goes_is_known_at_once(probe: Path) -> None:
         (["action"], "takes the name of one command"),
         (["action", "probe", "more"], "takes the name of one command"),
         (["action", "nothing"], "Unknown command 'nothing'"),
-        (["probe", "--mod=wild"], "unrecognized arguments: --mod=wild"),
+        (["probe", "--mod=wild"], "unrecognized arguments: --mod=wild. Did you mean --mode?"),
+        (["probe", "--mode"], "`ml-cicd probe --help` lists the options."),
         (["probe", "--mode"], "expected one argument"),
     ],
 )

@@ -10,7 +10,7 @@ import pytest
 
 from ml_cicd.ground.errors import OutsideError
 from ml_cicd.shell import later
-from ml_cicd.shell.later import LOCK, PYTHON, fetch_later
+from ml_cicd.shell.later import LOCKS, PYTHON, fetch_later
 
 USE = """
 import os, sys
@@ -18,7 +18,7 @@ from pathlib import Path
 from ml_cicd.shell import later
 later.BOOTSTRAP = Path(sys.argv[1])
 for _ in range(2):
-    later.fetch_later("late_package", os.environ, lambda line: print("said:", line))
+    later.fetch_later("registry", "late_package", os.environ, lambda line: print("said:", line))
 import late_package
 print(late_package.ANSWER)
 """
@@ -44,7 +44,7 @@ def script(tmp_path: Path, text: str) -> Path:
 def test_a_package_is_there_once_it_is_asked_for(tmp_path: Path, environment: Path) -> None:
     """The process that started without it imports it after the install, which is said, and done once."""
     bootstrap = script(tmp_path, f"import sys; print('installing', sys.argv[1]); print('ml-cicd: {environment}')\n")
-    environ = {**os.environ, LOCK: "registry", PYTHON: sys.executable}
+    environ = {**os.environ, LOCKS: "gate registry", PYTHON: sys.executable}
     answer = subprocess.run(
         [sys.executable, "-c", USE, str(bootstrap)], env=environ, check=False, capture_output=True, text=True
     )
@@ -56,20 +56,20 @@ def test_a_package_is_there_once_it_is_asked_for(tmp_path: Path, environment: Pa
 
 
 @pytest.mark.parametrize(
-    "environ", [{}, {LOCK: "registry"}, {PYTHON: sys.executable}, {LOCK: "", PYTHON: sys.executable}]
+    "environ", [{}, {LOCKS: "registry"}, {PYTHON: sys.executable}, {LOCKS: "gate validate", PYTHON: sys.executable}]
 )
 def test_nothing_is_installed_where_no_action_left_anything(
     environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On a command line a missing package is an error of its own, with what to install."""
     monkeypatch.setattr(subprocess, "run", lambda *_, **__: pytest.fail("it installs"))
-    fetch_later("no_such_package", environ, lambda _line: None)
+    fetch_later("registry", "no_such_package", environ, lambda _line: None)
 
 
 def test_what_is_there_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     """A given environment holds everything already."""
     monkeypatch.setattr(subprocess, "run", lambda *_, **__: pytest.fail("it installs"))
-    fetch_later("json", {LOCK: "registry", PYTHON: sys.executable}, lambda _line: None)
+    fetch_later("registry", "json", {LOCKS: "registry", PYTHON: sys.executable}, lambda _line: None)
 
 
 @pytest.mark.parametrize(
@@ -84,10 +84,12 @@ def test_a_failed_install_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     """An error of the outside, so that a rollback that has moved traffic writes it down and goes on."""
     monkeypatch.setattr(later, "BOOTSTRAP", script(tmp_path, text))
     with pytest.raises(OutsideError, match=says):
-        fetch_later("no_such_package", {LOCK: "registry", PYTHON: sys.executable}, lambda _line: None)
+        fetch_later("registry", "no_such_package", {LOCKS: "registry", PYTHON: sys.executable}, lambda _line: None)
 
 
 def test_an_interpreter_that_is_gone(tmp_path: Path) -> None:
     """No traceback."""
     with pytest.raises(OutsideError, match="could not install"):
-        fetch_later("no_such_package", {LOCK: "registry", PYTHON: str(tmp_path / "gone")}, lambda _line: None)
+        fetch_later(
+            "registry", "no_such_package", {LOCKS: "registry", PYTHON: str(tmp_path / "gone")}, lambda _line: None
+        )

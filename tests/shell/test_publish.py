@@ -14,7 +14,7 @@ from ml_cicd.ground.errors import Refused
 from ml_cicd.ground.operation import Done, Receipt
 from ml_cicd.ground.report import Report
 from ml_cicd.shell import publish
-from ml_cicd.shell.publish import forget
+from ml_cicd.shell.publish import forget, report_folder
 from ml_cicd.shell.runner import Process, main
 from tests.shell.probe import Inputs, done
 
@@ -40,7 +40,7 @@ def folder(tmp_path: Path) -> Path:
 
 def test_a_report_of_an_earlier_run_does_not_stay(probe: Path) -> None:
     """While a command is at work there is no report, so that a killed one leaves nothing that passes."""
-    place = probe / ".ml-cicd/probe"
+    place = probe / "ml-cicd-reports/probe"
     assert main(["probe"], Process(environ={}, make_world=lambda _say: lambda _inputs: done())) == 0
     assert (place / "report.json").exists()
     seen: list[bool] = []
@@ -70,7 +70,7 @@ def test_half_a_character_is_reported(folder: Path, text: str) -> None:
     (folder / "m.json").write_text(text)
     answer = run(folder, "--thresholds=accuracy: 0.95")
     assert answer.returncode == 3, answer.stderr
-    assert json.loads((folder / ".ml-cicd/quality-gate/report.json").read_text("utf-8"))["exit_code"] == 3
+    assert json.loads((folder / "ml-cicd-reports/quality-gate/report.json").read_text("utf-8"))["exit_code"] == 3
 
 
 def test_a_name_that_is_no_text(folder: Path) -> None:
@@ -83,7 +83,7 @@ def test_a_name_that_is_no_text(folder: Path) -> None:
         timeout=120,
     )
     assert answer.returncode == 3, answer.stderr
-    assert (folder / ".ml-cicd/quality-gate/report.json").is_file()
+    assert (folder / "ml-cicd-reports/quality-gate/report.json").is_file()
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
@@ -114,23 +114,23 @@ def test_runs_side_by_side_write_whole_reports(folder: Path) -> None:
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda _: run(folder, "--thresholds=accuracy: 0.95").returncode, range(8)))
     assert answers == [0] * 8
-    place = folder / ".ml-cicd/quality-gate"
+    place = folder / "ml-cicd-reports/quality-gate"
     assert json.loads((place / "report.json").read_text("utf-8"))["verdict"]["outcome"] == "pass"
     assert {path.name for path in place.iterdir()} == {"report.json", "summary.md", "runs"}
 
 
 def test_a_link_is_replaced_not_followed(folder: Path) -> None:
     """A report that was made a link by somebody does not write elsewhere."""
-    (folder / ".ml-cicd/quality-gate").mkdir(parents=True)
+    (folder / "ml-cicd-reports/quality-gate").mkdir(parents=True)
     (folder / "victim").write_text("mine")
-    (folder / ".ml-cicd/quality-gate/report.json").symlink_to(folder / "victim")
+    (folder / "ml-cicd-reports/quality-gate/report.json").symlink_to(folder / "victim")
     assert run(folder, "--thresholds=accuracy: 0.95").returncode == 0
     assert (folder / "victim").read_text() == "mine"
 
 
 def test_each_run_keeps_its_own_report(probe: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The last one is at the known path too, an older one is never replaced, and the oldest go when there are many."""
-    place = probe / ".ml-cicd/probe"
+    place = probe / "ml-cicd-reports/probe"
     for _ in range(2):
         assert main(["probe"], Process(environ={}, make_world=lambda _say: lambda _inputs: done())) == 0
     kept = sorted((place / "runs").iterdir())
@@ -147,7 +147,7 @@ MISSED = "--thresholds=accuracy: 0.999"
 
 def reported(folder: Path) -> tuple[int, str]:
     """Return what the report on disk says."""
-    report = json.loads((folder / ".ml-cicd/quality-gate/report.json").read_text("utf-8"))
+    report = json.loads((folder / "ml-cicd-reports/quality-gate/report.json").read_text("utf-8"))
     return report["exit_code"], report["verdict"]["outcome"]
 
 
@@ -197,7 +197,7 @@ def test_a_terminal_face_with_a_bug_leaves_the_report(
 
     monkeypatch.setattr("ml_cicd.shell.publish.to_terminal", broken)
     assert main(["probe"], Process(environ={}, make_world=lambda _say: lambda _inputs: done())) == 1
-    assert json.loads((probe / ".ml-cicd/probe/report.json").read_text("utf-8"))["outputs"]["verdict"] == "pass"
+    assert json.loads((probe / "ml-cicd-reports/probe/report.json").read_text("utf-8"))["outputs"]["verdict"] == "pass"
     assert "ZeroDivisionError" in capsys.readouterr().err
 
 
@@ -232,13 +232,13 @@ def test_a_full_disk_is_no_wrong_input(folder: Path) -> None:
         assert all(line.endswith("Free space.") for line in lines)
         assert b"quality-gate" in answer.stdout
     assert [
-        file.name for file in (folder / ".ml-cicd").rglob("*") if file.is_file() and file.name != ".gitignore"
+        file.name for file in (folder / "ml-cicd-reports").rglob("*") if file.is_file() and file.name != ".gitignore"
     ] == []
 
 
 def test_what_was_done_without_a_report_is_done(probe: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A command that changed something, and cannot write its report: exit 12, and what was done is on the screen."""
-    (probe / ".ml-cicd").write_text("a file where the folder goes")
+    (probe / "ml-cicd-reports").write_text("a file where the folder goes")
     moved = Done(what="Route", result="slot green serves", changed=True, value=None)
     for receipt, code in ((Receipt(done=(moved,)), 12), (Receipt(done=(replace(moved, changed=False),)), 4)):
         report = done(sections=(receipt,))
@@ -247,3 +247,8 @@ def test_what_was_done_without_a_report_is_done(probe: Path, capsys: pytest.Capt
         assert found == code
         assert "slot green serves" in said.out
         assert ("only its report is missing" in said.err) is (code == 12)
+
+
+def test_the_folder_of_reports_is_not_hidden() -> None:
+    """`actions/upload-artifact` leaves hidden files and folders out, so a report in one would never arrive."""
+    assert not [part for part in report_folder("probe", "").parts if part.startswith(".")]

@@ -12,7 +12,7 @@ import pytest
 
 from ml_cicd.ground.errors import Defect, EvidenceError, Exit
 from ml_cicd.ground.finding import Finding, Outcome, Severity, Verdict, worst
-from ml_cicd.ground.report import Findings, Report
+from ml_cicd.ground.report import Findings, Note, Report
 from ml_cicd.shell.runner import Process, main
 from tests.actions.composite_runner import parse_outputs
 from tests.shell.probe import Inputs, done
@@ -23,7 +23,7 @@ World = Callable[[Inputs], Report]
 def run(world: World, *arguments: str, environ: Mapping[str, str] | None = None) -> tuple[int, dict[str, Any]]:
     """Run the probe; return its exit code and what its report says."""
     code = main(["probe", *arguments], Process(environ=environ or {}, make_world=lambda _say: world))
-    return code, json.loads(Path(".ml-cicd/probe/report.json").read_text("utf-8"))
+    return code, json.loads(Path("ml-cicd-reports/probe/report.json").read_text("utf-8"))
 
 
 def raising(problem: BaseException) -> World:
@@ -39,7 +39,7 @@ def test_a_run_that_is_done(probe: Path, capsys: pytest.CaptureFixture[str]) -> 
     """Exit 0; report and summary on disk, which git ignores; the result on standard output."""
     code, report = run(lambda _: done())
     assert (code, report["exit_code"], report["command"]) == (0, 0, "probe")
-    place = probe / ".ml-cicd/probe"
+    place = probe / "ml-cicd-reports/probe"
     assert report["outputs"] == {
         "verdict": "pass",
         "count": "1",
@@ -47,7 +47,7 @@ def test_a_run_that_is_done(probe: Path, capsys: pytest.CaptureFixture[str]) -> 
         "summary": str(place / "summary.md"),
     }
     assert (place / "summary.md").read_text("utf-8").startswith("## ✅ probe: Done.")
-    assert (probe / ".ml-cicd/.gitignore").read_text("utf-8") == "*\n"
+    assert (probe / "ml-cicd-reports/.gitignore").read_text("utf-8") == "*\n"
     assert capsys.readouterr().out == "probe: Done.\n"
 
 
@@ -124,7 +124,7 @@ def test_the_world_is_wired_in_the_working_directory(probe: Path) -> None:
 
     assert main(["probe", "--working-directory=sub"], Process(environ={}, make_world=make_world)) == 0
     assert seen == [probe / "sub"]
-    assert (probe / "sub/.ml-cicd/probe/report.json").is_file()
+    assert (probe / "sub/ml-cicd-reports/probe/report.json").is_file()
 
 
 @pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
@@ -208,3 +208,27 @@ def test_json_is_the_report(probe: Path, capsys: pytest.CaptureFixture[str]) -> 
     """`--json` prints what is on disk."""
     _, report = run(lambda _: done(), "--json")
     assert json.loads(capsys.readouterr().out) == report
+
+
+def test_quiet_says_the_outcome_alone(probe: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Neither progress nor sections; the report on disk has all of it."""
+
+    def make_world(say: Callable[[str], None]) -> World:
+        say("on the way")
+        return lambda _: done(sections=(Note(text="in detail"),), cure="Rest.")
+
+    assert main(["probe", "-q"], Process(environ={}, make_world=make_world)) == 0
+    shown = capsys.readouterr()
+    assert (shown.out, shown.err) == ("probe: Done.\nWhat to do: Rest.\n", "")
+    assert "in detail" in Path("ml-cicd-reports/probe/report.json").read_text("utf-8")
+
+
+@pytest.mark.parametrize("flag", ["-v", "--verbose"])
+def test_verbose_says_where_an_error_comes_from(probe: Path, capsys: pytest.CaptureFixture[str], flag: str) -> None:
+    """The traceback of an error that a user can meet is in the log for who asks for it, and for nobody else."""
+    world = raising(EvidenceError("It is odd.", cure="Look."))
+    run(world)
+    assert "Traceback" not in capsys.readouterr().err
+    code, report = run(world, flag)
+    assert (code, report["headline"]) == (3, "It is odd.")
+    assert "Traceback" in capsys.readouterr().err

@@ -24,14 +24,14 @@ def without(package: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_tables_without_their_reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Exit 2, not a bug, and the cure names the extra."""
+    """Exit 2, not a bug, and the cure is the line to type."""
     without("duckdb", monkeypatch)
     table = tmp_path / "p.csv"
     table.write_text("label,prediction\n1,1\n", encoding="utf-8")
     request = EvidenceRequest(predictions=str(table), columns=Columns(), wanted=ACCURACY, confidence=0.95)
     with pytest.raises(InputError, match="duckdb") as problem:
         RealWorld({}, lambda _line: None).measure(request)
-    assert "`gate` extra" in problem.value.cure
+    assert "`pip install duckdb`" in problem.value.cure
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def test_models_without_torch(ask: Any, monkeypatch: pytest.MonkeyPatch) -> None
     without("torch", monkeypatch)
     with pytest.raises(InputError, match="PyTorch is not installed") as problem:
         ask(TorchModels())
-    assert "`torch` extra" in problem.value.cure
+    assert "`pip install 'ml-cicd[torch]'`" in problem.value.cure
 
 
 def test_a_name_that_is_too_long_is_no_file() -> None:

@@ -1,7 +1,9 @@
 """What must agree across actions, workflows, templates and the commands' declarations."""
 
 import json
+import os
 import re
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +37,7 @@ COPIED = [*TEMPLATES, *INIT_WORKFLOWS]
 PINNED = re.compile(r"^actions/[a-z-]+@[0-9a-f]{40}$")
 VERSION_COMMENT = re.compile(r"uses: actions/[a-z-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$")
 COMMAND_ACTIONS = {path: path.parent.name for path in ACTIONS[1:]}
+CHOICE = re.compile(r'\Acase "\$ML_CICD_COMMAND" in\n(  [a-z*-]+\) lock=[a-z]+ ;;\n)+esac\n')
 EXEC_LINE = re.compile(r'^exec "\$ML_CICD_(TOOL_)?PYTHON" -I [^\n;&|`$<>]*("\$GITHUB_ACTION_PATH[\w./]*")?[\w .-]*\n?$')
 STABLE_INPUTS = {
     "quality-gate": "predictions metrics thresholds champion model when-inconclusive when-no-champion",
@@ -100,11 +103,16 @@ def test_every_step_named_in_an_action_is_there(path: Path) -> None:
 
 @pytest.mark.parametrize("path", ACTIONS, ids=label)
 def test_scripts_of_actions_hand_over_the_process(path: Path) -> None:
-    """Each script is one `exec` line with `-I`, so that a cancel reaches Python and the workspace does not."""
+    """Each script is one `exec` line with `-I`, so that a cancel reaches Python and the workspace does not.
+
+    The root action's chooses a lock before that, from words that are written there.
+    """
     scripts = [step["run"] for step in steps(load(path)) if "run" in step]
     assert len(scripts) == 2
     for script in scripts:
-        assert EXEC_LINE.match(script), script
+        assert EXEC_LINE.match(CHOICE.sub("", script).replace('"$lock"', "lock")), script
+        assert ("-I -X utf8 -m ml_cicd" in script) == ("ml_cicd" in script)  # a variable says nothing under -I
+        assert bool(CHOICE.match(script)) == ('"$lock"' in script)
 
 
 @pytest.mark.parametrize(("path", "command"), COMMAND_ACTIONS.items(), ids=COMMAND_ACTIONS.values())
@@ -120,7 +128,7 @@ def test_actions_say_what_their_commands_declare(path: Path, command: str) -> No
     needs = load_command(command).needs
     assert needs is not None
     later = {"ML_CICD_LATER"} if needs.later else set()
-    assert set(environment) - set(wanted) == {"PYTHONUTF8", "ML_CICD_PYTHON", "ML_CICD_TOOL_PYTHON"} | later
+    assert set(environment) - set(wanted) == {"ML_CICD_PYTHON", "ML_CICD_TOOL_PYTHON"} | later
     for name, facts in document["outputs"].items():
         assert facts["value"] == f"${{{{ steps.run.outputs.{name} }}}}"
 
@@ -134,10 +142,10 @@ def test_each_command_that_needs_packages_has_its_action() -> None:
         assert found is not None
         _, tool, run = steps(load(path))
         assert tool["run"].split()[-1] == found.first
-        assert run["env"].get("ML_CICD_LATER", "") == found.later
+        assert run["env"].get("ML_CICD_LATER", "").split() == list(found.later)
         assert run["env"]["ML_CICD_PYTHON"] == tool["env"]["ML_CICD_PYTHON"]
         locks = {file.stem for file in (ROOT / "python" / "locks").glob("*.txt")}
-        assert {found.first, found.later} - {""} <= locks
+        assert {found.first, *found.later} <= locks
 
 
 def test_an_action_and_the_help_have_one_title() -> None:
@@ -155,10 +163,27 @@ def test_names_that_others_write_are_stable(command: str) -> None:
 
 
 def test_names_of_the_root_action_are_stable() -> None:
-    """The front door takes a command and its arguments, and hands on version, path and exit code."""
+    """The front door takes a command and its arguments, and hands on version, path, exit code and what it says."""
     document = load(ROOT / "action.yml")
     assert set(document["inputs"]) == {"command", "args", "python"}
-    assert set(document["outputs"]) == {"version", "cli", "exit-code"}
+    told = {name for command in COMMANDS for name in load_command(command).outputs}
+    assert set(document["outputs"]) == {"version", "cli", "exit-code", "report", "summary"} | told
+
+
+@pytest.mark.parametrize("command", ["", *COMMANDS, "$(touch pwned)", "quality-gate) lock=x ;;"])
+def test_the_root_action_installs_what_the_command_needs_first(command: str, tmp_path: Path) -> None:
+    """The rest it fetches when it asks for it: that is every other lock that a command can ask for."""
+    _, tool, run = steps(load(ROOT / "action.yml"))
+    script = tool["run"].replace("exec ", "echo ", 1)
+    environ = {"PATH": os.environ["PATH"], "ML_CICD_COMMAND": command}
+    said = subprocess.run(["bash", "-c", script], cwd=tmp_path, env=environ, check=True, capture_output=True, text=True)
+    needs = load_command(command).needs if command in COMMANDS else None
+    assert said.stdout.split()[-1] == (needs.first if needs else "traffic")
+    later = set(run["env"]["ML_CICD_LATER"].split())
+    assert {need for name in COMMANDS if (n := load_command(name).needs) for need in (n.first, *n.later)} - {
+        "traffic"
+    } <= later
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("path", [*WORKFLOWS, *COPIED], ids=label)

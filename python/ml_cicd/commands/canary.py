@@ -282,5 +282,9 @@ def _traffic_returns(session: Session, *, always: bool) -> Iterator[None]:
 
 
 COMMAND = Command(
-    inputs=Inputs, outputs=OUTPUTS, on_error=ON_ERROR, run=run, needs=Needs(first="traffic", later="registry")
+    inputs=Inputs,
+    outputs=OUTPUTS,
+    on_error=ON_ERROR,
+    run=run,
+    needs=Needs(first="traffic", later=("registry", "sqlite")),
 )

@@ -21,7 +21,7 @@ OUTPUTS: Mapping[str, str] = {
     "created": "true when this run made the version, false when it was there already.",
 }
 ON_ERROR: Mapping[str, str] = {"created": "false"}
-NEEDS = Needs(first="registry")
+NEEDS = Needs(first="registry", later=("sqlite",))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -31,7 +31,9 @@ class Inputs(CommonInputs):
     model_name: str = option("Registered model; empty for the configuration's.")
     model: str = option("Folder of the model, as mlflow.pytorch saves it.", required=True, path=True)
     gate_report: str = option(
-        "Report of the quality gate that judged this model.", default=".ml-cicd/quality-gate/report.json", path=True
+        "Report of the quality gate that judged this model.",
+        default="ml-cicd-reports/quality-gate/report.json",
+        path=True,
     )
     registry_uri: str = option("Registry; empty for the configuration's.")
     alias: str = option("Alias that the version gets.", default=CHALLENGER)

@@ -222,5 +222,9 @@ def _report(way: WayBack, before: str, aim: Aim, receipt: Receipt, observed: Obs
 
 
 COMMAND = Command(
-    inputs=Inputs, outputs=OUTPUTS, on_error=ON_ERROR, run=run, needs=Needs(first="traffic", later="registry")
+    inputs=Inputs,
+    outputs=OUTPUTS,
+    on_error=ON_ERROR,
+    run=run,
+    needs=Needs(first="traffic", later=("registry", "sqlite")),
 )

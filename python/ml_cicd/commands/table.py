@@ -14,23 +14,61 @@ if TYPE_CHECKING:  # the list of commands must not wait for all that a command m
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Entry:
-    """Where a command is, and its one title: in the help and in its action."""
+    """Where a command is, its one title, in the help and in its action, and words that the help shows as an example.
+
+    One that is not `everywhere` locks files, speaks to sockets and starts processes as Linux and macOS do.
+    """
 
     module: str
     title: str
+    example: str = ""
+    everywhere: bool = False
 
 
 COMMANDS: dict[str, Entry] = {
     "quality-gate": Entry(
-        module="ml_cicd.commands.quality_gate", title="Judge a candidate: pass, fail or inconclusive."
+        module="ml_cicd.commands.quality_gate",
+        title="Judge a candidate: pass, fail or inconclusive.",
+        example="--predictions build/candidate.parquet --thresholds 'accuracy: 0.95' --model build/model",
+        everywhere=True,
     ),
-    "register": Entry(module="ml_cicd.commands.register", title="Register a model that passed the gate."),
-    "canary": Entry(module="ml_cicd.commands.canary", title="Roll a registered version out on evidence."),
-    "rollback": Entry(module="ml_cicd.commands.rollback", title="Put an earlier version back, traffic first."),
-    "status": Entry(module="ml_cicd.commands.status", title="Show what serves, and what served at a time."),
-    "doctor": Entry(module="ml_cicd.commands.doctor", title="Check configuration, registry, router and slots."),
-    "init": Entry(module="ml_cicd.commands.init", title="Write ml-cicd.yml and two workflows into a repository."),
-    "validate": Entry(module="ml_cicd.commands.validate", title="Hold files against their published schemas."),
+    "register": Entry(
+        module="ml_cicd.commands.register",
+        title="Register a model that passed the gate.",
+        example="--model build/model --model-name digits --registry-uri https://mlflow.example",
+    ),
+    "canary": Entry(
+        module="ml_cicd.commands.canary",
+        title="Roll a registered version out on evidence.",
+        example="--target production --candidate challenger",
+    ),
+    "rollback": Entry(
+        module="ml_cicd.commands.rollback",
+        title="Put an earlier version back, traffic first.",
+        example="--target production --to last-good --reason 'pages fail'",
+    ),
+    "status": Entry(
+        module="ml_cicd.commands.status",
+        title="Show what serves, and what served at a time.",
+        example="--target production --at 2026-11-23T14:00Z",
+    ),
+    "doctor": Entry(
+        module="ml_cicd.commands.doctor",
+        title="Check configuration, registry, router and slots.",
+        example="--target production",
+    ),
+    "init": Entry(
+        module="ml_cicd.commands.init",
+        title="Write ml-cicd.yml and two workflows into a repository.",
+        example="--dry-run",
+        everywhere=True,
+    ),
+    "validate": Entry(
+        module="ml_cicd.commands.validate",
+        title="Hold files against their published schemas.",
+        example="ml-cicd.yml ml-cicd-reports/quality-gate/report.json",
+        everywhere=True,
+    ),
 }
 
 

@@ -46,7 +46,7 @@ class CommonInputs:
         "Configuration file; absent is fine where the inputs say enough.", default="ml-cicd.yml", path=True
     )
     working_directory: str = option("Folder that relative paths start from.", default=".", path=True)
-    report_dir: str = option("Folder for report.json and summary.md; empty for .ml-cicd/<command>/.", path=True)
+    report_dir: str = option("Folder for report.json and summary.md; empty for ml-cicd-reports/<command>/.", path=True)
     dry_run: bool = option("Say what would be done, and do none of it.", default=False)
 
 
@@ -90,7 +90,7 @@ class Needs:
     """Locks whose packages a command needs: `first` before it starts, `later` only once it asks for them."""
 
     first: str
-    later: str = ""
+    later: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

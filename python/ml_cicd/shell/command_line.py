@@ -1,12 +1,13 @@
 """The command line: options come from each command's declared inputs, the environment fills what is not given."""
 
 import argparse
+import difflib
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NoReturn
 
 from ml_cicd.commands.table import COMMANDS, load
-from ml_cicd.faces.plain import visible
 from ml_cicd.ground.errors import Exit, InputError
 from ml_cicd.ground.inputs import Command, Option, join_names, options_of
 from ml_cicd.shell.streams import flush_out, print_err, print_out
@@ -23,6 +24,11 @@ EXIT_MEANING: dict[Exit, str] = {
     Exit.PARTLY: "partly applied: the report lists what is done, what is not, and the commands to finish",
     Exit.INTERRUPTED: "interrupted",
 }
+FLAGS = {
+    ("--json",): "Print the report as JSON instead of the table.",
+    ("-q", "--quiet"): "Print the outcome and what to do, but neither progress nor tables; the report has them.",
+    ("-v", "--verbose"): "Log the traceback of an error too.",
+}
 USAGE = "usage: ml-cicd COMMAND [options]\n       ml-cicd COMMAND --help"
 
 
@@ -35,6 +41,12 @@ class Request:
     texts: Mapping[str, str]
     as_json: bool = False
     as_action: bool = False
+    quiet: bool = False
+    verbose: bool = False
+
+    def of_an_action(self) -> "Request":
+        """Return it with an answer for the runner."""
+        return replace(self, as_action=True)
 
     @property
     def report_dir(self) -> str:
@@ -45,6 +57,19 @@ class Request:
 
 def read_arguments(argv: Sequence[str], environ: Mapping[str, str]) -> Request | int:
     """Read the arguments; an integer is an exit code: help was shown, or the arguments are wrong."""
+    try:
+        return asked_for(argv, environ)
+    except InputError as problem:
+        print_err(f"ml-cicd: {problem}\n{USAGE}")
+        return int(problem.exit_code)
+
+
+def asked_for(argv: Sequence[str], environ: Mapping[str, str]) -> Request | int:
+    """Read the arguments; an integer is an exit code: what was asked for has been shown.
+
+    Raises:
+        InputError: the arguments are wrong.
+    """
     if not argv or argv[0] in {"-h", "--help", "help"}:
         print_out(f"{overview()}\n")
         return int(Exit.DONE if argv else Exit.INPUT)
@@ -55,10 +80,7 @@ def read_arguments(argv: Sequence[str], environ: Mapping[str, str]) -> Request |
         if argv[0] == "action":
             return action_request(argv[1:], environ)
         return _command_request(argv[0], argv[1:], environ)
-    except InputError as problem:
-        print_err(f"ml-cicd: {problem}\n{USAGE}")
-        return int(problem.exit_code)
-    except SystemExit as stop:  # argparse has printed help or a message
+    except SystemExit as stop:  # argparse has printed help
         flush_out()
         return int(stop.code or 0)
 
@@ -88,22 +110,40 @@ def overview() -> str:
     )
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong as everything else here does, with the option that was meant."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise instead of printing."""
+        wrong = re.search(r"unrecognized arguments: (--[a-z-]+)", message)
+        known = [flag for action in self._actions for flag in action.option_strings]
+        close = difflib.get_close_matches(wrong[1], known, n=1) if wrong else []
+        hint = f"Did you mean {close[0]}? " if close else ""
+        raise InputError(f"{self.prog}: {message}.", cure=f"{hint}`{self.prog} --help` lists the options.")
+
+
 def _command_request(name: str, argv: Sequence[str], environ: Mapping[str, str]) -> Request:
     command = load(name)
     options = options_of(command.inputs)
-    parser = _Parser(prog=f"ml-cicd {name}", description=COMMANDS[name].title, allow_abbrev=False)
+    parser = _parser(name)
     for declared in options:
         _add(parser, declared, files=declared.name == command.files)
-    parser.add_argument("--json", action="store_true", help="Print the report as JSON instead of the table.")
+    for flags, text in FLAGS.items():
+        parser.add_argument(*flags, action="store_true", help=text)
     found = vars(_parsed_with_files(parser, argv, command.files) if command.files else parser.parse_args(argv))
     texts = from_environment(options, environ)
     texts |= {o.kebab: found[o.name] for o in options if found[o.name] is not None}
-    return Request(name=name, command=command, texts=texts, as_json=found["json"])
+    how = {"as_json": found["json"], "quiet": found["quiet"], "verbose": found["verbose"]}
+    return Request(name=name, command=command, texts=texts, **how)
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        super().error(visible(message))
+def _parser(name: str) -> _Parser:
+    entry = COMMANDS[name]
+    example = f"example:\n  ml-cicd {name} {entry.example}" if entry.example else ""
+    layout = argparse.RawDescriptionHelpFormatter
+    return _Parser(
+        prog=f"ml-cicd {name}", description=entry.title, epilog=example, formatter_class=layout, allow_abbrev=False
+    )
 
 
 def _parsed_with_files(parser: argparse.ArgumentParser, argv: Sequence[str], files: str) -> argparse.Namespace:
@@ -127,4 +167,5 @@ def _add(parser: argparse.ArgumentParser, declared: Option, *, files: bool) -> N
     elif isinstance(declared.default, bool):
         parser.add_argument(flag, dest=declared.name, nargs="?", const="true", metavar="true|false", help=text)
     else:
-        parser.add_argument(flag, dest=declared.name, metavar="TEXT", help=text)
+        shown = "|".join(declared.choices) or ("PATH" if declared.path else "TEXT")
+        parser.add_argument(flag, dest=declared.name, metavar=shown, help=text)

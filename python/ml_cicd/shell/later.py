@@ -1,7 +1,7 @@
 """Packages that a command is started without, installed once it asks for them: traffic must not wait for them.
 
-An action sets ML_CICD_LATER (the name of a lock) and ML_CICD_PYTHON (the interpreter that installs). The packages come
-into an environment of their own, by hash, and its folder is put behind this process's path.
+An action sets ML_CICD_LATER (names of locks) and ML_CICD_PYTHON (the interpreter that installs). The packages of a lock
+come into an environment of their own, by hash, and its folder is put behind this process's path.
 """
 
 import contextlib
@@ -10,6 +10,7 @@ import os
 import signal
 import site
 import subprocess
+import sys
 from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,20 +18,20 @@ from pathlib import Path
 from ml_cicd.ground.errors import OutsideError
 
 BOOTSTRAP = Path(__file__).resolve().parents[2] / "bootstrap.py"
-LOCK, PYTHON = "ML_CICD_LATER", "ML_CICD_PYTHON"
+LOCKS, PYTHON = "ML_CICD_LATER", "ML_CICD_PYTHON"
 INSTALL_SECONDS = 900.0  # longer than the installer waits for another one
 ENDING_SECONDS = 10.0
 PURELIB = "import sysconfig; print(sysconfig.get_path('purelib'))"
 
 
-def fetch_later(module: str, environ: Mapping[str, str], say: Callable[[str], None]) -> None:
-    """Make `module` importable if the action left it for later; nothing to do where it is there, or nothing was left.
+def fetch_later(lock: str, module: str, environ: Mapping[str, str], say: Callable[[str], None]) -> None:
+    """Make a lock's `module` importable if the action left that for later; nothing to do where it is there, or was not.
 
     Raises:
         OutsideError: the packages could not be installed.
     """
-    lock, python = environ.get(LOCK, ""), environ.get(PYTHON, "")
-    if not lock or not python or find_spec(module) is not None:
+    python = environ.get(PYTHON, "")
+    if lock not in environ.get(LOCKS, "").split() or not python or find_spec(module) is not None:
         return
     say(f"Installing the {lock} packages, which this needs from here on ...")
     own = {name: value for name, value in environ.items() if name != "GITHUB_OUTPUT"}
@@ -62,11 +63,18 @@ def _run(command: list[str], environ: Mapping[str, str]) -> tuple[int, str, str]
         try:
             out, errors = process.communicate(timeout=INSTALL_SECONDS)
         except BaseException:
-            for number in (signal.SIGINT, signal.SIGKILL):
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(process.pid, number)
-                with contextlib.suppress(subprocess.TimeoutExpired):
-                    process.wait(timeout=ENDING_SECONDS)
-                    break
+            _end(process)
             raise
         return process.returncode, out, errors
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    if sys.platform == "win32":  # it has no groups; what the process started ends by itself
+        process.kill()
+        return
+    for number in (signal.SIGINT, signal.SIGKILL):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, number)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=ENDING_SECONDS)
+            break

@@ -71,7 +71,7 @@ def _actor(environ: Mapping[str, str]) -> str:
     """Login that started the workflow, else the local user."""
     try:
         return environ.get("GITHUB_ACTOR") or getpass.getuser()
-    except (OSError, KeyError):  # a container may run as a number without a name
+    except (OSError, KeyError, ImportError):  # a container may run as a number without a name
         return "unknown"
 
 

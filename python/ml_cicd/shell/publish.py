@@ -10,6 +10,7 @@ import tempfile
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -25,7 +26,7 @@ from ml_cicd.shell.github.summary import append_summary
 from ml_cicd.shell.streams import print_err, print_out, shows_colour
 from ml_cicd.version import __version__
 
-OWN_FOLDER = ".ml-cicd"
+OWN_FOLDER = "ml-cicd-reports"
 RUNBOOK_PARTS = ("GITHUB_SERVER_URL", "GITHUB_ACTION_REPOSITORY", "GITHUB_ACTION_REF")
 PLAIN = re.compile(r"\A[A-Za-z0-9._/-]+\Z")
 RUNS = "runs"
@@ -33,10 +34,19 @@ MOST_RUNS = 50
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO})  # no input is to blame for these
 
 
-def publish(
-    report: Report, *, report_dir: str, environ: Mapping[str, str], as_action: bool = False, as_json: bool = False
+def publish(  # noqa: PLR0913  # all but one are keywords
+    report: Report,
+    *,
+    report_dir: str,
+    environ: Mapping[str, str],
+    as_action: bool = False,
+    as_json: bool = False,
+    brief: bool = False,
 ) -> int:
-    """Write report and summary, tell the runner, print the result, and return the exit code."""
+    """Write report and summary, tell the runner, print the result, and return the exit code.
+
+    A `brief` result is what happened and what to do.
+    """
     folder = report_folder(report.command, report_dir).absolute()
     paths = {"report": str(folder / "report.json"), "summary": str(folder / "summary.md")}
     outputs = {**report.outputs, **paths}
@@ -49,7 +59,7 @@ def publish(
     asked = untold is not None and report_dir and untold.errno not in FULL
     if as_action:
         untold = _tell_runner(report, outputs, summary, environ) or untold
-    shown = text if as_json else _drawn(report, environ)
+    shown = text if as_json else _drawn(replace(report, sections=()) if brief else report, environ)
     unsaid = print_out(fenced(shown) if as_action else shown)
     if unsaid:
         print_err(f"The result cannot be written: {unsaid}. Check where standard output goes.")

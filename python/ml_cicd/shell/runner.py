@@ -2,12 +2,14 @@
 
 import os
 import signal
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from ml_cicd.commands.table import COMMANDS
 from ml_cicd.ground.errors import Defect, Exit, InputError, MlCicdError
 from ml_cicd.ground.inputs import CommonInputs, names_in, options_of, read_inputs
 from ml_cicd.ground.report import Report
@@ -16,6 +18,8 @@ from ml_cicd.shell.github.commands import harmless
 from ml_cicd.shell.publish import forget, log_traceback, publish, report_folder
 from ml_cicd.shell.streams import print_err
 from ml_cicd.version import __version__
+
+SYSTEM = sys.platform
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,9 +33,12 @@ class Process:
 def main(argv: Sequence[str], process: Process) -> int:
     """Run one command and return its exit code; the report is on disk before this returns."""
     request = read_arguments(argv, process.environ)
-    if isinstance(request, int):
-        return request
-    report = _report(request, lambda: process.make_world(say))
+    return request if isinstance(request, int) else finish(request, process)
+
+
+def finish(request: Request, process: Process) -> int:
+    """Do what was asked for and return the exit code; the report is on disk before this returns."""
+    report = _report(request, lambda: process.make_world(_silent if request.quiet else say))
     return _published(report, request, process.environ)
 
 
@@ -49,6 +56,7 @@ def _report(request: Request, make_world: Callable[[], Any]) -> Report:
 
 def _run(request: Request, make_world: Callable[[], Any]) -> Report:
     try:
+        _check_system(request.name)
         inputs = read_inputs(request.command.inputs, request.texts)
         _enter(inputs.working_directory)
         if not _reads_own_report(request, inputs):
@@ -58,6 +66,8 @@ def _run(request: Request, make_world: Callable[[], Any]) -> Report:
         log_traceback()
         return failure(request, problem)
     except MlCicdError as problem:
+        if request.verbose:
+            log_traceback()
         return failure(request, problem)
     except Exception:  # noqa: BLE001  # anything else is a bug, and the report must still say so
         return bug(request)
@@ -80,6 +90,7 @@ def _published(report: Report, request: Request, environ: Mapping[str, str]) -> 
             environ=environ,
             as_action=request.as_action,
             as_json=request.as_json,
+            brief=request.quiet,
         )
 
     try:
@@ -110,10 +121,20 @@ def say(line: str) -> None:
     print_err(harmless(line))
 
 
+def _silent(_line: str) -> None:
+    pass
+
+
 def _without_outcome(request: Request, code: Exit, headline: str, cure: str) -> Report:
     """Return a report whose outputs never read like a pass."""
     outputs = {name: request.command.on_error.get(name, "") for name in request.command.outputs}
     return Report(command=request.name, exit_code=code, headline=headline, cure=cure, outputs=outputs)
+
+
+def _check_system(command: str) -> None:
+    if SYSTEM == "win32" and not COMMANDS[command].everywhere:
+        those = ", ".join(name for name, entry in COMMANDS.items() if entry.everywhere)
+        raise InputError(f"`{command}` runs on Linux and macOS, not on Windows.", cure=f"Windows can run {those}.")
 
 
 def _enter(folder: str) -> None:

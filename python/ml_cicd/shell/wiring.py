@@ -55,18 +55,21 @@ class MlflowRecords:
     @cached_property
     def registry(self) -> ModelRegistry:
         """Connect."""
-        fetch_later("mlflow", self.environ, self.say)
-        from ml_cicd.registry.mlflow.versions import MlflowRegistry  # noqa: PLC0415  # needs mlflow
+        from ml_cicd.registry.mlflow.versions import MlflowRegistry  # noqa: PLC0415
 
-        return MlflowRegistry(self.uri)
+        return MlflowRegistry(self.uri, self._fetch)
 
     @cached_property
     def ledger(self) -> DeploymentLedger:
         """Connect."""
-        fetch_later("mlflow", self.environ, self.say)
-        from ml_cicd.registry.mlflow.ledger import MlflowLedger  # noqa: PLC0415  # needs mlflow
+        from ml_cicd.registry.mlflow.ledger import MlflowLedger  # noqa: PLC0415
 
-        return MlflowLedger(self.uri)
+        return MlflowLedger(self.uri, self._fetch)
+
+    def _fetch(self) -> None:
+        fetch_later("registry", "mlflow", self.environ, self.say)
+        if self.uri.startswith("sqlite:"):  # a file needs what a server does not
+            fetch_later("sqlite", "sqlalchemy", self.environ, self.say)
 
 
 class ModelFiles:
@@ -86,12 +89,12 @@ class ModelFiles:
 
 
 @contextmanager
-def _from_extra(what: str, extra: str) -> Iterator[None]:
-    """Say which extra is missing where an import fails; nothing but imports belongs inside."""
+def _from(package: str, what: str) -> Iterator[None]:
+    """Say how to get what is missing where an import fails; nothing but imports belongs inside."""
     try:
         yield
     except ImportError as problem:
-        cure = f"Install ml-cicd with its `{extra}` extra."
+        cure = f"Install it: `pip install {package}`."
         raise InputError(f"{what} is not installed: {problem}.", cure=cure) from problem
 
 
@@ -100,14 +103,14 @@ class TorchModels:
 
     def measure(self, model: object, loader: Iterable[Any], wanted: frozenset[Subject], confidence: float) -> Evidence:
         """Return the evidence of a pass over the loader."""
-        with _from_extra("PyTorch", "torch"):
+        with _from("'ml-cicd[torch]'", "PyTorch"):
             from ml_cicd.gate.engines.torch_loader import measure_loader  # noqa: PLC0415
 
         return measure_loader(model, loader, wanted, confidence)
 
     def save(self, model: object, path: str, loader: Iterable[Any] | None, example: object) -> None:
         """Export it in eval mode as MLflow does; the example is the one given, the loader's, or the model's."""
-        with _from_extra("PyTorch", "torch"):
+        with _from("'ml-cicd[torch]'", "PyTorch"):
             from ml_cicd.gate.engines.torch_loader import evaluating  # noqa: PLC0415
             from ml_cicd.registry.formats.torch_export import example_for, save_model  # noqa: PLC0415
 
@@ -117,7 +120,7 @@ class TorchModels:
 
     def load(self, path: str) -> object:
         """Return the program that `save` wrote."""
-        with _from_extra("PyTorch", "torch"):
+        with _from("'ml-cicd[torch]'", "PyTorch"):
             from ml_cicd.registry.formats.torch_export import load_program  # noqa: PLC0415
 
         return load_program(path)
@@ -192,10 +195,11 @@ class RealWorld:
 
     def measure(self, request: EvidenceRequest) -> Evidence:
         """Turn tables or a metrics file into evidence."""
-        return evaluate(request, connect=_engine, read_metrics=_metrics_file)
+        return evaluate(request, connect=self._engine, read_metrics=_metrics_file)
 
     def validate(self, paths: Sequence[str]) -> tuple[Finding, ...]:
         """Hold documents against the published schemas."""
+        fetch_later("validate", "jsonschema", self._environ, self.say)
         from ml_cicd.shell.validation import validate  # noqa: PLC0415  # needs jsonschema
 
         return validate(paths, files=self.files, environ=self._environ, doors=door_settings)
@@ -231,20 +235,20 @@ class RealWorld:
             records=lambda: self.records(config.registry_uri(registry_uri)),
         )
 
+    def _engine(self, path: str) -> AbstractContextManager[Engine]:
+        """Return the engine that opens tables of this kind; its packages are loaded now and not before."""
+        name = engine_of(path)
+        fetch_later("gate", "duckdb", self._environ, self.say)
+        with _from("duckdb", "What reads prediction tables"):
+            module = import_module(name)
+        engine: AbstractContextManager[Engine] = module.connect()
+        return engine
+
     def _slots(self, target: str, settings: TargetSettings) -> SlotHost:
         from ml_cicd.rollout.slots.http import HttpSlots  # noqa: PLC0415
 
         urls = {slot: place.url for slot, place in settings.slots.items()}
         return HttpSlots(target, urls, settings.hooks.deploy, folder=self._folder, environ=self._environ)
-
-
-def _engine(path: str) -> AbstractContextManager[Engine]:
-    """Return the engine that opens tables of this kind; its packages are loaded now and not before."""
-    name = engine_of(path)
-    with _from_extra("What reads prediction tables", "gate"):
-        module = import_module(name)
-    engine: AbstractContextManager[Engine] = module.connect()
-    return engine
 
 
 def _metrics_file(path: str) -> bytes:

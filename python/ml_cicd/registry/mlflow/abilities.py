@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ml_cicd.ground.errors import Refused
+from ml_cicd.ground.errors import MlCicdError, Refused
 from ml_cicd.registry.mlflow.client import mapped, redacted
 
 
@@ -15,6 +15,8 @@ def check_abilities(client: Any, uri: str) -> None:  # noqa: ANN401  # MLflow's 
     with mapped(uri):
         try:
             client.search_logged_models(experiment_ids=["0"], max_results=1)
+        except MlCicdError:  # the client could not be fetched, or is late
+            raise
         except Exception as problem:
             absent = getattr(problem, "error_code", "") == "ENDPOINT_NOT_FOUND" or "error code 404" in str(problem)
             if not absent:

@@ -1,24 +1,24 @@
 """One way to reach MLflow: explicit address, short patience, every failure mapped to one of ours."""
 
-import fcntl
-import json
 import logging
 import os
 import re
-import ssl
+import sys
 import urllib.error
-import urllib.request
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from http.client import HTTPException
 from importlib import import_module
+from importlib.machinery import ModuleSpec
+from importlib.util import find_spec, module_from_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from ml_cicd.ground.errors import Conflict, InputError, MlCicdError, NotFound, OutsideError, Refused, Unreachable
 from ml_cicd.ground.patience import within
+from ml_cicd.registry.mlflow.reading import Reader, ask_once, can_read
 
 SQLITE_FILE = re.compile(r"^sqlite:///[^?#]*[^?#/]$")
 PREFLIGHT_SECONDS = 5.0
@@ -55,8 +55,10 @@ CURES = {
 }
 
 
-def connect(uri: str) -> Any:  # noqa: ANN401  # MLflow's client is not typed
-    """Return an MLflow client for an explicit address, once it has answered.
+def connect(uri: str, fetch: Callable[[], None] = lambda: None) -> Any:  # noqa: ANN401  # MLflow's client is not typed
+    """Return what asks like an MLflow client at an explicit address, once it has answered.
+
+    Versions and aliases behind http(s) are read without MLflow's client; `fetch` makes it importable before it is used.
 
     Raises:
         InputError: no address, or one of another kind than sqlite or http(s). Unreachable, Refused: as it answers.
@@ -68,20 +70,33 @@ def connect(uri: str) -> Any:  # noqa: ANN401  # MLflow's client is not typed
             cure="Set registry-uri, or registry.uri in the configuration.",
         )
     settle()
-    if scheme != "sqlite":
-        _preflight(uri)
+
+    def make() -> Any:  # noqa: ANN401
+        fetch()
+        return _client(uri)
+
+    if scheme == "sqlite":  # MLflow makes its tables at first use, which may take its time
+        return make()
+    signed_in = _preflight(uri)
+    return Patient(Reader(uri, make) if signed_in and can_read(os.environ) else make(), uri)
+
+
+def _client(uri: str) -> Any:  # noqa: ANN401
+    """Return MLflow's own client, once it has answered."""
     with mapped(uri), _first_use(uri), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        from mlflow import MlflowClient  # noqa: PLC0415  # 0.8 s that only registry commands pay
+        _stand_in_for_databricks()
+        from mlflow import MlflowClient  # noqa: PLC0415  # 0.8 s that only what writes pays
 
         for name in ("mlflow", "alembic"):
             logging.getLogger(name).setLevel(logging.WARNING)
         point_at(uri)
-        import_module("mlflow.store.db.utils").MAX_RETRY_COUNT = SQL_TRIES  # type: ignore[attr-defined]
         client: Any = MlflowClient(tracking_uri=uri, registry_uri=uri)
-        if scheme != "sqlite":  # MLflow makes a sqlite file's tables at first use, which may take its time
-            client = Patient(client, uri)
-        client.search_registered_models(max_results=1)
+        if urlsplit(uri).scheme == "sqlite":
+            import_module("mlflow.store.db.utils").MAX_RETRY_COUNT = SQL_TRIES  # type: ignore[attr-defined]
+            client.search_registered_models(max_results=1)
+        else:
+            Patient(client, uri).search_registered_models(max_results=1)
     return client
 
 
@@ -122,10 +137,21 @@ def settle() -> None:
 
 
 def point_at(uri: str) -> None:
-    """Make an address MLflow's current one: its sqlite store looks logged models up there, whatever the client says."""
-    import mlflow  # noqa: PLC0415
+    """Make an address MLflow's current one: its sqlite store looks logged models up there, whatever the client says.
 
-    mlflow.set_tracking_uri(uri)
+    Where MLflow is not there yet its client is still to be made, and does this.
+    """
+    if "mlflow" in sys.modules:
+        sys.modules["mlflow"].set_tracking_uri(uri)
+
+
+def _stand_in_for_databricks() -> None:
+    """Let MLflow find out that `databricks.agents` is not there: it fails where not even `databricks` is.
+
+    The lock leaves that package out, 16 MB that only addresses of another kind need.
+    """
+    if "databricks" not in sys.modules and find_spec("databricks") is None:
+        sys.modules["databricks"] = module_from_spec(ModuleSpec("databricks", None, is_package=True))
 
 
 @contextmanager
@@ -137,7 +163,7 @@ def mapped(uri: str) -> Iterator[None]:
         raise
     except ImportError as problem:
         raise InputError(
-            f"The registry client is not installed: {problem}.", cure="Install ml-cicd with its `registry` extra."
+            f"The registry client is not installed: {problem}.", cure="Install it: `pip install 'ml-cicd[registry]'`."
         ) from problem
     except Exception as problem:
         code = str(getattr(problem, "error_code", ""))
@@ -153,22 +179,23 @@ def redacted(uri: str) -> str:
     return re.sub(r"//\S*@", "//***@", uri)
 
 
-def _preflight(uri: str) -> None:
-    """Ask one small question with a short patience: the client alone would hang for minutes."""
-    url = uri.rstrip("/") + "/api/2.0/mlflow/registered-models/search?max_results=1"
-    request = urllib.request.Request(_without_user(url))  # noqa: S310  # http(s) only, checked
+def _preflight(uri: str) -> bool:
+    """Ask one small question with a short patience: the client alone would hang for minutes.
 
-    def ask() -> None:
-        with urllib.request.urlopen(request, timeout=PREFLIGHT_SECONDS, context=_tls()) as answer:  # noqa: S310  # http(s) only, checked
-            json.loads(answer.read(2**20))
+    False where the server wants to know who asks, and was not told in a way that it takes.
+    """
+    fields = {"max_results": "1"}
+
+    def question() -> None:
+        ask_once(uri, "registered-models/search", fields, seconds=PREFLIGHT_SECONDS)
 
     try:
-        within(PREFLIGHT_SECONDS, ask, late=lambda: TimeoutError("it answers too slowly"))
+        within(PREFLIGHT_SECONDS, question, late=lambda: TimeoutError("it answers too slowly"))
     except urllib.error.HTTPError as problem:
         with problem:
             text = problem.read(300).decode(errors="replace")
         if problem.code in {401, 403}:
-            return  # somebody is there; the client knows more ways to sign in, and does not repeat these
+            return False  # somebody is there; the client knows more ways to sign in, and does not repeat these
         kind = Refused if 400 <= problem.code < 500 else Unreachable
         cure = "Check the address and the server's log."
         raise kind(f"The registry {redacted(uri)} answers {problem.code}: {text}", cure=cure) from problem
@@ -177,26 +204,7 @@ def _preflight(uri: str) -> None:
             f"The registry {redacted(uri)} does not answer as MLflow does: {getattr(problem, 'reason', problem)}.",
             cure="Check that the server runs and is reachable from here.",
         ) from problem
-
-
-def _tls() -> ssl.SSLContext:
-    """Trust what MLflow's client trusts: its own variables, else the system's and certifi's authorities."""
-    bundle = os.environ.get("MLFLOW_TRACKING_SERVER_CERT_PATH") or os.environ.get("REQUESTS_CA_BUNDLE")
-    context = ssl.create_default_context(cafile=bundle or None)
-    if not bundle:
-        with suppress(ImportError):
-            context.load_verify_locations(cafile=import_module("certifi").where())
-    client = os.environ.get("MLFLOW_TRACKING_CLIENT_CERT_PATH")
-    if client:
-        context.load_cert_chain(client)
-    if os.environ.get("MLFLOW_TRACKING_INSECURE_TLS", "").lower() == "true":
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return context
-
-
-def _without_user(url: str) -> str:
-    return re.sub(r"//[^/@]*@", "//", url)
+    return True
 
 
 @contextmanager
@@ -210,6 +218,8 @@ def _first_use(uri: str) -> Iterator[None]:
         raise InputError(
             f"The registry's folder {path.parent} does not exist.", cure="Create it, or correct the address."
         )
+    import fcntl  # noqa: PLC0415  # not on Windows, where a server can be reached all the same
+
     with Path(f"{path}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

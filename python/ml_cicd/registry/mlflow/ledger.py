@@ -5,7 +5,7 @@ one order; `replay` keeps the entries whose writer had seen the head. That is co
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ml_cicd.ground.errors import Conflict, CorruptState, InputError
@@ -23,10 +23,10 @@ LONGEST_REASON = 2000
 class MlflowLedger:
     """The ledgers of one registry."""
 
-    def __init__(self, uri: str) -> None:
-        """Connect; fails within seconds when nobody answers."""
+    def __init__(self, uri: str, fetch: Callable[[], None] = lambda: None) -> None:
+        """Connect; fails within seconds when nobody answers. `fetch` makes MLflow importable before it is needed."""
         self._uri = uri
-        self._client = connect(uri)
+        self._client = connect(uri, fetch)
 
     def read(self, name: str) -> Ledger:
         """Return the valid entries, oldest first."""

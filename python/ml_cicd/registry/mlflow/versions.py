@@ -3,6 +3,7 @@
 import re
 import tempfile
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -24,10 +25,10 @@ TRIES = 2
 class MlflowRegistry:
     """One tracking server or sqlite file."""
 
-    def __init__(self, uri: str) -> None:
-        """Connect; fails within seconds when nobody answers."""
+    def __init__(self, uri: str, fetch: Callable[[], None] = lambda: None) -> None:
+        """Connect; fails within seconds when nobody answers. `fetch` makes MLflow importable before it is needed."""
         self._uri = uri
-        self._client = connect(uri)
+        self._client = connect(uri, fetch)
 
     def snapshot(self, name: str) -> RegistrySnapshot:
         """Read all versions and aliases of a model."""
@@ -105,10 +106,10 @@ class MlflowRegistry:
         """
         with mapped(self._uri), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            from mlflow.artifacts import download_artifacts  # noqa: PLC0415  # slow to import
+            source = self._client.get_model_version(version.name, version.number).source
+            from mlflow.artifacts import download_artifacts  # noqa: PLC0415  # slow to import, and perhaps fetched now
 
             target = tempfile.mkdtemp(prefix=f"{version.number}-", dir=folder)
-            source = self._client.get_model_version(version.name, version.number).source
             return str(download_artifacts(artifact_uri=source, dst_path=target, tracking_uri=self._uri))
 
     def _try_alias(self, name: str, alias: str, version: str) -> Exception | None:

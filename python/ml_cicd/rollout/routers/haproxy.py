@@ -14,7 +14,6 @@ and a second rollback writes the files again. That is why the order depends on t
 """
 
 import contextlib
-import fcntl
 import os
 import time
 from collections.abc import Iterator, Sequence
@@ -252,6 +251,8 @@ def _lock(path: Path) -> Iterator[None]:
 
 
 def _acquire(handle: int, path: Path) -> None:
+    import fcntl  # noqa: PLC0415  # not on Windows, where the settings of this router can be read all the same
+
     end = time.monotonic() + LOCK_SECONDS
     while True:
         try:
