@@ -37,7 +37,7 @@ VERSION_COMMENT = re.compile(r"uses: actions/[a-z-]+@[0-9a-f]{40} # v\d+\.\d+\.\
 COMMAND_ACTIONS = {path: path.parent.name for path in ACTIONS[1:]}
 EXEC_LINE = re.compile(r'^exec "\$ML_CICD_(TOOL_)?PYTHON" -I [^\n;&|`$<>]*("\$GITHUB_ACTION_PATH[\w./]*")?[\w .-]*\n?$')
 STABLE_INPUTS = {
-    "quality-gate": "predictions metrics thresholds champion model when-inconclusive when-no-champion",
+    "quality-gate": "predictions metrics thresholds champion positive model when-inconclusive when-no-champion",
     "register": "model-name model gate-report registry-uri alias",
     "canary": "candidate target mode deadline-minutes registry-uri allow-inconclusive replay take-over",
     "rollback": "target to reason registry-uri force only-run",

@@ -53,10 +53,13 @@ CURES: dict[Outcome, str] = {
 class Inputs(CommonInputs):
     """Inputs of `quality-gate`."""
 
-    predictions: str = option("Prediction table of the candidate: parquet, csv or jsonl.", path=True)
+    predictions: str = option(
+        "Prediction table of the candidate: parquet, CSV or JSON; a file, a folder or a pattern.", path=True
+    )
     metrics: str = option("Metrics file (JSON), instead of predictions.", path=True)
     thresholds: str = option("Thresholds as YAML text, e.g. 'accuracy: 0.95'; replaces the configuration's.")
     champion: str = option("Prediction table of the champion on the same rows.", path=True)
+    positive: str = option("The positive class, e.g. fraud; precision, recall and F1 are of it.")
     model: str = option("Folder or file of the model; the verdict is bound to its digest.", path=True)
     when_inconclusive: str = option("What inconclusive means: fail or warn.", choices=("fail", "warn"))
     when_no_champion: str = option(
@@ -71,9 +74,11 @@ def run(inputs: Inputs, world: World) -> Report:
     request = evidence_request(inputs, config, policy, world.files)
     # Before the evidence: a model that is not there should not cost an evaluation.
     model_digest = world.models.payload_digest(inputs.model) if inputs.model else ""
-    verdict = judgement(policy, world.measure(request), model_digest=model_digest, commit=world.commit)
+    evidence = world.measure(request)
+    verdict = judgement(policy, evidence, model_digest=model_digest, commit=world.commit)
     passed_over = _configured_champion(config) if policy.compares and not request.champion else ""
-    return report(verdict, passed_over)
+    missing = (f"{passed_over} is not there, so this is judged as a first release.",) if passed_over else ()
+    return report(verdict, (*evidence.notes, *missing))
 
 
 def read_policy(inputs: Inputs, config: Config) -> Policy:
@@ -112,6 +117,7 @@ def evidence_request(inputs: Inputs, config: Config, policy: Policy, files: File
         metrics=metrics,
         champion=inputs.champion or _champion_of(config, policy, files),
         columns=config.evidence.columns,
+        positive=inputs.positive or config.evidence.positive or "",
         wanted=policy.wanted,
         confidence=policy.confidence,
     )
@@ -125,17 +131,17 @@ def _champion_of(config: Config, policy: Policy, files: Files) -> str:
     """The configuration names a champion's table that a first release does not have yet."""
     path = _configured_champion(config)
     first = policy.when_no_champion is WhenNoChampion.FIRST_RELEASE
-    return "" if path and first and not files.exists(path) else path
+    pattern = any(mark in path for mark in "*?[")  # one that matches nothing is a mistake, never a first release
+    return "" if path and first and not pattern and not files.exists(path) else path
 
 
-def report(verdict: Verdict, passed_over: str = "") -> Report:
-    """Lay the verdict out; `passed_over` is the champion's table that is not there."""
+def report(verdict: Verdict, notes: tuple[str, ...] = ()) -> Report:
+    """Lay the verdict out; `notes` are sentences about the evidence."""
     outcome = verdict.outcome
     headline = HEADLINES[outcome]
     if verdict.blocking:
         headline += f": {', '.join(verdict.blocking)}."
     shown = outcome.value if outcome is not Outcome.MISSING else Outcome.ERROR.value
-    notes = (Note(text=f"{passed_over} is not there, so this is judged as a first release."),) if passed_over else ()
     return Report(
         command="quality-gate",
         exit_code=EXITS[outcome],
@@ -147,7 +153,7 @@ def report(verdict: Verdict, passed_over: str = "") -> Report:
             "model-digest": verdict.bindings.model,
         },
         cure=CURES[outcome],
-        sections=(Findings(verdict=verdict), *notes),
+        sections=(Findings(verdict=verdict), *(Note(text=note) for note in notes)),
     )
 
 

@@ -31,6 +31,7 @@ class EvidenceRequest:
         predictions: path of a table; exactly one of this and `metrics` is not empty.
         metrics: path of a metrics file.
         champion: path of the champion's table; empty where there is none.
+        positive: the positive class, as text; empty where none was named.
         confidence: one-sided, of each bound.
     """
 
@@ -38,6 +39,7 @@ class EvidenceRequest:
     metrics: str = ""
     champion: str = ""
     columns: Columns
+    positive: str = ""
     wanted: frozenset[Subject]
     confidence: float
 
@@ -52,13 +54,15 @@ class EvidenceRequest:
 class Evidence:
     """All that a judgement may use. What could not be measured is absent, and `absent` says why.
 
-    `digests` name what was read: {"predictions": "sha256:...", "champion": "sha256:..."}.
+    `digests` name what was read: {"predictions": "sha256:...", "champion": "sha256:..."}; `notes` say what was decided
+    for the user while it was read.
     """
 
     samples: Mapping[Subject, Sample]
     absent: Mapping[Subject, str]
     digests: Mapping[str, str]
     has_champion: bool = False
+    notes: tuple[str, ...] = ()
 
 
 def evaluate(
@@ -87,7 +91,11 @@ def evaluate(
         )
     with connect(request.predictions) as engine:
         source = TableSource(
-            engine=engine, predictions=request.predictions, champion=request.champion, names=request.columns
+            engine=engine,
+            predictions=request.predictions,
+            champion=request.champion,
+            names=request.columns,
+            positive=request.positive,
         )
         return measure(request.wanted, source, request.confidence, has_champion=has_champion)
 
@@ -108,6 +116,7 @@ def measure(
         absent={subject: found.why for subject, found in made.items() if isinstance(found, Absence)},
         digests=answers.digests,
         has_champion=has_champion,
+        notes=answers.notes,
     )
 
 
