@@ -219,7 +219,8 @@ def positive_class(named: str, classes: Collection[Label], where: Places) -> Lab
         meant = spelled([named, class_name(c)]) if not isinstance(c, str) else {named: named}
         if meant[named] == c:
             return c
+    hint = " YAML reads a bare yes as true: put such a class in quotes." if named.lower() in TRUTH else ""
     raise where.refuse(
         f"no row is of the positive class {named!r}, by label or by prediction",
-        f"{suggest(named, map(class_name, classes))} YAML reads a bare yes as true: put such a class in quotes.",
+        f"{suggest(named, map(class_name, classes))}{hint}",
     )

@@ -8,7 +8,7 @@ import csv
 import gzip
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,12 +81,13 @@ def read_layout(path: str) -> Layout | None:
     text = start.removeprefix(BOM)
     if not text.strip():
         return None
-    line_break = next((one for one in (b"\r\n", b"\n", b"\r") if one in text), b"\n")
+    first_break = re.search(rb"\r?\n|\r", text)
+    line_break = first_break[0] if first_break else b"\n"
     lines = [line for line in re.split(rb"\r?\n|\r", text, maxsplit=2)[:2] if line]
     decoded = [_decoded(line, path, number) for number, line in enumerate(lines, 1)]
     delimiter = _delimiter(decoded)
     names = tuple(name.strip() or f"unnamed_{place}" for place, name in enumerate(_split(decoded[0], delimiter)))
-    _refuse_twins(names, path)
+    refuse_twins(names, path)
     return Layout(
         delimiter=delimiter, names=names, header=lines[0], line_break=line_break, has_bom=start.startswith(BOM)
     )
@@ -120,14 +121,18 @@ def _delimiter(lines: list[str]) -> str:
     return max(several or [","], key=columns)
 
 
-def _refuse_twins(names: tuple[str, ...], path: str) -> None:
-    """A database takes names that differ in case for one."""
+def refuse_twins(names: Iterable[str], path: str) -> None:
+    """A database takes names that differ in case for one.
+
+    Raises:
+        EvidenceError: two columns are called so.
+    """
     seen: dict[str, str] = {}
     for name in names:
         if name.casefold() in seen:
             raise EvidenceError(
-                f"{path}: its first line has two columns called {seen[name.casefold()]!r} and {name!r}.",
-                cure="The first line must name the columns; give each a name of its own.",
+                f"{path}: it has two columns called {seen[name.casefold()]!r} and {name!r}.",
+                cure="Give each column a name of its own; in a CSV, the first line must have the names.",
             )
         seen[name.casefold()] = name
 
@@ -217,6 +222,20 @@ def check_records(path: str, layout: Layout) -> int:
     return records - 1
 
 
+def refuse_mixed_line_ends(path: str, layout: Layout) -> None:
+    """Say where a line ends in another way than the first one, which no strict reader takes.
+
+    Raises:
+        EvidenceError: one does.
+    """
+    with opened(path) as stream:
+        for number, line in enumerate(stream, 1):
+            if layout.line_break != b"\r" and line.endswith(b"\n"):
+                inside = b"\r" in line.removesuffix(layout.line_break)
+                if inside or not line.endswith(layout.line_break):
+                    raise EvidenceError(f"{path}, line {number} ends in another way than the first line.", cure=WHOLE)
+
+
 def _lines_within(record: list[str], line: int, layout: Layout) -> Iterator[tuple[int, list[str]]]:
     """Yield the lines within a record's fields that have as many fields as a record."""
     parts = [part for field in record for part in field.splitlines()[1:]]
@@ -240,5 +259,5 @@ def _refuse_record(record: list[str], line: int, path: str, layout: Layout) -> N
     elif other := next((d for d in DELIMITERS if len(record) == 1 and len(_split(record[0], d)) == width > 1), ""):
         what = f"is written with the delimiter {DELIMITERS[other]}, the header with {DELIMITERS[layout.delimiter]}"
     else:
-        what = f"has {len(record)} columns, the header {width}"
+        what = f"has {len(record)} column{'s' * (len(record) != 1)}, the header {width}"
     raise EvidenceError(f"{path}, line {line} {what}: {raw.decode()[:SHOWN]!r}.", cure=WHOLE)

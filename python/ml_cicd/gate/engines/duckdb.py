@@ -4,9 +4,9 @@ It guesses nothing: a CSV is read by the header and delimiter that `csv_file` fo
 texts mean is decided in `gate.classes`, the same for every kind of file.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import duckdb
 
@@ -48,16 +48,22 @@ class DuckDb:
         files = find_files(path)
         open_kind = {"parquet": self._open_parquet, "csv": self._open_csv, "json": self._open_json}[files.kind]
         opened = open_kind(files, view)
-        for one, other in files.copies:
-            if open_kind(TableFiles(path=other, kind=files.kind, files=(other,)), f"{view}_copy").rows:
-                raise EvidenceError(
-                    f"{one} and {other} hold the same bytes, so their rows would count twice.",
-                    cure="Remove one of them.",
-                )
-        return opened
+        twins = files.copies
+        if not twins:
+            return opened
+        return replace(opened, how=f"{opened.how}, of which {twins[0][0]} and {twins[0][1]} hold the same bytes")
 
     def _open_parquet(self, files: TableFiles, view: str) -> Opened:
-        self._create(view, duckdb_readers.parquet_rows(files.files), files)
+        try:
+            schema = self.connection.execute(duckdb_readers.parquet_schema(files.files)).fetchall()
+        except duckdb.Error as problem:
+            raise _unreadable(files, problem) from problem
+        names: set[str] = set()
+        for file, inside in _top_names(schema).items():
+            csv_file.refuse_twins(inside, file)
+            names |= {name.casefold() for name in inside}
+        by_folders = bool(files.partitions) and not names & {name.casefold() for name in files.columns_of_path}
+        self._create(view, duckdb_readers.parquet_rows(files.files, by_folders=by_folders), files)
         return self._opened(files, view, "parquet")
 
     def _open_csv(self, files: TableFiles, view: str) -> Opened:
@@ -79,6 +85,7 @@ class DuckDb:
         except EvidenceError:
             for file, other in filled.items():
                 csv_file.check_records(file, other)  # says more: the line, and what is wrong with it
+                csv_file.refuse_mixed_line_ends(file, other)
             raise
         if opened.rows != lines:
             self._compare(files, filled, opened.rows)
@@ -156,6 +163,22 @@ class DuckDb:
     def digest(self, path: str) -> str:
         """Return sha256 over the bytes of the file, or over the digests of several."""
         return find_files(path).digest
+
+
+def _top_names(schema: Iterable[tuple[str, str, int]]) -> dict[str, list[str]]:
+    """Return the names of each file's own columns, without those inside others."""
+    found: dict[str, list[str]] = {}
+    open_elements: dict[str, list[int]] = {}
+    for file, name, children in schema:
+        within = open_elements.setdefault(file, [])
+        while within and within[-1] == 0:
+            within.pop()
+        if len(within) == 1:
+            found.setdefault(file, []).append(name)
+        if within:
+            within[-1] -= 1
+        within.append(children)
+    return found
 
 
 def _unreadable(files: TableFiles, problem: Exception) -> EvidenceError:

@@ -9,7 +9,7 @@ from ml_cicd.gate.statements import literal, quoted
 MARKS = "*?["
 STRICT = (
     "header=true, auto_detect=false, quote='\"', escape='\"', comment='', skip=0, strict_mode=true, "
-    "ignore_errors=false, null_padding=false"
+    "ignore_errors=false, null_padding=false, hive_partitioning=false"
 )
 NESTED = ("STRUCT", "MAP", "UNION", "JSON", "BLOB", "LIST")
 SHAPES = {Form.LINES: "newline_delimited", Form.LIST: "array", Form.SPLIT: "unstructured"}
@@ -24,9 +24,18 @@ def _escaped(file: str) -> str:
     return "".join(f"[{mark}]" if mark in MARKS else mark for mark in file)
 
 
-def parquet_rows(files: Iterable[str]) -> str:
-    """All rows; by name and of the widest type: a part that lacks a column has nulls there, which are refused."""
-    return f"SELECT * FROM read_parquet({_names(files)}, union_by_name=true)"
+def parquet_rows(files: Iterable[str], *, by_folders: bool) -> str:
+    """All rows; by name and of the widest type: a part that lacks a column has nulls there, which are refused.
+
+    `by_folders` reads `country=de` in a path as a column; where the file has that column too, the path would win.
+    """
+    folders = str(by_folders).lower()
+    return f"SELECT * FROM read_parquet({_names(files)}, union_by_name=true, hive_partitioning={folders})"
+
+
+def parquet_schema(files: Iterable[str]) -> str:
+    """(file, name, number of children) of each element of each schema, parents first."""
+    return f"SELECT file_name, name, coalesce(num_children, 0) FROM parquet_schema({_names(files)})"
 
 
 def csv_rows(files: Iterable[str], layout: Layout) -> str:
@@ -56,7 +65,7 @@ def is_nested(type_: str) -> bool:
 
 
 def _json_options(form: Form) -> str:
-    return f"format='{SHAPES[form]}', maximum_object_size={LARGEST_OBJECT}"
+    return f"format='{SHAPES[form]}', maximum_object_size={LARGEST_OBJECT}, hive_partitioning=false"
 
 
 def _split(files: Iterable[str]) -> str:

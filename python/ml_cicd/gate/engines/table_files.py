@@ -2,6 +2,7 @@
 
 import glob
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,8 +24,22 @@ class TableFiles:
     files: tuple[str, ...]
 
     @property
+    def partitions(self) -> set[str]:
+        """Columns that the folders below the table's own name, as `country=de` does."""
+        return (
+            {name for file in self.files for name in _columns_in(Path(file).relative_to(self.path).parent)}
+            if (Path(self.path).is_dir())
+            else set()
+        )
+
+    @property
+    def columns_of_path(self) -> set[str]:
+        """Columns that any folder of the whole path names so."""
+        return {name for file in self.files for name in _columns_in(Path(file).parent)}
+
+    @property
     def copies(self) -> list[tuple[str, str]]:
-        """Files of the same bytes: one part under two names, unless they hold no row."""
+        """Files of the same bytes: perhaps one part under two names."""
         seen: dict[str, str] = {}
         digests = [(file, _sha256(file)) for file in self.files] if len(self.files) > 1 else []
         return [(seen[digest], file) for file, digest in digests if seen.setdefault(digest, file) != file]
@@ -36,6 +51,10 @@ class TableFiles:
             return "sha256:" + _sha256(self.path)
         lines = (f"{_sha256(file)}  {Path(file).name}\n" for file in self.files)
         return "sha256:" + hashlib.sha256("".join(lines).encode(errors="surrogateescape")).hexdigest()
+
+
+def _columns_in(folder: Path) -> Iterator[str]:
+    return (part.partition("=")[0] for part in folder.parts if "=" in part)
 
 
 def _sha256(file: str) -> str:
@@ -58,6 +77,7 @@ def find_files(path: str) -> TableFiles:
         raise EvidenceError(f"{path} is not a file: {problem}.", cure="Check the path.") from problem
     if not found:
         where = "matches no file" if any(mark in path for mark in MARKS) else "is not a file"
+        where = "is a folder without a table" if Path(path).is_dir() else where
         raise EvidenceError(f"{path} {where}.", cure="Check the path; it starts from the working directory.")
     if len(found) > MOST_FILES:
         raise EvidenceError(f"{path} has {len(found)} files.", cure=f"Write at most {MOST_FILES}.")
