@@ -81,6 +81,8 @@ def read_layout(path: str) -> Layout | None:
     text = start.removeprefix(BOM)
     if not text.strip():
         return None
+    if text[:1] in b"\r\n":
+        raise EvidenceError(f"{path}, line 1 is empty.", cure="The first line must name the columns.")
     first_break = re.search(rb"\r?\n|\r", text)
     line_break = first_break[0] if first_break else b"\n"
     lines = [line for line in re.split(rb"\r?\n|\r", text, maxsplit=2)[:2] if line]
