@@ -2,6 +2,7 @@
 
 import json
 import random
+from collections.abc import Sequence
 from pathlib import Path
 
 import duckdb
@@ -168,6 +169,17 @@ def test_configured_columns_are_read() -> None:
     """The configuration names the columns; quotes in a name are harmless."""
     columns = Columns(label='the "truth"', prediction="guess")
     assert accuracy(measure('"the ""truth""",guess\n1,1\n0,1\n', columns=columns)) == Proportion(successes=1, n=2)
+
+
+@pytest.mark.parametrize("keys", [range(50), range(50, 0, -1), [f"k{i}" for i in range(50)], [*range(49), "x"]])
+def test_keys_may_be_in_any_order(keys: Sequence[object]) -> None:
+    """Going up, which one pass sees, or not; numbers or texts. One that stands twice is found wherever it stands."""
+    rows = [f"{key},1,1" for key in keys]
+    header = "key,label,prediction\n"
+    assert accuracy(measure(header + "\n".join(rows))) == Proportion(successes=50, n=50)
+    for place in (0, 1, 30, 50):
+        with pytest.raises(EvidenceError, match="50 different values in 51 rows"):
+            measure(header + "\n".join([*rows[:place], rows[29], *rows[place:]]))
 
 
 def test_latency_needs_its_column() -> None:

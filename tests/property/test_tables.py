@@ -17,7 +17,7 @@ from ml_cicd.gate.table import count_cells, open_table
 from ml_cicd.ground.errors import EvidenceError
 
 ROWS = ("0,0\n", "1,1\n", "0,1\n", "0,0", '"0","1"\n', '"0\n', '1"\n', "#0,1\n", "0;1\n", "0,1,2\n")
-BITS = ("\n", "\r\n", "\r", ",", '"', '""', "0", "é", " ", "\ufeff")
+BITS = ("\n", "\r\n", "\r", ",", '"', '""', "0", "é", "\ufeff")
 HEADERS = ("label,prediction\n", "label;prediction\n", "label,prediction,x\n")
 PIECES = (*ROWS, *BITS, *HEADERS)
 
@@ -25,7 +25,7 @@ PIECES = (*ROWS, *BITS, *HEADERS)
 def second_reader(content: bytes) -> Counter[tuple[str, str]]:
     """Count rows with the standard library's reader, which knows nothing of ours."""
     text = io.StringIO(content.decode("utf-8-sig"), newline="")
-    rows = [row for row in csv.reader(text, skipinitialspace=True) if row]
+    rows = [row for row in csv.reader(text) if row]
     return Counter((row[0].strip(), row[1].strip()) for row in rows[1:])
 
 

@@ -75,6 +75,15 @@ def first_values(view: str, name: str, dialect: Dialect, *, rows: int) -> str:
     return f"SELECT DISTINCT CAST(v AS {dialect.text}) FROM ({first}) AS o"
 
 
+def first_not_greater(view: str, value: str) -> str:
+    """A row without a value, or one not greater than that of the row before it, in whatever order they are read.
+
+    Where there is none, in any order, no value stands twice; and one pass that keeps nothing has found it out.
+    """
+    steps = f"SELECT v IS NULL OR v <= lag(v) OVER () AS back FROM (SELECT {value} AS v FROM {view}) AS i"
+    return f"SELECT 1 FROM ({steps}) AS o WHERE back LIMIT 1"
+
+
 def count_distinct(view: str, value: str) -> str:
     """Different values of an expression."""
     return f"SELECT count(DISTINCT {value}) FROM {view}"
@@ -124,7 +133,7 @@ def count_rounded(view: str, name: str, *, limit: int) -> str:
 
 def order_statistics(view: str, value: str, ranks: Iterable[int]) -> str:
     """(rank, value) at each of these ranks of a sorted expression; one sort serves all."""
-    ordered = f"SELECT {value} AS v, row_number() OVER (ORDER BY {value}) AS r FROM {view}"
+    ordered = f"SELECT v, row_number() OVER (ORDER BY v) AS r FROM (SELECT {value} AS v FROM {view}) AS i"
     return f"SELECT r, v FROM ({ordered}) AS o WHERE r IN ({', '.join(map(str, ranks))})"
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ml_cicd.gate import statements
 from ml_cicd.gate.classes import Cells, Places, refuse_scores
-from ml_cicd.gate.columns import Column
+from ml_cicd.gate.columns import TEXTS, Column
 from ml_cicd.gate.ports import Engine
 from ml_cicd.gate.settings import Columns, Role
 from ml_cicd.ground.errors import Defect, EvidenceError
@@ -134,12 +134,17 @@ def refuse_twice(table: Table, key: str) -> None:
     Raises:
         EvidenceError: it does; the message has it.
     """
+    # Numbers as text go up as numbers, and keys of other texts as texts; where neither does, all are kept and counted.
+    is_text = table.column(Role.KEY).kind in TEXTS
+    for value in ([table.engine.dialect.number.format(key)] if is_text else []) + [key]:
+        if not table.query(statements.first_not_greater(table.view, value)):
+            return
     distinct = table.count(statements.count_distinct(table.view, key))
     if distinct == table.rows:
         return
-    value, rows = table.query(statements.first_twice(table.view, key, table.engine.dialect))[0]
+    twice, rows = table.query(statements.first_twice(table.view, key, table.engine.dialect))[0]
     raise EvidenceError(
         f"{table.path}: {table.names.key!r} has {distinct} different values in {table.rows} rows; "
-        f"{str(value)[:60]!r} stands in {rows} of them.",
+        f"{str(twice)[:60]!r} stands in {rows} of them.",
         cure="A key names one row; remove the duplicates or name another column in evidence.columns.key.",
     )

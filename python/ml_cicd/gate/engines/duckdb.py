@@ -39,7 +39,7 @@ class DuckDb:
         integer="HUGEINT",
         text="VARCHAR",
         finite="isfinite({})",
-        number="TRY_CAST({} AS DOUBLE)",
+        number="TRY_CAST(trim({}) AS DOUBLE)",  # a bare cast would reach the reader of CSV, which does not only try
         by_order="POSITIONAL JOIN {} b",
     )
 
