@@ -80,8 +80,8 @@ def first_not_greater(view: str, value: str) -> str:
 
     Where there is none, in any order, no value stands twice; and one pass that keeps nothing has found it out.
     """
-    steps = f"SELECT v IS NULL OR v <= lag(v) OVER () AS back FROM (SELECT {value} AS v FROM {view}) AS i"
-    return f"SELECT 1 FROM ({steps}) AS o WHERE back LIMIT 1"
+    compared = f"SELECT v IS NULL OR v <= lag(v) OVER () AS back FROM (SELECT {value} AS v FROM {view}) AS i"
+    return f"SELECT 1 FROM ({compared}) AS o WHERE back LIMIT 1"
 
 
 def count_distinct(view: str, value: str) -> str:
