@@ -2,7 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 # Tests of single parts, and the laws of the mathematics: what `check` runs beside each other.
-UNITS := $(wildcard tests/*.py) $(addprefix tests/,ground gate registry rollout faces shell commands simulation extension tools examples)
+UNITS := $(wildcard tests/*.py) $(addprefix tests/,ground gate registry rollout faces shell commands simulation \
+  extension tools examples conformance)
 LAWS := $(addprefix tests/,stats property reference)
 
 N ?= 1000000

@@ -1,5 +1,5 @@
-"""Render what the pages take from the code: the diagram of a rollout's phases, the worked extensions, and the tools
-whose metrics files are recognised.
+"""Render what the pages take from the code: the diagram of a rollout's phases, the worked extensions, the tools whose
+metrics files are recognised, and the cases of evidence.
 
     python tools/render_docs.py [--check]
 
@@ -17,10 +17,15 @@ from ml_cicd.rollout.operations import DeploySlot, SetSplit
 from ml_cicd.rollout.state import Phase
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+from tests.conformance.cases import Case, all_cases  # noqa: E402  # the cases lie beside the tests, not in the package
+
 ARCHITECTURE, CONTRIBUTING = ROOT / "docs" / "architecture.md", ROOT / "CONTRIBUTING.md"
 METRICS_FILES = ROOT / "docs" / "metrics-files.md"
 TOOLS = re.compile(r"(<!-- importers: begin -->\n).*?(<!-- importers: end -->)", re.DOTALL)
+EVIDENCE = ROOT / "docs" / "evidence.md"
 PHASES = re.compile(r"(<!-- phases: begin -->\n).*?(<!-- phases: end -->)", re.DOTALL)
+CASES = re.compile(r"(<!-- cases: begin -->\n).*?(<!-- cases: end -->)", re.DOTALL)
 QUOTED = re.compile(r"(<!-- quoted: (?P<path>\S+) -->\n).*?(<!-- quoted: end -->)", re.DOTALL)
 EFFECTS = {SetSplit: "router", AppendLedger: "ledger", SetAlias: "alias", DeploySlot: "slot"}
 GROUPS = {EVERY: "any", (*OVER, Phase.DEPLOYING): "any_but_running"}
@@ -68,6 +73,20 @@ def metrics_files() -> str:
     return TOOLS.sub(lambda m: f"{m[1]}{importers_table()}\n{m[2]}", METRICS_FILES.read_text("utf-8"))
 
 
+def case_row(case: Case) -> str:
+    """Return a case as a row of the table."""
+    said = case.says[0].replace("|", "\\|").replace("`", "'")
+    return (
+        f"| {case.name.replace('/', ': ').replace('-', ' ')} | {case.what} | {case.verdict}, {case.exit} | `{said}` |"
+    )
+
+
+def cases_table() -> str:
+    """Return all cases of evidence with their outcomes."""
+    header = ["| case | what people meet | verdict, exit code | it says |", "|---|---|---|---|"]
+    return "\n".join([*header, *(case_row(case) for case in all_cases())])
+
+
 def rendered() -> dict[Path, str]:
     """Return every page with fresh parts."""
     drawn = PHASES.sub(lambda m: f"{m[1]}```mermaid\n{diagram()}\n```\n{m[2]}", ARCHITECTURE.read_text("utf-8"))
@@ -75,6 +94,7 @@ def rendered() -> dict[Path, str]:
         ARCHITECTURE: drawn,
         CONTRIBUTING: QUOTED.sub(quotation, CONTRIBUTING.read_text("utf-8")),
         METRICS_FILES: metrics_files(),
+        EVIDENCE: CASES.sub(lambda m: f"{m[1]}{cases_table()}\n{m[2]}", EVIDENCE.read_text("utf-8")),
     }
 
 

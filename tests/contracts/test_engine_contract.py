@@ -4,6 +4,7 @@ import hashlib
 import random
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -38,16 +39,16 @@ def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
 
 
 def test_a_view_has_columns_with_kinds(engine: Engine) -> None:
-    """Whatever the engine calls its types, each column has one of our kinds, and the rows are counted."""
+    """Each column of a CSV is text, for what it means is not the engine's to guess; the rows are counted."""
     Path("p.csv").write_text('label,"the ""score""",name\n1,0.5,cat\n0,0.25,dog\n')
     opened = engine.open_view("p.csv", "candidate")
     assert {name: column.kind for name, column in opened.columns.items()} == {
-        "label": Kind.INTEGER,
-        'the "score"': Kind.FLOAT,
+        "label": Kind.TEXT,
+        'the "score"': Kind.TEXT,
         "name": Kind.TEXT,
     }
     assert opened.rows == 2
-    assert engine.query("SELECT label, name FROM candidate ORDER BY label", "p.csv") == [(0, "dog"), (1, "cat")]
+    assert engine.query("SELECT label, name FROM candidate ORDER BY label", "p.csv") == [("0", "dog"), ("1", "cat")]
 
 
 def test_two_views_are_in_one_database(engine: Engine) -> None:
@@ -56,7 +57,7 @@ def test_two_views_are_in_one_database(engine: Engine) -> None:
     Path("c.csv").write_text("label\n2\n3\n")
     engine.open_view("p.csv", "candidate")
     engine.open_view("c.csv", "champion")
-    assert engine.query("SELECT a.label FROM candidate a JOIN champion b ON a.label = b.label", "p.csv") == [(2,)]
+    assert engine.query("SELECT a.label FROM candidate a JOIN champion b ON a.label = b.label", "p.csv") == [("2",)]
 
 
 def test_a_digest_is_of_the_bytes(engine: Engine) -> None:
@@ -113,7 +114,7 @@ def test_engines_agree_on_every_number(classes: tuple[object, ...], *, keyed: bo
         rng.shuffle(champion)
     write("p.csv", [row if keyed else row[:3] for row in rows], keyed=keyed)
     write("c.csv", [row if keyed else row[:3] for row in champion], keyed=keyed)
-    found = {name: evidence(connect) for name, connect in ENGINES.items()}
+    found = {name: replace(evidence(connect), notes=()) for name, connect in ENGINES.items()}
     assert set(found["duckdb"].samples) == WANTED
     assert found["sqlite"] == found["duckdb"]
 

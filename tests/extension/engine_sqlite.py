@@ -36,6 +36,7 @@ class Sqlite:
         integer="INTEGER",
         text="TEXT",
         finite="(abs({0}) < 9e999)",
+        number="CASE WHEN {0} = CAST(CAST({0} AS REAL) AS TEXT) THEN CAST({0} AS REAL) END",
         by_order="JOIN {} b ON a.in_order = b.in_order",
     )
 

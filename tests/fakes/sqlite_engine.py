@@ -12,18 +12,13 @@ from ml_cicd.gate.columns import Column, Kind, Opened
 from ml_cicd.gate.statements import Dialect, count_rows, quoted
 from ml_cicd.ground.errors import EvidenceError
 
-TYPES = ((int, "BIGINT", Kind.INTEGER), (float, "DOUBLE", Kind.FLOAT), (str, "VARCHAR", Kind.TEXT))
 
-
-def _column(values: list[str]) -> tuple[list[object], Column]:
-    """Read a column as the first type that all of its values have; nothing is NULL."""
-    for read, name, kind in TYPES:
-        try:
-            found: list[object] = [read(value) if value else None for value in values]
-        except ValueError:
-            continue
-        return found, Column(kind=kind, type=name)
-    raise AssertionError(values)
+def number(text: str | None) -> float | None:
+    """Return the number that a text is."""
+    try:
+        return None if text is None else float(text)
+    except ValueError:
+        return None
 
 
 class SqliteEngine:
@@ -33,12 +28,14 @@ class SqliteEngine:
         integer="INTEGER",
         text="TEXT",
         finite="(abs({}) <= 1.7976931348623157e308)",
+        number="number({})",
         by_order="JOIN {} b ON a.rowid = b.rowid",
     )
 
     def __init__(self, connection: sqlite3.Connection) -> None:
-        """Give the connection the one function that it may lack."""
+        """Give the connection the functions that it may lack."""
         connection.create_function("floor", 1, math.floor)
+        connection.create_function("number", 1, number)
         self._connection = connection
 
     def open_view(self, path: str, view: str) -> Opened:
@@ -49,13 +46,11 @@ class SqliteEngine:
             header, *rows = csv.reader(Path(path).read_text("utf-8").splitlines())
         except ValueError as problem:
             raise EvidenceError(f"{path} cannot be read as csv: {problem}.", cure="Write it whole.") from problem
-        read = [_column([row[place] for row in rows]) for place in range(len(header))]
-        self._connection.execute(f"CREATE TABLE {view} ({', '.join(map(quoted, header))})")
+        self._connection.execute(f"CREATE TABLE {view} ({', '.join(f'{quoted(name)} TEXT' for name in header)})")
         marks = ", ".join("?" * len(header))
-        self._connection.executemany(
-            f"INSERT INTO {view} VALUES ({marks})", zip(*(values for values, _ in read), strict=True)
-        )
-        columns = {name: column for name, (_, column) in zip(header, read, strict=True)}
+        values = ([value or None for value in row] for row in rows)
+        self._connection.executemany(f"INSERT INTO {view} VALUES ({marks})", values)
+        columns = dict.fromkeys(header, Column(kind=Kind.TEXT, type="VARCHAR"))
         return Opened(columns=columns, rows=self._connection.execute(count_rows(view)).fetchone()[0])
 
     def query(self, sql: str, path: str) -> list[tuple[object, ...]]:

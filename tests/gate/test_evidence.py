@@ -157,13 +157,17 @@ def test_a_metrics_file_opens_no_table() -> None:
     assert found.digests == {"metrics": f"sha256:{hashlib.sha256(content).hexdigest()}"}
 
 
-@pytest.mark.parametrize("path", ["p.parquet", "folder.x/p.PQ", "p.csv", "p.jsonl", "p.ndjson"])
+@pytest.mark.parametrize(
+    "path", ["p.parquet", "folder.x/p.PQ", "p.csv", "p.TSV.gz", "p.jsonl", "p.json", "parts/", "."]
+)
 def test_a_table_is_opened_by_its_suffix(path: str) -> None:
-    """In any case of letters, in any folder."""
+    """In any case of letters, in any folder, and packed; what has no suffix may be a folder of parts."""
     assert engine_of(path) == "ml_cicd.gate.engines.duckdb"
 
 
-@pytest.mark.parametrize(("path", "suffix"), [("p.pkl", ".pkl"), ("p", ""), (".", ""), ("folder.csv/p", "")])
+@pytest.mark.parametrize(
+    ("path", "suffix"), [("p.pkl", ".pkl"), ("p.pkl.gz", ".pkl.gz"), ("p.gz", ".gz"), ("f.csv/p.txt", ".txt")]
+)
 def test_an_unknown_suffix_names_the_known(path: str, suffix: str) -> None:
     """The cure is made from the table of engines."""
     with pytest.raises(EvidenceError, match=f"unknown kind of table '{suffix}'") as problem:

@@ -21,22 +21,22 @@ TWO = Confusion(cells={(1, 1): 30, (1, 0): 5, (0, 1): 10, (0, 0): 55})
 
 def test_two_classes_with_a_positive_one() -> None:
     """Each metric takes its own cells."""
-    assert TWO.positives == Positives(hits=30, false_alarms=10, misses=5)
+    assert TWO.positives == Positives(name="1", hits=30, false_alarms=10, misses=5)
     made = {name: CATALOGUE[name].sample(TWO) for name in ("accuracy", "precision", "recall", "f1_score")}
     assert made == {
         "accuracy": Proportion(successes=85, n=100),
-        "precision": Proportion(successes=30, n=40),
-        "recall": Proportion(successes=30, n=35),
-        "f1_score": FScore(true_positives=30, false_positives=10, false_negatives=5),
+        "precision": Proportion(successes=30, n=40, of="precision of 1"),
+        "recall": Proportion(successes=30, n=35, of="recall of 1"),
+        "f1_score": FScore(true_positives=30, false_positives=10, false_negatives=5, of="F1 of 1"),
     }
 
 
 @pytest.mark.parametrize(
     ("name", "cells", "why"),
     [
-        ("precision", {(1, 0): 3, (0, 0): 4}, "no row is predicted positive"),
-        ("recall", {(0, 1): 3, (0, 0): 4}, "no row has the positive label"),
-        ("f1_score", {(0, 0): 4}, "no row is positive by label or prediction"),
+        ("precision", {(1, 0): 3, (0, 0): 4}, "no row is predicted as 1"),
+        ("recall", {(0, 1): 3, (0, 0): 4}, "no row has the label 1"),
+        ("f1_score", {(0, 0): 4}, "no row is 1 by label or prediction"),
     ],
 )
 def test_a_rate_of_no_rows_is_absent(name: str, cells: dict[tuple[Label, Label], int], why: str) -> None:

@@ -17,7 +17,14 @@ def documents(schema: Schema) -> st.SearchStrategy[Any]:
         return st.just(schema["const"])
     if "enum" in schema:
         return st.sampled_from(schema["enum"])
-    makers = {"object": _mappings, "array": _lists, "string": _texts, "number": _numbers, "integer": _numbers}
+    makers = {
+        "object": _mappings,
+        "array": _lists,
+        "string": _texts,
+        "number": _numbers,
+        "integer": _numbers,
+        "boolean": _truths,
+    }
     return makers[schema["type"]](schema)
 
 
@@ -41,6 +48,10 @@ def _lists(schema: Schema) -> st.SearchStrategy[Any]:
 
 def _texts(schema: Schema) -> st.SearchStrategy[Any]:
     return st.from_regex(schema["pattern"]) if "pattern" in schema else st.text(min_size=schema["minLength"])
+
+
+def _truths(_schema: Schema) -> st.SearchStrategy[Any]:
+    return st.booleans()
 
 
 def _numbers(schema: Schema) -> st.SearchStrategy[Any]:

@@ -53,10 +53,13 @@ CURES: dict[Outcome, str] = {
 class Inputs(CommonInputs):
     """Inputs of `quality-gate`."""
 
-    predictions: str = option("Prediction table of the candidate: parquet, csv or jsonl.", path=True)
+    predictions: str = option(
+        "Prediction table of the candidate: parquet, CSV or JSON; a file, a folder or a pattern.", path=True
+    )
     metrics: str = option("Metrics file, yours or a known tool's, instead of predictions.", path=True)
     thresholds: str = option("Thresholds as YAML text, e.g. 'accuracy: 0.95'; replaces the configuration's.")
     champion: str = option("Prediction table of the champion on the same rows.", path=True)
+    positive: str = option("The positive class, e.g. fraud; precision, recall and F1 are of it.")
     model: str = option("Folder or file of the model; the verdict is bound to its digest.", path=True)
     when_inconclusive: str = option("What inconclusive means: fail or warn.", choices=("fail", "warn"))
     when_no_champion: str = option(
@@ -114,6 +117,7 @@ def evidence_request(inputs: Inputs, config: Config, policy: Policy, files: File
         metrics=metrics,
         champion=inputs.champion or _champion_of(config, policy, files),
         columns=config.evidence.columns,
+        positive=inputs.positive or config.evidence.positive or "",
         wanted=policy.wanted,
         confidence=policy.confidence,
     )
@@ -127,7 +131,8 @@ def _champion_of(config: Config, policy: Policy, files: Files) -> str:
     """The configuration names a champion's table that a first release does not have yet."""
     path = _configured_champion(config)
     first = policy.when_no_champion is WhenNoChampion.FIRST_RELEASE
-    return "" if path and first and not files.exists(path) else path
+    pattern = any(mark in path for mark in "*?[")  # one that matches nothing is a mistake, never a first release
+    return "" if path and first and not pattern and not files.exists(path) else path
 
 
 def report(verdict: Verdict, notes: tuple[str, ...] = ()) -> Report:

@@ -17,22 +17,8 @@ class Kind(StrEnum):
     OTHER = "other"
 
 
-class Family(StrEnum):
-    """Kinds whose values can be equal."""
-
-    BOOLEAN = "boolean"
-    NUMBER = "number"
-    TEXT = "text"
-
-
-FAMILIES: dict[Kind, Family] = {
-    Kind.BOOLEAN: Family.BOOLEAN,
-    Kind.INTEGER: Family.NUMBER,
-    Kind.FLOAT: Family.NUMBER,
-    Kind.DECIMAL: Family.NUMBER,
-    Kind.TEXT: Family.TEXT,
-    Kind.ENUM: Family.TEXT,
-}
+NUMBERS = {Kind.INTEGER, Kind.FLOAT, Kind.DECIMAL}
+TEXTS = {Kind.TEXT, Kind.ENUM}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,19 +29,15 @@ class Column:
     type: str
 
     @property
-    def family(self) -> Family | None:
-        """What its values can be compared with; None for dates, lists and the like."""
-        return FAMILIES.get(self.kind)
-
-    @property
-    def is_fractional(self) -> bool:
-        """Whether it could hold half a class."""
-        return self.kind in {Kind.FLOAT, Kind.DECIMAL}
+    def has_classes(self) -> bool:
+        """Whether its values can be classes: not timestamps, lists and the like."""
+        return self.kind is not Kind.OTHER
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Opened:
-    """What an engine says of a table that it has opened."""
+    """What an engine says of a table that it has opened; `how` is what it found out while it read it, for people."""
 
     columns: Mapping[str, Column]
     rows: int
+    how: str = ""

@@ -33,6 +33,7 @@ class EvidenceRequest:
         predictions: path of a table; exactly one of this and `metrics` is not empty.
         metrics: path of a metrics file.
         champion: path of the champion's table; empty where there is none.
+        positive: the positive class, as text; empty where none was named.
         confidence: one-sided, of each bound.
     """
 
@@ -40,6 +41,7 @@ class EvidenceRequest:
     metrics: str = ""
     champion: str = ""
     columns: Columns
+    positive: str = ""
     wanted: frozenset[Subject]
     confidence: float
 
@@ -90,7 +92,11 @@ def evaluate(
         )
     with connect(request.predictions) as engine:
         source = TableSource(
-            engine=engine, predictions=request.predictions, champion=request.champion, names=request.columns
+            engine=engine,
+            predictions=request.predictions,
+            champion=request.champion,
+            names=request.columns,
+            positive=request.positive,
         )
         return measure(request.wanted, source, request.confidence, has_champion=has_champion)
 
@@ -111,6 +117,7 @@ def measure(
         absent={subject: found.why for subject, found in made.items() if isinstance(found, Absence)},
         digests=answers.digests,
         has_champion=has_champion,
+        notes=answers.notes,
     )
 
 

@@ -52,6 +52,10 @@ class Sample(Protocol):
         """Return the value with one-sided bounds, each wrong with probability at most `alpha`."""
 
 
+def _led(of: str, how: str) -> str:
+    return f"{of}; {how}" if of else how
+
+
 def _finite(owner: object, **numbers: float | None) -> None:
     for name, number in numbers.items():
         if number is not None and not math.isfinite(number):
@@ -62,10 +66,14 @@ def _finite(owner: object, **numbers: float | None) -> None:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Proportion:
-    """`successes` of `n` independent rows. Both may be fractional: an effective sample size (Korn & Graubard 1998)."""
+    """`successes` of `n` independent rows. Both may be fractional: an effective sample size (Korn & Graubard 1998).
+
+    `of` says what it is a share of where that was decided for the user, e.g. `recall of 1`.
+    """
 
     successes: float
     n: float
+    of: str = ""
 
     def __post_init__(self) -> None:
         """Refuse numbers that no count can be."""
@@ -81,18 +89,19 @@ class Proportion:
             lower=bounds.lower,
             upper=bounds.upper,
             n=int(self.n),
-            how="Clopper-Pearson",
+            how=_led(self.of, "Clopper-Pearson"),
             needed=lambda limit: rows_needed_proportion(self.successes, self.n, limit, alpha),
         )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FScore:
-    """Counts of a two-class problem: true positives, false positives, false negatives."""
+    """Counts of a two-class problem: true positives, false positives, false negatives; `of` as in `Proportion`."""
 
     true_positives: int
     false_positives: int
     false_negatives: int
+    of: str = ""
 
     def __post_init__(self) -> None:
         """Refuse a score over no row."""
@@ -117,7 +126,7 @@ class FScore:
             lower=bounds.lower,
             upper=bounds.upper,
             n=self.n,
-            how="exact, over rows positive by label or prediction",
+            how=_led(self.of, "exact, over rows positive by label or prediction"),
             needed=needed,
         )
 
@@ -126,13 +135,14 @@ class FScore:
 class Average:
     """An average over classes of `n` rows, as precise as a proportion of `effective_n` rows (Korn & Graubard 1998).
 
-    `sparse` says why no bound can be given, e.g. a class of two rows; empty where one can.
+    `sparse` says why no bound can be given, e.g. a class of two rows; empty where one can. `of` as in `Proportion`.
     """
 
     value: float
     effective_n: float
     n: int
     sparse: str = ""
+    of: str = ""
 
     def __post_init__(self) -> None:
         """Refuse numbers that no average can be."""
@@ -143,7 +153,7 @@ class Average:
     def bounded(self, alpha: float) -> Judged:
         """Return bounds at the effective sample size, where there can be any."""
         if self.sparse:
-            return Judged(value=self.value, lower=None, upper=None, n=self.n, how=self.sparse)
+            return Judged(value=self.value, lower=None, upper=None, n=self.n, how=_led(self.of, self.sparse))
         hits, size = self.value * self.effective_n, self.effective_n
         bounds = clopper_pearson(hits, size, alpha)
 
@@ -151,7 +161,7 @@ class Average:
             rows = rows_needed_proportion(hits, size, limit, alpha)
             return None if rows is None else math.ceil(rows * self.n / size)
 
-        how = "Clopper-Pearson at the effective sample size"
+        how = _led(self.of, "Clopper-Pearson at the effective sample size")
         return Judged(value=self.value, lower=bounds.lower, upper=bounds.upper, n=self.n, how=how, needed=needed)
 
 

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from ml_cicd.ground.errors import InputError
-from ml_cicd.settings import as_written, block, choice, number, setting, text
+from ml_cicd.settings import At, Kind, as_written, block, choice, number, setting, text
 
 
 class WhenInconclusive(StrEnum):
@@ -30,6 +30,19 @@ class Role(StrEnum):
     PREDICTION = "prediction"
     LATENCY_MS = "latency_ms"
     KEY = "key"
+
+
+def class_name() -> Kind[str]:
+    """A class as a table writes it: a word, a whole number, true or false."""
+
+    def read(value: object, at: At) -> str:
+        if isinstance(value, bool | int):
+            return str(value).lower()
+        return str(text().read(value, at))
+
+    return Kind(
+        read, lambda _: {"anyOf": [{"type": "string", "minLength": 1}, {"type": "integer"}, {"type": "boolean"}]}
+    )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -58,11 +71,16 @@ class ChampionSettings:
 class EvidenceSettings:
     """Where evidence lies; paths relative to the working directory. None where there is none."""
 
-    predictions: str | None = setting(text(), "Prediction table: parquet, csv or jsonl.", default=None)
+    predictions: str | None = setting(
+        text(), "Prediction table: parquet, CSV or JSON; one file, a folder of parts or a pattern.", default=None
+    )
     metrics: str | None = setting(
         text(), "Metrics file of your own or of a known tool, instead of predictions.", default=None
     )
     champion: ChampionSettings | None = setting(block(ChampionSettings), "The champion's evidence.", default=None)
+    positive: str | None = setting(
+        class_name(), "The positive class; precision, recall and F1 are of it. Else they may be averages.", default=None
+    )
     columns: Columns = setting(block(Columns), "Names of the tables' columns.", default=Columns())
 
     def __post_init__(self) -> None:

@@ -54,8 +54,9 @@ class Absence:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Positives:
-    """Rows of the positive class: found, predicted wrongly, missed."""
+    """Rows of the positive class of this name: found, predicted wrongly, missed."""
 
+    name: str
     hits: int
     false_alarms: int
     misses: int
@@ -63,9 +64,10 @@ class Positives:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Confusion:
-    """Rows by (label, prediction)."""
+    """Rows by (label, prediction); `positive` is the class that somebody named as the positive one."""
 
     cells: Mapping[tuple[Label, Label], int]
+    positive: Label | None = None
 
     def __post_init__(self) -> None:
         """Refuse what cannot have been counted."""
@@ -94,18 +96,29 @@ class Confusion:
         return [[self.cells.get((label, prediction), 0) for prediction in order] for label in order]
 
     @property
-    def positives(self) -> Positives | None:
-        """The class true or 1 where the classes are false/true, 0/1 or -1/1; None for any other.
+    def positive_class(self) -> Label | None:
+        """The class that was named, else true or 1 where the classes are false/true, 0/1 or -1/1; None for any other.
 
-        The positive class is never guessed: of `spam` and `ham`, or 1 and 2, nobody but the user knows it.
+        It is never guessed: of `spam` and `ham`, or 1 and 2, nobody but the user knows it.
         """
+        if self.positive is not None:
+            return self.positive
         classes = set(self.classes)
         if any(isinstance(c, str) for c in classes) or not any(classes <= known for known in BINARY):
             return None
+        return True if all(isinstance(c, bool) for c in classes) else 1
+
+    @property
+    def positives(self) -> Positives | None:
+        """The rows of the positive class; None where there is none."""
+        one = self.positive_class
+        if one is None:
+            return None
         return Positives(
-            hits=self.cells.get((1, 1), 0),
-            false_alarms=sum(n for (label, prediction), n in self.cells.items() if prediction == 1 and label != 1),
-            misses=sum(n for (label, prediction), n in self.cells.items() if label == 1 and prediction != 1),
+            name=str(one).lower() if isinstance(one, bool) else str(one),
+            hits=self.cells.get((one, one), 0),
+            false_alarms=sum(n for (label, prediction), n in self.cells.items() if prediction == one and label != one),
+            misses=sum(n for (label, prediction), n in self.cells.items() if label == one and prediction != one),
         )
 
 
@@ -149,7 +162,11 @@ Statistic: TypeAlias = Confusion | OrderStatistics | Sample  # pairs are counted
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Answers:
-    """What was counted for each need, or why it could not be; `digests` name what was read for it."""
+    """What was counted for each need, or why it could not be.
+
+    `digests` name what was read for it, `notes` are sentences about how it was read.
+    """
 
     statistics: Mapping[Need, Statistic | Absence]
     digests: Mapping[str, str]
+    notes: tuple[str, ...] = ()

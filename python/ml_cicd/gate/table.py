@@ -1,19 +1,24 @@
 """One opened prediction table, and what is refused in its columns. No row is ever dropped."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ml_cicd.gate import statements
-from ml_cicd.gate.columns import Column, Family
+from ml_cicd.gate.classes import Cells, Places, refuse_scores
+from ml_cicd.gate.columns import TEXTS, Column
 from ml_cicd.gate.ports import Engine
 from ml_cicd.gate.settings import Columns, Role
-from ml_cicd.ground.errors import EvidenceError
+from ml_cicd.ground.errors import Defect, EvidenceError
 from ml_cicd.ground.parse import suggest
+
+MOST_CLASSES = 1000
+FIRST_ROWS = 1000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Table:
-    """A view of one file."""
+    """A view of one file; `how` says how it was read."""
 
     engine: Engine
     path: str
@@ -21,6 +26,7 @@ class Table:
     columns: Mapping[str, Column]
     rows: int
     names: Columns
+    how: str
 
     def has(self, role: Role) -> bool:
         """Whether the table has a column for this role."""
@@ -40,19 +46,10 @@ class Table:
             )
         return self.columns[name]
 
-    def family(self, role: Role) -> Family:
-        """Return what the column's values can be compared with; dates, lists and the like are refused."""
-        column = self.column(role)
-        if column.family is None:
-            raise EvidenceError(
-                f"{self.path}: {self.names.named(role)!r} is of type {column.type[:60]}.",
-                cure="Write it as whole numbers, booleans or text.",
-            )
-        return column.family
-
-    def class_value(self, role: Role, alias: str = "") -> str:
-        """Return the expression of a label or prediction."""
-        return statements.class_value(self.names.named(role), self.column(role), self.engine.dialect, alias)
+    @property
+    def places(self) -> Places:
+        """Where its classes stand, for messages."""
+        return Places(path=self.path, label=self.names.label, prediction=self.names.prediction)
 
     def query(self, sql: str) -> list[tuple[object, ...]]:
         """Run a statement; an error names the file."""
@@ -64,53 +61,90 @@ class Table:
 
 
 def open_table(engine: Engine, path: str, view: str, names: Columns) -> Table:
-    """Open a file.
+    """Open a file, and check its key where it has one: a row that stands twice would count twice.
 
     Raises:
-        EvidenceError: absent, unreadable, empty, of an unknown kind.
+        EvidenceError: absent, unreadable, empty, of an unknown kind, a key is missing or stands twice.
     """
     opened = engine.open_view(path, view)
     if opened.rows == 0:
         raise EvidenceError(f"{path} has no rows.", cure="Check the evaluation.")
-    return Table(engine=engine, path=path, view=view, columns=opened.columns, rows=opened.rows, names=names)
+    table = Table(
+        engine=engine, path=path, view=view, columns=opened.columns, rows=opened.rows, names=names, how=opened.how
+    )
+    if table.has(Role.KEY):
+        _refuse_missing_keys(table)
+        refuse_twice(table, statements.quoted(names.key))
+    return table
 
 
-def require_labels(table: Table) -> None:
-    """Check that label and prediction are there, comparable and complete.
+def count_cells(table: Table) -> Cells:
+    """Count rows by the texts of label and prediction.
 
     Raises:
-        EvidenceError: a column is missing, has nulls or NaN, or the two have different kinds of values.
+        EvidenceError: a column is missing or cannot hold classes, or holds more values than classes can be.
     """
-    roles = (Role.LABEL, Role.PREDICTION)
-    families = []
-    for role in roles:
-        families.append(table.family(role))
-        refuse_gaps(table, role)
-        _refuse_fractions(table, role)
-    if families[0] is not families[1]:
-        label, prediction = (f"{table.names.named(role)!r} is {table.column(role).type}" for role in roles)
-        raise EvidenceError(f"{table.path}: {label} but {prediction}.", cure="Write both as the same kind of value.")
+    for role in (Role.LABEL, Role.PREDICTION):
+        column, name = table.column(role), table.names.named(role)
+        if not column.has_classes:
+            raise EvidenceError(
+                f"{table.path}: {name!r} is of type {column.type[:60]}.",
+                cure="Write it as whole numbers, booleans or text.",
+            )
+        # Scores are found in the first rows, before millions of different ones are counted.
+        first = table.query(statements.first_values(table.view, name, table.engine.dialect, rows=FIRST_ROWS))
+        refuse_scores({str(row[0]) for row in first if row[0] is not None}, name, table.places)
+    most = MOST_CLASSES**2 + 1  # one more than there may be, so that too many are seen without fetching them all
+    names = table.names.label, table.names.prediction
+    counted: Counter[tuple[str | None, str | None]] = Counter()
+    for label, prediction, rows in table.query(
+        statements.confusion(table.view, *names, table.engine.dialect, most=most)
+    ):
+        counted[_text(label), _text(prediction)] += int(str(rows))  # two values of the database may be one text
+    for side, name in enumerate(names):
+        refuse_scores({text for pair in counted if (text := pair[side]) is not None}, name, table.places)
+    values = {text for pair in counted for text in pair}
+    if len(values) > MOST_CLASSES:
+        raise EvidenceError(
+            f"{table.path}: {names[0]!r} and {names[1]!r} hold {len(values)} values.",
+            cure="That looks like an identifier or a regression, not a class; check evidence.columns.",
+        )
+    if sum(counted.values()) != table.rows:
+        raise Defect(f"{table.path}: {sum(counted.values())} of {table.rows} rows could be counted.")
+    return counted
 
 
-def refuse_gaps(table: Table, role: Role) -> None:
-    """Refuse a column with anything that stands for nothing."""
-    name = table.names.named(role)
-    found = table.count(statements.count_gaps(table.view, name, table.column(role), table.engine.dialect))
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)
+
+
+def _refuse_missing_keys(table: Table) -> None:
+    name = table.names.key
+    found = table.count(statements.count_gaps(table.view, name, table.column(Role.KEY), table.engine.dialect))
     if found:
         raise EvidenceError(
-            f"{table.path}: {found} of {table.rows} values in {name!r} are null or not finite.",
+            f"{table.path}: {found} of {table.rows} values in {name!r} are null or stand for nothing.",
             cure="Rows are never dropped; find out why they are missing.",
         )
 
 
-def _refuse_fractions(table: Table, role: Role) -> None:
-    """A class is a whole number; 0.51 is a score, and comparing it would count nothing."""
-    if not table.column(role).is_fractional:
+def refuse_twice(table: Table, key: str) -> None:
+    """Refuse a key, given as an expression, that stands in two rows.
+
+    Raises:
+        EvidenceError: it does; the message has it.
+    """
+    # Numbers as text go up as numbers, and keys of other texts as texts; where neither does, all are kept and counted.
+    is_text = table.column(Role.KEY).kind in TEXTS
+    for value in ([table.engine.dialect.number.format(key)] if is_text else []) + [key]:
+        if not table.query(statements.first_not_greater(table.view, value)):
+            return
+    distinct = table.count(statements.count_distinct(table.view, key))
+    if distinct == table.rows:
         return
-    name = table.names.named(role)
-    found = table.query(statements.first_fraction(table.view, name, table.engine.dialect))
-    if found:
-        raise EvidenceError(
-            f"{table.path}: {name!r} holds {found[0][0]}, which is no class.",
-            cure="Write the predicted class, and a score in a column of its own.",
-        )
+    twice, rows = table.query(statements.first_twice(table.view, key, table.engine.dialect))[0]
+    raise EvidenceError(
+        f"{table.path}: {table.names.key!r} has {distinct} different values in {table.rows} rows; "
+        f"{str(twice)[:60]!r} stands in {rows} of them.",
+        cure="A key names one row; remove the duplicates or name another column in evidence.columns.key.",
+    )

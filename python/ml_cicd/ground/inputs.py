@@ -155,6 +155,8 @@ def _value(option_: Option, text: str) -> str | bool:
         if text not in {"true", "false"}:
             raise InputError(f"Input {option_.kebab!r} is {text!r}.", cure="Write true or false.")
         return text == "true"
+    if option_.path:
+        text = text.strip()  # a block of YAML leaves a line break
     if option_.path and _impossible_path(text):
         raise InputError(f"Input {option_.kebab!r} with {len(text)} characters is no path.", cure="Check the workflow.")
     if option_.choices and text not in option_.choices:

@@ -1,22 +1,25 @@
-"""Prediction tables through DuckDB: parquet, CSV, JSON lines (ports.Engine)."""
+"""Prediction tables through DuckDB: parquet, CSV and JSON, one file or many (ports.Engine).
 
-import hashlib
-from collections.abc import Iterator
+It guesses nothing: a CSV is read by the header and delimiter that `csv_file` found, every value as text, and what the
+texts mean is decided in `gate.classes`, the same for every kind of file.
+"""
+
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 
 import duckdb
 
 from ml_cicd.gate.columns import Column, Kind, Opened
-from ml_cicd.gate.doors import suffix_of
+from ml_cicd.gate.engines import csv_file, duckdb_readers, json_file
+from ml_cicd.gate.engines.table_files import TableFiles, find_files
 from ml_cicd.gate.statements import Dialect, count_rows
 from ml_cicd.ground.errors import EvidenceError
 
 SIZES = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT")
 INTEGERS = {*SIZES, *(f"U{size}" for size in SIZES)}
 FLOATS = {"FLOAT", "DOUBLE"}
-FORMATS = {".parquet": "parquet", ".pq": "parquet", ".csv": "csv", ".jsonl": "json", ".ndjson": "json"}
+TEXTS = {"VARCHAR", "DATE"}  # a day is what it is written as
 LONGEST_PROBLEM = 300
 
 
@@ -33,32 +36,124 @@ class DuckDb:
 
     connection: duckdb.DuckDBPyConnection
     dialect: Dialect = Dialect(  # noqa: RUF009  # frozen
-        integer="HUGEINT", text="VARCHAR", finite="isfinite({})", by_order="POSITIONAL JOIN {} b"
+        integer="HUGEINT",
+        text="VARCHAR",
+        finite="isfinite({})",
+        number="TRY_CAST(trim({}) AS DOUBLE)",  # a bare cast would reach the reader of CSV, which does not only try
+        by_order="POSITIONAL JOIN {} b",
     )
 
     def open_view(self, path: str, view: str) -> Opened:
-        """Open a file as a view, and count its rows."""
-        kind = _format(path)
+        """Open a file, a folder of parts or all that a pattern matches as a view, and count its rows."""
+        files = find_files(path)
+        open_kind = {"parquet": self._open_parquet, "csv": self._open_csv, "json": self._open_json}[files.kind]
+        opened = open_kind(files, view)
+        twins = files.copies
+        if not twins:
+            return opened
+        return replace(opened, how=f"{opened.how}, of which {twins[0][0]} and {twins[0][1]} hold the same bytes")
+
+    def _open_parquet(self, files: TableFiles, view: str) -> Opened:
         try:
-            if kind == "parquet":
-                relation = self.connection.read_parquet(path)
-            elif kind == "csv":
-                relation = self.connection.read_csv(path, header=True, sample_size=-1)
-            else:
-                relation = self.connection.read_json(path, format="newline_delimited", sample_size=-1)
-            relation.create_view(view)
-            types = zip(relation.columns, map(str, relation.types), strict=True)
+            schema = self.connection.execute(duckdb_readers.parquet_schema(files.files)).fetchall()
+        except duckdb.Error as problem:
+            raise _unreadable(files, problem) from problem
+        names: set[str] = set()
+        for file, inside in _top_names(schema).items():
+            csv_file.refuse_twins(inside, file)
+            names |= {name.casefold() for name in inside}
+        by_folders = bool(files.partitions) and not names & {name.casefold() for name in files.columns_of_path}
+        self._create(view, duckdb_readers.parquet_rows(files.files, by_folders=by_folders), files)
+        return self._opened(files, view, "parquet")
+
+    def _open_csv(self, files: TableFiles, view: str) -> Opened:
+        layouts = {file: csv_file.read_layout(file) for file in files.files}
+        filled = {file: layout for file, layout in layouts.items() if layout is not None}
+        if not filled:
+            raise EvidenceError(f"{files.path} is empty.", cure="Check the evaluation.")
+        first, layout = next(iter(filled.items()))
+        for file, other in filled.items():
+            if (other.delimiter, other.names) != (layout.delimiter, layout.names):
+                raise EvidenceError(
+                    f"{file} has another header than {first}: {other.shown!r}.",
+                    cure="Write all parts with the same columns and delimiter.",
+                )
+        lines = sum(csv_file.count_lines(file, other) - 1 for file, other in filled.items())
+        try:
+            self._create(view, duckdb_readers.csv_rows(filled, layout), files)
+            opened = self._opened(files, view, f"CSV ({layout.words})")
+        except EvidenceError:
+            for file, other in filled.items():
+                csv_file.check_records(file, other)  # says more: the line, and what is wrong with it
+                csv_file.refuse_mixed_line_ends(file, other)
+            raise
+        if opened.rows != lines:
+            self._compare(files, filled, opened.rows)
+        return opened
+
+    def _compare(self, files: TableFiles, layouts: dict[str, csv_file.Layout], rows: int) -> None:
+        """There are more lines than rows: each record is looked at, and all must have been read."""
+        records = sum(csv_file.check_records(file, layout) for file, layout in layouts.items())
+        if records != rows:
+            raise EvidenceError(f"{files.path} has {records} records, but {rows} were read.", cure=csv_file.WHOLE)
+
+    def _open_json(self, files: TableFiles, view: str) -> Opened:
+        forms = {json_file.form_of(file) for file in files.files}
+        if len(forms) > 1:
+            raise EvidenceError(f"{files.path} has JSON files of several forms.", cure="Write all parts in one form.")
+        form = forms.pop()
+        if form is json_file.Form.SPLIT:
+            self._create(view, duckdb_readers.split_rows(files.files, self._split_names(files)), files)
+        else:
+            self._create(f"{view}_seen", duckdb_readers.json_types(files.files, form), files)
+            types = dict(self._columns(f"{view}_seen", files))
+            self._create(view, duckdb_readers.json_rows(files.files, form, types), files)
+        opened = self._opened(files, view, form.value)
+        lines = (
+            sum(json_file.count_lines(file) for file in files.files) if form is json_file.Form.LINES else opened.rows
+        )
+        if lines != opened.rows:
+            raise EvidenceError(f"{files.path} has {lines} lines, but {opened.rows} rows.", cure=csv_file.WHOLE)
+        return opened
+
+    def _split_names(self, files: TableFiles) -> list[str]:
+        """Return the names that stand apart from the rows."""
+        headers = self._execute(duckdb_readers.split_headers(files.files), files.path)
+        widths = self._execute(duckdb_readers.split_widths(files.files), files.path)
+        names = headers[0][0] if len(headers) == 1 else None
+        if not isinstance(names, list) or any(width != (len(names),) for width in widths):
+            raise EvidenceError(
+                f"{files.path} has no list of columns that fits each of its rows.", cure="Write orient='records'."
+            )
+        return [str(name) for name in names]
+
+    def _create(self, view: str, select: str, files: TableFiles) -> None:
+        try:
+            self.connection.execute(f"CREATE OR REPLACE VIEW {view} AS {select}")
+        except duckdb.Error as problem:
+            raise _unreadable(files, problem) from problem
+
+    def _columns(self, view: str, files: TableFiles) -> list[tuple[str, str]]:
+        try:
+            described = self.connection.execute(f"DESCRIBE {view}").fetchall()
+        except duckdb.Error as problem:
+            raise _unreadable(files, problem) from problem
+        return [(str(row[0]), str(row[1])) for row in described]
+
+    def _opened(self, files: TableFiles, view: str, how: str) -> Opened:
+        columns = {name: Column(kind=_kind(type_), type=type_) for name, type_ in self._columns(view, files)}
+        try:
             counted = self.connection.execute(count_rows(view)).fetchall()
         except duckdb.Error as problem:
-            raise EvidenceError(
-                f"{path} cannot be read as {kind}: {_one_line(problem)}.",
-                cure="Check that the evaluation wrote it whole.",
-            ) from problem
-        columns = {name: Column(kind=_kind(type_), type=type_) for name, type_ in types}
-        return Opened(columns=columns, rows=int(counted[0][0]))
+            raise _unreadable(files, problem) from problem
+        several = f" in {len(files.files)} files" if len(files.files) > 1 else ""
+        return Opened(columns=columns, rows=int(counted[0][0]), how=f"{how}{several}")
 
     def query(self, sql: str, path: str) -> list[tuple[object, ...]]:
         """Run a statement about the table of this path."""
+        return self._execute(sql, path)
+
+    def _execute(self, sql: str, path: str) -> list[tuple[object, ...]]:
         try:
             rows: list[tuple[object, ...]] = self.connection.execute(sql).fetchall()
             return rows
@@ -66,30 +161,31 @@ class DuckDb:
             raise EvidenceError(f"{path}: {_one_line(problem)}.", cure="Check that the file is whole.") from problem
 
     def digest(self, path: str) -> str:
-        """Return sha256 over the file's bytes."""
-        try:
-            with Path(path).open("rb") as stream:
-                return "sha256:" + hashlib.file_digest(stream, "sha256").hexdigest()
-        except OSError as problem:
-            raise EvidenceError(
-                f"{path} cannot be read: {problem}.", cure="Do not change it while it is judged."
-            ) from problem
+        """Return sha256 over the bytes of the file, or over the digests of several."""
+        return find_files(path).digest
 
 
-def _format(path: str) -> str:
-    suffix = suffix_of(path)
-    if suffix not in FORMATS:
-        raise EvidenceError(f"{path}: DuckDB does not open {suffix!r}.", cure="Give both tables in one kind of file.")
-    if any(mark in path for mark in "*?[") or not _is_file(path):
-        raise EvidenceError(f"{path} is not a file.", cure="Check the path; it starts from the working directory.")
-    return FORMATS[suffix]
+def _top_names(schema: Iterable[tuple[str, str, int]]) -> dict[str, list[str]]:
+    """Return the names of each file's own columns, without those inside others."""
+    found: dict[str, list[str]] = {}
+    open_elements: dict[str, list[int]] = {}
+    for file, name, children in schema:
+        within = open_elements.setdefault(file, [])
+        while within and within[-1] == 0:
+            within.pop()
+        if len(within) == 1:
+            found.setdefault(file, []).append(name)
+        if within:
+            within[-1] -= 1
+        within.append(children)
+    return found
 
 
-def _is_file(path: str) -> bool:
-    try:
-        return Path(path).is_file()
-    except OSError:  # a name too long, a folder that may not be entered
-        return False
+def _unreadable(files: TableFiles, problem: Exception) -> EvidenceError:
+    return EvidenceError(
+        f"{files.path} cannot be read as {files.kind}: {_one_line(problem)}.",
+        cure="Check that the evaluation wrote it whole.",
+    )
 
 
 def _kind(type_: str) -> Kind:
@@ -101,8 +197,11 @@ def _kind(type_: str) -> Kind:
         return Kind.INTEGER
     if type_ in FLOATS:
         return Kind.FLOAT
-    return {"BOOLEAN": Kind.BOOLEAN, "VARCHAR": Kind.TEXT}.get(type_, Kind.OTHER)
+    if type_ in TEXTS:
+        return Kind.TEXT
+    return {"BOOLEAN": Kind.BOOLEAN}.get(type_, Kind.OTHER)
 
 
 def _one_line(problem: Exception) -> str:
-    return " ".join(str(problem).split())[:LONGEST_PROBLEM]
+    said = " ".join(str(problem).split())
+    return said.partition(" LINE 1: ")[0].partition(" Possible fixes: ")[0][:LONGEST_PROBLEM].rstrip(".")  # not our SQL

@@ -1,7 +1,7 @@
 """Metrics of the confusion matrix.
 
-Two classes written as false/true, 0/1 or -1/1: precision, recall and F1 of the class true or 1.
-Anything else: their macro average over all classes.
+Precision, recall and F1 are of the positive class: the one that was named, or true or 1 of two classes written as
+false/true, 0/1 or -1/1. Of anything else they are macro averages over all classes. Each sample says which it is.
 """
 
 from collections.abc import Callable
@@ -11,6 +11,7 @@ from ml_cicd.gate.samples import Average, FScore, Paired, Proportion, Sample
 from ml_cicd.gate.statistics import Absence, Confusion, ConfusionNeed, Need, PairsNeed, Positives
 from ml_cicd.stats.macro import F1, PRECISION, RECALL, ClassRate, macro_estimate
 
+NAMES = {"f1_score": "F1"}
 LEAST_ROWS = 5  # with fewer, bounds of the average do not hold their level (tests/statistics)
 
 
@@ -30,25 +31,40 @@ def _gain(pairs: Paired) -> Sample:
     return pairs
 
 
+def _share(found: Positives, what: str, rows: int) -> Proportion:
+    return Proportion(successes=found.hits, n=rows, of=f"{what} of {found.name}")
+
+
 def _precision(found: Positives) -> Sample | Absence:
     rows = found.hits + found.false_alarms
-    return Proportion(successes=found.hits, n=rows) if rows else Absence(why="no row is predicted positive")
+    return _share(found, "precision", rows) if rows else Absence(why=f"no row is predicted as {found.name}")
 
 
 def _recall(found: Positives) -> Sample | Absence:
     rows = found.hits + found.misses
-    return Proportion(successes=found.hits, n=rows) if rows else Absence(why="no row has the positive label")
+    return _share(found, "recall", rows) if rows else Absence(why=f"no row has the label {found.name}")
 
 
 def _f1_score(found: Positives) -> Sample | Absence:
     if not found.hits + found.false_alarms + found.misses:
-        return Absence(why="no row is positive by label or prediction")
-    return FScore(true_positives=found.hits, false_positives=found.false_alarms, false_negatives=found.misses)
+        return Absence(why=f"no row is {found.name} by label or prediction")
+    return FScore(
+        true_positives=found.hits,
+        false_positives=found.false_alarms,
+        false_negatives=found.misses,
+        of=f"F1 of {found.name}",
+    )
 
 
-def _macro(confusion: Confusion, rate: ClassRate) -> Average:
+def _macro(confusion: Confusion, rate: ClassRate, name: str) -> Average:
     estimate = macro_estimate(confusion.table, rate)
-    return Average(value=estimate.value, effective_n=estimate.effective_n, n=estimate.n, sparse=_sparse(confusion))
+    return Average(
+        value=estimate.value,
+        effective_n=estimate.effective_n,
+        n=estimate.n,
+        sparse=_sparse(confusion),
+        of=f"macro {NAMES.get(name, name)} over {len(confusion.classes)} classes",
+    )
 
 
 def _sparse(confusion: Confusion) -> str:
@@ -67,7 +83,7 @@ def _of_a_class(name: str, of_positives: Callable[[Positives], Sample | Absence]
 
     def sample(confusion: Confusion) -> Sample | Absence:
         positives = confusion.positives
-        return _macro(confusion, rate) if positives is None else of_positives(positives)
+        return _macro(confusion, rate, name) if positives is None else of_positives(positives)
 
     return Metric(name=name, direction=Direction.HIGHER, range=SHARE, needs=_confusion, sample=sample, by_rows=False)
 

@@ -1,0 +1,109 @@
+"""The files of a table: one, a folder of parts, or all that a pattern matches."""
+
+import glob
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from ml_cicd.gate.doors import KINDS, suffix_of
+from ml_cicd.ground.errors import EvidenceError
+
+MARKS = "*?["
+UNFINISHED = ("_temporary", "_committed_incomplete")
+MOST_FILES = 10_000
+CHANGED = "Do not change it while it is judged."
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TableFiles:
+    """Files of one kind, in the order of their names."""
+
+    path: str
+    kind: str
+    files: tuple[str, ...]
+
+    @property
+    def partitions(self) -> set[str]:
+        """Columns that the folders below the table's own name, as `country=de` does."""
+        return (
+            {name for file in self.files for name in _columns_in(Path(file).relative_to(self.path).parent)}
+            if (Path(self.path).is_dir())
+            else set()
+        )
+
+    @property
+    def columns_of_path(self) -> set[str]:
+        """Columns that any folder of the whole path names so."""
+        return {name for file in self.files for name in _columns_in(Path(file).parent)}
+
+    @property
+    def copies(self) -> list[tuple[str, str]]:
+        """Files of the same bytes: perhaps one part under two names."""
+        seen: dict[str, str] = {}
+        digests = [(file, _sha256(file)) for file in self.files] if len(self.files) > 1 else []
+        return [(seen[digest], file) for file, digest in digests if seen.setdefault(digest, file) != file]
+
+    @property
+    def digest(self) -> str:
+        """sha256 over the bytes of one file, or over the names and digests of several."""
+        if len(self.files) == 1 and self.files[0] == self.path:
+            return "sha256:" + _sha256(self.path)
+        lines = (f"{_sha256(file)}  {Path(file).name}\n" for file in self.files)
+        return "sha256:" + hashlib.sha256("".join(lines).encode(errors="surrogateescape")).hexdigest()
+
+
+def _columns_in(folder: Path) -> Iterator[str]:
+    return (part.partition("=")[0] for part in folder.parts if "=" in part)
+
+
+def _sha256(file: str) -> str:
+    try:
+        with Path(file).open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as problem:
+        raise EvidenceError(f"{file} cannot be read: {problem}.", cure=CHANGED) from problem
+
+
+def find_files(path: str) -> TableFiles:
+    """Find the files of a table.
+
+    Raises:
+        EvidenceError: there is none, they are of several kinds, or a writer has not finished.
+    """
+    try:
+        found = _found(path)
+    except OSError as problem:  # a name too long, a folder that may not be entered
+        raise EvidenceError(f"{path} is not a file: {problem}.", cure="Check the path.") from problem
+    if not found:
+        where = "matches no file" if any(mark in path for mark in MARKS) else "is not a file"
+        where = "is a folder without a table" if Path(path).is_dir() else where
+        raise EvidenceError(f"{path} {where}.", cure="Check the path; it starts from the working directory.")
+    if len(found) > MOST_FILES:
+        raise EvidenceError(f"{path} has {len(found)} files.", cure=f"Write at most {MOST_FILES}.")
+    kinds = {KINDS[suffix_of(file)] for file in found}
+    if len(kinds) > 1:
+        raise EvidenceError(
+            f"{path} has files of several kinds, {', '.join(sorted(kinds))}.", cure="Keep one kind, or name a pattern."
+        )
+    return TableFiles(path=path, kind=kinds.pop(), files=tuple(found))
+
+
+def _found(path: str) -> list[str]:
+    place = Path(path)
+    if place.is_dir():
+        return _parts(place)
+    if place.is_file():
+        return [path]
+    if not any(mark in path for mark in MARKS):
+        return []
+    return sorted(file for file in glob.glob(path, recursive=True) if Path(file).is_file())  # noqa: PTH207  # absolute too
+
+
+def _parts(folder: Path) -> list[str]:
+    """Return the files in a folder and below it; what begins with a dot or `_` is a writer's own."""
+    inside = [file.relative_to(folder) for file in folder.rglob("*")]
+    if any(part in UNFINISHED for file in inside for part in file.parts):
+        raise EvidenceError(f"{folder} holds parts that are still written.", cure="Wait until the writer has ended.")
+    own = [file for file in inside if not any(part.startswith((".", "_")) for part in file.parts)]
+    return sorted(str(folder / file) for file in own if (folder / file).is_file())

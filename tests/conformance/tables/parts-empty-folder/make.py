@@ -1,0 +1,5 @@
+"""Write the table: a folder without a file."""
+
+from pathlib import Path
+
+Path("parts").mkdir()

@@ -1,0 +1,9 @@
+"""Write the table: a part that was copied: it may be meant, so it is said."""
+
+from pathlib import Path
+
+from tests.conformance.rows import ROWS, lines
+
+Path("parts").mkdir()
+for name in ("a", "b"):
+    Path(f"parts/{name}.csv").write_text(lines(ROWS))

@@ -1,0 +1,7 @@
+"""Write the table: two classes called t and f: nobody says which is meant, so both are averaged."""
+
+from pathlib import Path
+
+from tests.conformance.rows import lines, spelled
+
+Path("p.csv").write_text(lines(spelled("f", "t")))

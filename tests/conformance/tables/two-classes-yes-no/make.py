@@ -1,0 +1,7 @@
+"""Write the table: two classes called yes and no: nobody says which is meant, so both are averaged."""
+
+from pathlib import Path
+
+from tests.conformance.rows import lines, spelled
+
+Path("p.csv").write_text(lines(spelled("no", "yes")))
