@@ -197,19 +197,24 @@ def test_a_claim_that_nobody_can_hold_is_named(world: FakeWorld, age: int, says:
     assert "--take-over true" in problem.value.cure
 
 
+def rows_now(world: FakeWorld) -> dict[str, str]:
+    """Return what status says, row by row."""
+    return {str(row[0]): str(row[1]) for row in status.run(status.Inputs(), world).tables[0].rows}
+
+
 def test_a_claim_of_a_process_that_has_ended_is_a_dead_ones(world: FakeWorld) -> None:
     """Where it can be seen here, nobody waits for the hook's time; else who runs it is said, with the link."""
     world.who = Who(actor="ann", run_url="https://github.com/o/r/actions/runs/7")
     dead_claim(world)
     with pytest.raises(Conflict, match=r"since \d+ s \(ann, https://github.com/o/r/actions/runs/7\)"):
         canary.run(canary.Inputs(), world)
-    assert "its process" not in dict(status.run(status.Inputs(), world).tables[0].rows)
+    assert "its process" not in rows_now(world)
     assert world.fake_router.state is not None
     world.gone.add(world.fake_router.state.owner)
     with pytest.raises(Conflict, match="is dead: its process has ended on this machine") as problem:
         canary.run(canary.Inputs(), world)
     assert "--take-over true" in problem.value.cure
-    assert dict(status.run(status.Inputs(), world).tables[0].rows)["its process"].endswith("it was killed")
+    assert rows_now(world)["its process"].endswith("it was killed")
 
 
 def test_a_rollout_whose_process_has_ended_is_told_apart(world: FakeWorld) -> None:

@@ -10,7 +10,7 @@ from ml_cicd.rollout.counting import difference, kinds_of
 from ml_cicd.rollout.evidence import TRANSITIONS, Evidence, Look, decide, is_harmful, no_evidence, replay
 from ml_cicd.rollout.guardrail import Levels, Proves, Window
 from ml_cicd.rollout.guardrails.catalogue import GUARDRAILS
-from ml_cicd.rollout.guardrails.counted import COLLAPSE_WEIGHT
+from ml_cicd.rollout.guardrails.counted import COLLAPSE_WEIGHT, CountedGuardrail
 from ml_cicd.rollout.guardrails.errors import ErrorsSettings
 from ml_cicd.rollout.guardrails.unanswered import UnansweredSettings
 from ml_cicd.rollout.plan import Plan, make_plan
@@ -138,6 +138,7 @@ def test_a_rejection_stands_though_bursts_show_in_the_same_look() -> None:
     guard, seen = plan.guardrails[0], evidence.guards["errors"]
     assert seen.harm.dispersion.phi > 1
     assert seen.harm.worse.rejected
+    assert isinstance(guard, CountedGuardrail)
     assert guard.harm_log_e(seen) >= guard.harm.worse.cap + math.log(1 - COLLAPSE_WEIGHT) - 1e-9
     assert is_harmful(plan, evidence)
 

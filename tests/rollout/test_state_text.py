@@ -159,7 +159,8 @@ def changed(name: str, value: object) -> str:
 @pytest.mark.parametrize("name", ["rejected", "undecided"])
 def test_a_flag_is_true_or_false(name: str) -> None:
     """The text "false" is not false, and a number is neither; an earlier version wrote none."""
-    for wrong in ("false", 0, 1, []):
+    wrongs: tuple[object, ...] = ("false", 0, 1, [])
+    for wrong in wrongs:
         with pytest.raises(CorruptState, match="neither true nor false"):
             load_kept(changed(name, wrong), "s", cure="Mend it.")
     found = load_kept(changed(name, True), "s", cure="Mend it.").state

@@ -242,7 +242,11 @@ def test_what_was_done_without_a_report_is_done(probe: Path, capsys: pytest.Capt
     moved = Done(what="Route", result="slot green serves", changed=True, value=None)
     for receipt, code in ((Receipt(done=(moved,)), 12), (Receipt(done=(replace(moved, changed=False),)), 4)):
         report = done(sections=(receipt,))
-        found = main(["probe"], Process(environ={}, make_world=lambda _say, report=report: lambda _: report))
+
+        def world(_say: object, report: Report = report) -> object:
+            return lambda _: report
+
+        found = main(["probe"], Process(environ={}, make_world=world))
         said = capsys.readouterr()
         assert found == code
         assert "slot green serves" in said.out

@@ -38,6 +38,7 @@ class CountingGuardrail:
     name: str = "errors"
     harm_words: str = "the candidate fails"
     margins: tuple[float, ...] = ()
+    nothing: Counts = Counts(nc=0, xc=0, nb=0, xb=0)  # noqa: RUF009  # frozen
 
     def start(self) -> Seen:
         """Nothing yet."""
@@ -48,6 +49,9 @@ class CountingGuardrail:
         return Counts(
             nc=candidate.requests, xc=candidate.count("errors"), nb=champion.requests, xb=champion.count("errors")
         )
+
+    def blind(self, seen: Counts, requests: int) -> None:
+        """It sees everything."""
 
     def take_in(self, evidence: Seen, reading: Counts, proves: Proves) -> Seen:
         """Add it; what came after the lease proves nothing but harm."""

@@ -10,6 +10,7 @@ from enum import StrEnum
 from ml_cicd.registry.ledger import LedgerEntry, LedgerOp
 from ml_cicd.registry.versions import Release
 from ml_cicd.rollout.state import LAPSED, Observation, Phase, RolloutState
+from ml_cicd.stats.sequential import Counts
 from tests.simulation.cheap import FAILURES, LEASE, LOOKS, NEEDED, STEPS, STRANGER
 from tests.simulation.model import Model, Write
 from tests.simulation.schedule import Act, Process, Schedule
@@ -162,7 +163,7 @@ class Invariants:
         lease for a while, and nobody writes that down: the champion then serves more than it is said to.
         """
         for step, share in enumerate(STEPS):
-            here = [look.readings["errors"] for look in seen if look.step == step]
+            here = [counted(look) for look in seen if look.step == step]
             candidate, champion = sum(c.nc for c in here), sum(c.nb for c in here)
             n, m = self.model.served.get((state.run_id, share), (0, 0))
             self.check(
@@ -305,13 +306,20 @@ class Invariants:
             self.check(Law.RECORD, about and about[-1] in SAYS[op], f"{when}: the ledger has no {op} of {version}")
 
 
+def counted(look: Observation) -> Counts:
+    """Return what a look counted."""
+    reading = look.readings["errors"]
+    assert isinstance(reading, Counts)
+    return reading
+
+
 def harm(seen: tuple[Observation, ...]) -> bool:
     """Whether these looks prove harm."""
-    return sum(look.readings["errors"].xc for look in seen) >= FAILURES
+    return sum(counted(look).xc for look in seen) >= FAILURES
 
 
 def proven(seen: tuple[Observation, ...], step: int) -> bool:
     """Whether these looks prove a step's margin: enough looks at it, enough requests in all, none after a lease."""
     good = [look for look in seen if look.step != LAPSED]
-    enough = sum(look.readings["errors"].nc for look in good) >= NEEDED[step]
+    enough = sum(counted(look).nc for look in good) >= NEEDED[step]
     return enough and sum(look.step == step for look in good) >= LOOKS

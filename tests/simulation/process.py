@@ -50,6 +50,10 @@ class ProcessWorld:
         """Return the process's name."""
         return self.name
 
+    def is_gone(self, owner: str) -> bool:
+        """Each process is on a machine of its own."""
+        return False
+
     def config(self, path: str, *, required: bool) -> Config:
         """Return the one there is."""
         return CONFIG
