@@ -146,11 +146,12 @@ def refuse_scores(texts: Texts, name: str, where: Places) -> None:
 
 def _refuse_strangers(labels: set[Label], predictions: set[Label], where: Places) -> None:
     """Labels that no prediction can be: another spelling, another numbering, rows that are to be ignored."""
-    if IGNORED in labels | predictions and not any(isinstance(c, str) for c in labels | predictions):
-        name = where.label if IGNORED in labels else where.prediction
+    ignored = {IGNORED, str(IGNORED)}
+    if ignored & (labels | predictions):
+        name = where.label if ignored & labels else where.prediction
         raise where.refuse(
             f"{name!r} holds {IGNORED}, which training code writes for rows that are to be ignored; "
-            f"other values are {shown(labels - {IGNORED})}",
+            f"other values are {shown((labels | predictions) - ignored)}",
             "Leave those rows out where the table is written.",
         )
     sides = f"{where.label!r} holds {shown(labels)}, {where.prediction!r} holds {shown(predictions)}"

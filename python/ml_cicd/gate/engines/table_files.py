@@ -11,6 +11,7 @@ from ml_cicd.ground.errors import EvidenceError
 
 MARKS = "*?["
 UNFINISHED = ("_temporary", "_committed_incomplete")
+LOGS = ("_delta_log", ".hoodie", "metadata")  # Delta, Hudi, Iceberg
 MOST_FILES = 10_000
 CHANGED = "Do not change it while it is judged."
 
@@ -49,7 +50,9 @@ class TableFiles:
         """sha256 over the bytes of one file, or over the names and digests of several."""
         if len(self.files) == 1 and self.files[0] == self.path:
             return "sha256:" + _sha256(self.path)
-        lines = (f"{_sha256(file)}  {Path(file).name}\n" for file in self.files)
+        folder = Path(self.path).is_dir()  # its parts are called the same wherever it lies
+        names = [str(Path(file).relative_to(self.path)) if folder else file for file in self.files]
+        lines = (f"{_sha256(file)}  {name}\n" for file, name in zip(self.files, names, strict=True))
         return "sha256:" + hashlib.sha256("".join(lines).encode(errors="surrogateescape")).hexdigest()
 
 
@@ -97,7 +100,7 @@ def _found(path: str) -> list[str]:
         return [path]
     if not any(mark in path for mark in MARKS):
         return []
-    return sorted(file for file in glob.glob(path, recursive=True) if Path(file).is_file())  # noqa: PTH207  # absolute too
+    return sorted({file for file in glob.glob(path, recursive=True) if Path(file).is_file()})  # noqa: PTH207  # absolute too
 
 
 def _parts(folder: Path) -> list[str]:
@@ -105,5 +108,11 @@ def _parts(folder: Path) -> list[str]:
     inside = [file.relative_to(folder) for file in folder.rglob("*")]
     if any(part in UNFINISHED for file in inside for part in file.parts):
         raise EvidenceError(f"{folder} holds parts that are still written.", cure="Wait until the writer has ended.")
+    log = next((name for name in LOGS if (folder / name).exists()), "")
+    if log:
+        raise EvidenceError(
+            f"{folder} has a {log}: some of its files may be of older versions of the table.",
+            cure="Write the version that is meant to a folder of its own.",
+        )
     own = [file for file in inside if not any(part.startswith((".", "_")) for part in file.parts)]
     return sorted(str(folder / file) for file in own if (folder / file).is_file())
