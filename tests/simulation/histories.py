@@ -12,7 +12,7 @@ from tests.simulation.doors import Hands
 from tests.simulation.invariants import Broken, Invariants, Law
 from tests.simulation.model import Model
 from tests.simulation.process import ProcessWorld
-from tests.simulation.schedule import Act, Endless, Kill, Process, Schedule, possible
+from tests.simulation.schedule import INSIDE, Act, Endless, Kill, Process, Schedule, possible
 from tests.simulation.stories import STORIES, Story, beginning, perform
 
 BETWEEN_TICKS = 20.0
@@ -207,19 +207,25 @@ def singles() -> Iterator[History]:
                 yield History(story=story.name, acts=((number, act),))
 
 
+ENDING = frozenset({Act.KILL, Act.CANCEL, Act.CANCEL_AFTER, *INSIDE})
 WEIGHTS = {Act.SWITCH: 12, Act.KILL: 4, Act.CANCEL: 2, Act.FAIL: 2, Act.LOST: 2, Act.PAUSE: 2, Act.STRANGER: 4}
 
 
 def drawn(seed: int) -> History:
-    """Return a random history of two to five acts; those that change the way make later calls other ones."""
+    """Return a random history of three to six acts; those that change the way make later calls other ones.
+
+    A long story comes more often, for more can happen in it. Where only one process acts, what ends it comes last.
+    """
     chance = random.Random(seed)
-    story = chance.choice(STORIES)
+    story = chance.choices(STORIES, [len(calls(story.name)) for story in STORIES])[0]
     names = calls(story.name)
     most = len(names) + len(names) // 5
-    numbers = sorted(chance.sample(range(most), k=min(most, chance.choice((2, 2, 3, 3, 4, 5)))))
+    numbers = sorted(chance.sample(range(most), k=min(most, chance.choice((3, 4, 5, 6)))))
     acts = []
     for number in numbers:
         fits = fitting(story, names[number] if number < len(names) else "read")
+        if number != numbers[-1] and not story.second:
+            fits = tuple(act for act in fits if act not in ENDING)
         acts.append((number, chance.choices(fits, [WEIGHTS.get(act, 1) for act in fits])[0]))
     return History(story=story.name, acts=tuple(acts))
 

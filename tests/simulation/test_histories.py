@@ -34,10 +34,10 @@ def test_the_laws_hold_where_nothing_happens(story: Story) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
 def test_the_laws_hold_in_every_history() -> None:
-    """A hundred thousand histories: every single fault of every story, then random ones of up to five."""
+    """A hundred thousand histories: every single fault of every story, then random ones of up to six."""
     result = explored(HISTORIES, workers=os.cpu_count() or 1, say=lambda line: print(line, file=sys.stderr))
     assert result.broken is None, result.words()
-    assert result.distinct > 0.7 * HISTORIES
+    assert result.distinct > HISTORIES / 2
     print(result.words())
 
 
