@@ -34,6 +34,9 @@ class Watcher(Protocol):
     def filled(self, by: str) -> None:
         """A hook is through."""
 
+    def broke_off(self, by: str) -> None:
+        """A hook ended before it was through, and its slot holds nothing."""
+
     def appended(self, by: str, entry: LedgerEntry) -> None:
         """The ledger has one more entry."""
 
@@ -163,6 +166,7 @@ class Slots:
             if h.model.filling.get(slot) == h.name:  # else it had not begun
                 del h.model.filling[slot]
                 h.model.holds.pop(slot, None)
+                h.watcher.broke_off(h.name)
             raise
         if h.model.filling.get(slot) == h.name:
             del h.model.filling[slot]

@@ -113,7 +113,8 @@ class Telling:
             refused = unknown or isinstance(ended, Conflict | InputError)
             self.law.check(Law.END, refused, f"{process.kind} fails, and nothing was wrong with the router: {ended!r}")
             return
-        if process.lost or self.law.race(process) or (ended.exit_code is Exit.PARTLY and not self.model.full):
+        honest = process.kind.startswith("force") or not self.model.full  # it says that it is not where it should be
+        if process.lost or self.law.race(process) or (ended.exit_code is Exit.PARTLY and honest):
             return
         held = self.model.holds.get(self.model.memory.serving)
         there = held is not None and held.version == ended.outputs["to-version"]

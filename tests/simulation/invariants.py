@@ -229,6 +229,12 @@ class Invariants:
         began, candidate = self.hooks.pop(by)
         self.raced = self.raced or (not candidate and self.schedule.calls - began > 1)
 
+    def broke_off(self, by: str) -> None:
+        """A hook ended before it was through: one without a claim took the slot from whoever had looked at it."""
+        _, candidate = self.hooks.pop(by)
+        others = (other for other in self.schedule.running if other is not None and other.name != by)
+        self.raced = self.raced or (not candidate and any(other.begun and not other.ended for other in others))
+
     def race(self, me: Process) -> bool:
         """Whether some hook that has no claim, a rollback's or a standby's, runs or ran beside another process.
 
