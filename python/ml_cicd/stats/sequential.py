@@ -93,18 +93,17 @@ def rate_update(test: RateTest, state: RateState, counts: Counts) -> RateState:
     def growth(x: int) -> list[float]:
         return [x * g - m - (x * base - norm) for g, m in zip(grid, norms, strict=True)]
 
-    wealth = state.log_wealth
+    ratios = _plus(state.log_ratios, growth(counts.xc))
+    before = _mixture(state.log_ratios)
+    wealth = state.log_wealth + _mixture(ratios) - before
     if test.boosts:
         # Wealth above the cap is of no use, for the test has ended there. So it is cut off, for every count that this
         # look could have had, and what that saves under the null is handed out as a factor before the look: the
-        # expected wealth is still at most what it was, so the level holds, and harm is seen earlier.
-        old = _mixture(state.log_ratios)
-        gains = {x: _mixture(_plus(state.log_ratios, growth(x))) - old for x, _ in null}
+        # expected wealth is still at most what it was, so the level holds, and harm is seen earlier. A look that is
+        # tempered is counted all the same: what is known of bursts by then may have been chance.
+        gains = {x: _mixture(_plus(state.log_ratios, growth(x))) - before for x, _ in null}
         tilted = [(x, lp + x * base - norm) for x, lp in null]
-        room = test.cap - wealth
-        gain = _mixture(_plus(state.log_ratios, growth(counts.xc))) - old
-        wealth = min(wealth + _boost(tilted, gains, room) + gain, test.cap)
-    ratios = _plus(state.log_ratios, growth(counts.xc))
+        wealth = min(wealth + _boost(tilted, gains, test.cap - state.log_wealth), test.cap)
     updated = RateState(log_ratios=ratios, log_wealth=wealth)
     rejected = rate_log_e(test, updated) >= test.cap - NEARLY
     return RateState(log_ratios=ratios, log_wealth=wealth, rejected=rejected)
