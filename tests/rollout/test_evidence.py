@@ -89,6 +89,23 @@ def test_at_the_deadline(setting: WhenInconclusive, counts: Counts, decision: De
     assert look(plan, after(plan, counts), elapsed=600) is decision
 
 
+def test_a_candidate_that_hangs_is_not_promoted_at_the_deadline() -> None:
+    """Its last requests are all open, too few to prove harm: `promote` keeps its hands off, and the report says why."""
+    watched = {"errors": ErrorsSettings(), "unanswered": UnansweredSettings()}
+    settings = replace(CANARY, when_inconclusive=WhenInconclusive.PROMOTE, guardrails=watched)
+    plan = make_plan(settings, deadline_seconds=600)
+    fine = {"errors": Counts(nc=10, xc=0, nb=10, xb=0), "unanswered": Counts(nc=10, xc=0, nb=10, xb=0)}
+    hangs = {"errors": Counts(nc=0, xc=0, nb=12, xb=0), "unanswered": Counts(nc=12, xc=12, nb=12, xb=0)}
+    seen = tuple(Observation(at_seconds=10.0 + i, step=1, readings=fine) for i in range(10))
+    last = Observation(at_seconds=600.0, step=1, readings=hangs)
+    assert look(plan, replay(plan, seen), elapsed=600) is Decision.PROMOTE
+    moment = Look(plan=plan, evidence=replay(plan, (*seen, last)), step=1, elapsed_seconds=600)
+    assert not moment.harmful
+    found = decide(moment)
+    assert found.decision is Decision.INCONCLUSIVE
+    assert found.reason == "deadline reached, and 12 of the candidate's requests are still open"
+
+
 def test_the_last_row_always_holds() -> None:
     """Whatever is seen, some row decides, and the default is to hold."""
     assert TRANSITIONS[-1].decision is Decision.HOLD

@@ -7,6 +7,8 @@ import pytest
 
 from ml_cicd.rollout.evidence import MISMATCH_LOG_E, Evidence, Look, decide, replay
 from ml_cicd.rollout.forecast import first_with_users
+from ml_cicd.rollout.guardrails.errors import ErrorsSettings
+from ml_cicd.rollout.guardrails.unanswered import UnansweredSettings
 from ml_cicd.rollout.plan import make_plan
 from ml_cicd.rollout.share import StepShare, Window, add_look, begun, folded
 from ml_cicd.rollout.state import LAPSED, Decision, Observation
@@ -143,6 +145,22 @@ def test_a_step_that_nobody_falls_to_is_passed() -> None:
     seen = observed(nobody_below(0.1, 20), 0.1, 10)
     assert decided(replay(PLAN, seen)) is Decision.ADVANCE
     assert decided(replay(PLAN, seen[:2])) is Decision.HOLD
+
+
+def test_users_whose_requests_hang_are_not_missing() -> None:
+    """Twenty users, two of them at the candidate, which answers neither: the next share would only hang more."""
+    guards = {"errors": ErrorsSettings(), "unanswered": UnansweredSettings()}
+    plan = make_plan(replace(CANARY, steps=(1000, 5000), guardrails=guards), deadline_seconds=600)
+    begun_at_the_champion = Counts(nc=0, xc=0, nb=200, xb=1)
+    seen = [
+        replace(one, readings={**one.readings, "unanswered": begun_at_the_champion})
+        for one in observed(nobody_below(0.1, 20), 0.1, 10)
+    ]
+    hung = replace(seen[0], readings={**seen[0].readings, "unanswered": replace(begun_at_the_champion, nc=2, xc=2)})
+    for first, expected in ((seen[0], Decision.ADVANCE), (hung, Decision.HOLD)):
+        look = Look(plan=plan, evidence=replay(plan, (first, *seen[1:])), step=0, elapsed_seconds=100)
+        assert not look.harmful
+        assert decide(look).decision is expected
 
 
 def test_a_step_that_many_users_should_fall_to_is_not_passed() -> None:
