@@ -67,6 +67,11 @@ def by_part(groups: Sequence[Group], salt: str) -> tuple[int, ...]:
     return folded(requests, PARTS) if any(requests) else ()
 
 
+def requests_of(groups: Iterable[Group]) -> int:
+    """Return the requests of known users."""
+    return sum(group.requests for group in groups)
+
+
 def users_seen(groups: Sequence[Group]) -> float:
     """Return the effective number of users between rollouts; 0 where none has sent a request."""
     requests = _requests(group for group in groups if between_rollouts(group.salt))
