@@ -195,6 +195,15 @@ def test_a_lapsed_lease_is_no_change_of_the_share() -> None:
     assert decided(replay(PLAN, seen), step=1) is Decision.PROMOTE
 
 
+def test_few_users_are_no_mismatch_at_the_look_after_a_lapse() -> None:
+    """The step begins anew, and until it has a look the requests of its users are not taken for ones without a user."""
+    for seed in range(10):
+        users = Users(seed, 30)
+        seen = (*observed(users, 0.5, 20, step=1), *observed(users, 0.0, 1, step=LAPSED))
+        look = Look(plan=PLAN, evidence=replay(PLAN, seen), step=1, elapsed_seconds=700)
+        assert "mismatch" not in decide(look).reason
+
+
 def test_a_router_that_was_restarted_is_no_mismatch() -> None:
     """Its groups begin at zero again half-way through a step: few users are still few, and the step begins anew."""
     users = Users(3, 12)

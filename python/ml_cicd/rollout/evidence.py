@@ -128,10 +128,11 @@ def is_harmful(plan: Plan, evidence: Evidence) -> bool:
 def mismatch_log_e(plan: Plan, evidence: Evidence) -> float:
     """Return the log evidence that traffic is not split as written.
 
-    Where requests fall to an arm each by itself, steps multiply; the same users are in all steps.
+    Where requests fall to an arm each by itself, steps multiply; the same users are in all steps. Of them there is none
+    yet where a step begins anew.
     """
-    if evidence.shares:
-        return max(step.log_e(plan.steps[index] / WHOLE) for index, step in evidence.shares.items())
+    if evidence.shares or evidence.served_to.groups:
+        return max((step.log_e(plan.steps[index] / WHOLE) for index, step in evidence.shares.items()), default=0.0)
     return sum(
         sample_ratio_log_e(candidate, total, plan.steps[step] / WHOLE)
         for step, (candidate, total) in evidence.per_step.items()
