@@ -10,7 +10,7 @@ from ml_cicd.rollout.counting import difference, kinds_of
 from ml_cicd.rollout.evidence import TRANSITIONS, Evidence, Look, decide, is_harmful, no_evidence, replay
 from ml_cicd.rollout.guardrail import Levels, Proves, Window
 from ml_cicd.rollout.guardrails.catalogue import GUARDRAILS
-from ml_cicd.rollout.guardrails.counted import COLLAPSE_WEIGHT, CountedGuardrail
+from ml_cicd.rollout.guardrails.counted import COLLAPSE_WEIGHT, CountedGuardrail, HarmEvidence, harm_taken_in, harm_test
 from ml_cicd.rollout.guardrails.errors import ErrorsSettings
 from ml_cicd.rollout.guardrails.unanswered import UnansweredSettings
 from ml_cicd.rollout.plan import Plan, make_plan
@@ -18,6 +18,7 @@ from ml_cicd.rollout.settings import WhenInconclusive
 from ml_cicd.rollout.state import Counters, Decision, Observation
 from ml_cicd.rollout.times import Times
 from ml_cicd.stats.sequential import Counts
+from ml_cicd.stats.users import UserCounts, spread, user_excess
 from tests.fakes.world import CANARY
 
 PLAN = make_plan(CANARY, deadline_seconds=600)
@@ -343,3 +344,21 @@ def test_counts_must_add_up(numbers: tuple[int, int, int, int]) -> None:
     nc, xc, nb, xb = numbers
     with pytest.raises(InputError):
         Counts(nc=nc, xc=xc, nb=nb, xb=xb)
+
+
+@pytest.mark.parametrize("alone", [0, 9])
+def test_requests_without_a_user_make_no_user_send_more(alone: int) -> None:
+    """Ten users, one of whom fails often, have sent as many requests as before the rollout: their failures count for as
+    much less whether others send nine times as many requests or none.
+    """
+    past = spread([1000] * 10, [100, *[0] * 9])
+    evidence = HarmEvidence()
+    for look in range(1, 11):
+        during = spread([95 * look] * 10, [10 * look, *[0] * 9])
+        users = UserCounts(before=past, during=during)
+        reading = Counts(nc=50 * (1 + alone), xc=0, nb=950 * (1 + alone), xb=10, users=users)
+        evidence = harm_taken_in(harm_test(0.05), evidence, reading, Proves.ALL)
+    assert evidence.by_user == pytest.approx(user_excess(users, 10_000), rel=0.01)
+    again = replace(reading, users=replace(users, during=spread([95] * 10, [10, *[0] * 9])))
+    restarted = harm_taken_in(harm_test(0.05), evidence, again, Proves.ALL)
+    assert restarted.champion == reading.nb
