@@ -316,6 +316,16 @@ def test_times_that_fell_are_no_reading(now: dict[int, int] | None) -> None:
     assert base["green"].times == now
 
 
+def test_counters_that_somebody_cleared_leave_the_history_of_times_alone() -> None:
+    """Requests begin at zero and the table of times does not: what it had before is not this look's."""
+    before, quiet = replace(counters(50, 0), times={10: 900}), {"blue": counters(0, 0)}
+    windows, _ = difference(
+        {"green": before, **quiet}, {"green": replace(counters(4, 0), times={10: 903, 20: 1}), **quiet}, SLOTS
+    )
+    assert windows is not None
+    assert (windows[0].requests, windows[0].times) == (4, {10: 3, 20: 1})
+
+
 def test_a_looks_requests_are_its_own() -> None:
     """They are not taken from the guardrail that stands first: one over something else counts other numbers."""
     odd = Counts(nc=7, xc=0, nb=7, xb=0)
