@@ -1,6 +1,7 @@
 """Whether the share is what was written where users stay with one arm, and what a step without users does."""
 
 import random
+from collections import Counter
 from dataclasses import replace
 
 import pytest
@@ -11,8 +12,10 @@ from ml_cicd.rollout.guardrails.errors import ErrorsSettings
 from ml_cicd.rollout.guardrails.unanswered import UnansweredSettings
 from ml_cicd.rollout.plan import make_plan
 from ml_cicd.rollout.share import StepShare, Window, add_look, begun, folded
-from ml_cicd.rollout.state import LAPSED, Decision, Observation
+from ml_cicd.rollout.state import LAPSED, NO_SALT, Decision, Observation
+from ml_cicd.rollout.users import Group, users_behind
 from ml_cicd.stats.sequential import Counts, sample_ratio_log_e
+from ml_cicd.stats.users import GROUPS
 from tests.fakes.world import CANARY
 
 PARTS = 32
@@ -224,3 +227,20 @@ def test_a_router_that_was_restarted_is_no_mismatch() -> None:
 def test_steps_that_hardly_anybody_falls_to_are_left_out(users: float, first: int) -> None:
     """A share that is worth less than one user protects nobody; where no users are known, no step is left out."""
     assert first_with_users((100, 500, 2500, 5000), users) == first
+
+
+@pytest.mark.parametrize(
+    ("requests", "users", "firsts"),
+    [(10, 1000, {0, 1}), (30, 1000, {0, 1}), (1000, 1000, {0}), (300, 50, {1}), (3000, 20, {1, 2}), (10_000, 1, {3})],
+)
+def test_few_requests_are_no_few_users(requests: int, users: int, firsts: set[int]) -> None:
+    """Just after the router was reloaded ten requests came, of ten of a thousand users: that is no reason to begin at
+    25 %.
+    """
+    for seed in range(30):
+        rng = random.Random(seed)
+        group_of = [rng.randrange(GROUPS) for _ in range(users)]
+        counts = Counter(group_of[rng.randrange(users)] for _ in range(requests))
+        groups = [Group(slot="blue", salt=NO_SALT, number=number, requests=n) for number, n in counts.items()]
+        assert first_with_users((100, 500, 2500, 5000), users_behind(groups)) in firsts
+    assert users_behind([]) == 0

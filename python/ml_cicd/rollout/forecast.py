@@ -14,7 +14,7 @@ from ml_cicd.rollout.plan import Plan, make_plan, unwatched
 from ml_cicd.rollout.settings import LADDER, CanarySettings
 from ml_cicd.rollout.site import Site
 from ml_cicd.rollout.state import WHOLE, Split
-from ml_cicd.rollout.users import groups_of, requests_of, users_seen
+from ml_cicd.rollout.users import groups_of, requests_of, users_behind
 from ml_cicd.stats.sequential import Counts
 
 LOOKING_SECONDS = 5.0
@@ -32,8 +32,9 @@ class Traffic:
     """What came in `seconds`: `requests`, and by its name the rate of each guardrail that counts; `unwatched` says in
     sentences which guardrails see nothing.
 
-    `users` is how many equally active users the requests so far are worth; 0 where the source does not tell. `alone`
-    are the requests of no known user, each of which falls to an arm by itself.
+    `users` is how many equally active users may have sent the requests so far, endless where too few came to tell; 0
+    where the source does not tell users. `alone` are the requests of no known user, each of which falls to an arm by
+    itself.
     """
 
     seconds: float
@@ -57,7 +58,8 @@ class Traffic:
     def words(self) -> str:
         """Say it."""
         rates = ", ".join(f"{rate:.2%} {name}" for name, rate in self.rates.items())
-        users = f" of about {self.users:,.0f} sticky users" if self.users else ""
+        about = f"about {self.users:,.0f} " if math.isfinite(self.users) else ""
+        users = f" of {about}sticky users" if self.users else ""
         if users and self.requests and self.alone >= self.requests / 10:
             users += f" ({self.alone / self.requests:.0%} are of no known user)"
         return f"{self.per_second:.3g} requests/s{users} and {rates}"
@@ -112,7 +114,7 @@ def measure(site: Site, plan: Plan, split: Split, *, seconds: float = LOOKING_SE
         requests=requests,
         rates=rates,
         unwatched=unwatched(plan, seen, requests),
-        users=users_seen(groups),
+        users=users_behind(groups),
         alone=max(0, requests - max(0, requests_of(groups) - known)),
     )
 
