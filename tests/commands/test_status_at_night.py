@@ -198,6 +198,23 @@ def test_a_rejection_that_is_on_record_is_not_asked_for_again(world: FakeWorld, 
     assert status.run(status.Inputs(), world).cure == ""
 
 
+def test_a_rollback_that_an_older_map_undid_is_done_again() -> None:
+    """HAProxy came up with the map from before the rollback: what was left serves, and is not to be put on record."""
+    world = FakeWorld()
+    for _ in range(2):
+        world.add_version()
+        canary.run(canary.Inputs(), world)
+    split, state = world.fake_router.split, world.fake_router.state
+    rollback.run(rollback.Inputs(), world)
+    world.fake_router.split, world.fake_router.state = split, state
+    report = status.run(status.Inputs(), world)
+    assert world.serves() == "2"
+    assert report.cure == "To finish: ml-cicd rollback --target production --to 1"
+    rollback.run(rollback.Inputs(to="1"), world)
+    assert (world.serves(), world.record()[-1]) == ("1", ("rollback", "2", "1"))
+    assert status.run(status.Inputs(), world).cure == ""
+
+
 def test_a_canary_whose_lease_ended_is_finished_by_its_own_command(world: FakeWorld) -> None:
     """Its runner died: the command that goes on with it is printed, and only once the lease is over."""
     assert status.run(status.Inputs(), world).cure == ""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from ml_cicd.ground.errors import Defect, MlCicdError
-from ml_cicd.registry.ledger import Ledger
+from ml_cicd.registry.ledger import Ledger, LedgerOp
 from ml_cicd.registry.versions import NOTHING, Release
 from ml_cicd.rollout.bounded import within
 from ml_cicd.rollout.history import unrecorded
@@ -172,6 +172,8 @@ def to_finish(place: Place, traffic: Traffic, record: OnRecord | None) -> str:
     ledger = record.ledger
     if state.phase is Phase.HELD and ledger.champion == state.candidate.version:
         return canary  # the ledger has the promotion, and the router did not take it
+    if _undone(ledger, state):
+        return again_command(place.target, ledger.champion or "")
     given = state.reason if state.phase is Phase.REVERTED else ""  # a canary's own reason is written by itself
     if ledger.champion != state.serving.version and traffic.serving == state.serving.version:
         return again_command(place.target, state.serving.version, given)
@@ -180,3 +182,14 @@ def to_finish(place: Place, traffic: Traffic, record: OnRecord | None) -> str:
     ):
         return again_command(place.target, "champion", given)
     return ""
+
+
+def _undone(ledger: Ledger, state: RolloutState) -> bool:
+    """Whether a rollback is on record and the promotion before it serves again: the router has an older map, say."""
+    moves = [entry for entry in ledger.entries if entry.op.moves]
+    return (
+        state.phase is Phase.PROMOTED
+        and bool(moves)
+        and moves[-1].op is LedgerOp.ROLLBACK
+        and moves[-1].candidate == state.candidate.version
+    )
