@@ -1,7 +1,7 @@
 """A canary's verdict repeated from its report, or from the file of looks: byte for byte, offline, nothing touched."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -10,7 +10,7 @@ import pytest
 from ml_cicd.commands.canary import Inputs, run
 from ml_cicd.config import Config
 from ml_cicd.faces.json_v1 import to_json
-from ml_cicd.ground.errors import CorruptState, EvidenceError, Exit, InputError, IntegrityError
+from ml_cicd.ground.errors import CorruptState, EvidenceError, Exit, InputError, IntegrityError, MlCicdError
 from ml_cicd.ground.report import Report
 from ml_cicd.rollout.guardrails.errors import ErrorsSettings
 from ml_cicd.rollout.settings import LADDER
@@ -153,6 +153,26 @@ def test_a_changed_report_is_found_out() -> None:
     assert isinstance(decided, Mapping)
     with pytest.raises(IntegrityError, match="lead to rollback"):
         replayed(changed(report, decided={**decided, "decision": "promote"}))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "problem"),
+    [
+        ("observations", lambda rows: [*rows[:-1], rows[-1][:1]], "not whole"),
+        ("observations", lambda rows: [*rows[:-1], rows[-1][:-1]], "not whole"),
+        ("groups", lambda _rows: [[1, 2]], "not whole"),
+        ("observations", lambda rows: [*rows[:-1], [rows[-1][0], 7, *rows[-1][2:]]], "not of this plan"),
+    ],
+    ids=["cut off", "a reading is missing", "groups of another number of looks", "a step that is not there"],
+)
+def test_looks_that_are_not_whole_are_refused(
+    name: str, value: Callable[[list[list[object]]], object], problem: str
+) -> None:
+    """A report that was cut or put together by hand is named as that, and nothing else goes wrong."""
+    data = json.loads(as_file(run(Inputs(), begun())))
+    data["details"][name] = value(data["details"]["observations"])
+    with pytest.raises(MlCicdError, match=problem):
+        replayed(json.dumps(data))
 
 
 def test_another_plan_repeats_nothing() -> None:

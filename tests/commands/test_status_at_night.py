@@ -183,6 +183,38 @@ def test_the_command_that_finishes_keeps_the_reason(world: FakeWorld) -> None:
     assert world.fake_ledger.read("digits").entries[-1].reason == reason
 
 
+@pytest.mark.parametrize("stopped", [False, True], ids=["rejected by its canary", "stopped by hand"])
+def test_a_rejection_that_is_on_record_is_not_asked_for_again(world: FakeWorld, stopped: bool) -> None:
+    """Version 2 is turned down, and later somebody goes back further: the record has all, and nothing is to finish."""
+    world.failing["2"] = 0.0 if stopped else 1.0
+    if stopped:
+        rollback.run(rollback.Inputs(to="champion"), world)
+    else:
+        world.fake_clock.sleep(20)
+        assert canary.run(canary.Inputs(mode="tick"), world).outputs["decision"] == "rollback"
+    world.add_version()
+    rollback.run(rollback.Inputs(to="3"), world)
+    assert [entry[:2] for entry in world.record()[-2:]] == [("reject", "2"), ("rollback", "1")]
+    assert status.run(status.Inputs(), world).cure == ""
+
+
+def test_a_rollback_that_an_older_map_undid_is_done_again() -> None:
+    """HAProxy came up with the map from before the rollback: what was left serves, and is not to be put on record."""
+    world = FakeWorld()
+    for _ in range(2):
+        world.add_version()
+        canary.run(canary.Inputs(), world)
+    split, state = world.fake_router.split, world.fake_router.state
+    rollback.run(rollback.Inputs(), world)
+    world.fake_router.split, world.fake_router.state = split, state
+    report = status.run(status.Inputs(), world)
+    assert world.serves() == "2"
+    assert report.cure == "To finish: ml-cicd rollback --target production --to 1"
+    rollback.run(rollback.Inputs(to="1"), world)
+    assert (world.serves(), world.record()[-1]) == ("1", ("rollback", "2", "1"))
+    assert status.run(status.Inputs(), world).cure == ""
+
+
 def test_a_canary_whose_lease_ended_is_finished_by_its_own_command(world: FakeWorld) -> None:
     """Its runner died: the command that goes on with it is printed, and only once the lease is over."""
     assert status.run(status.Inputs(), world).cure == ""

@@ -10,7 +10,7 @@ from ml_cicd.rollout.counting import difference, kinds_of
 from ml_cicd.rollout.evidence import TRANSITIONS, Evidence, Look, decide, is_harmful, no_evidence, replay
 from ml_cicd.rollout.guardrail import Levels, Proves, Window
 from ml_cicd.rollout.guardrails.catalogue import GUARDRAILS
-from ml_cicd.rollout.guardrails.counted import COLLAPSE_WEIGHT, CountedGuardrail
+from ml_cicd.rollout.guardrails.counted import COLLAPSE_WEIGHT, CountedGuardrail, HarmEvidence, harm_taken_in, harm_test
 from ml_cicd.rollout.guardrails.errors import ErrorsSettings
 from ml_cicd.rollout.guardrails.unanswered import UnansweredSettings
 from ml_cicd.rollout.plan import Plan, make_plan
@@ -18,6 +18,7 @@ from ml_cicd.rollout.settings import WhenInconclusive
 from ml_cicd.rollout.state import Counters, Decision, Observation
 from ml_cicd.rollout.times import Times
 from ml_cicd.stats.sequential import Counts
+from ml_cicd.stats.users import UserCounts, spread, user_excess
 from tests.fakes.world import CANARY
 
 PLAN = make_plan(CANARY, deadline_seconds=600)
@@ -87,6 +88,23 @@ def test_at_the_deadline(setting: WhenInconclusive, counts: Counts, decision: De
     """`promote` never promotes without traffic, on a mismatch or against evidence of harm."""
     plan = make_plan(replace(CANARY, when_inconclusive=setting), deadline_seconds=600)
     assert look(plan, after(plan, counts), elapsed=600) is decision
+
+
+def test_a_candidate_that_hangs_is_not_promoted_at_the_deadline() -> None:
+    """Its last requests are all open, too few to prove harm: `promote` keeps its hands off, and the report says why."""
+    watched = {"errors": ErrorsSettings(), "unanswered": UnansweredSettings()}
+    settings = replace(CANARY, when_inconclusive=WhenInconclusive.PROMOTE, guardrails=watched)
+    plan = make_plan(settings, deadline_seconds=600)
+    fine = {"errors": Counts(nc=10, xc=0, nb=10, xb=0), "unanswered": Counts(nc=10, xc=0, nb=10, xb=0)}
+    hangs = {"errors": Counts(nc=0, xc=0, nb=12, xb=0), "unanswered": Counts(nc=12, xc=12, nb=12, xb=0)}
+    seen = tuple(Observation(at_seconds=10.0 + i, step=1, readings=fine) for i in range(10))
+    last = Observation(at_seconds=600.0, step=1, readings=hangs)
+    assert look(plan, replay(plan, seen), elapsed=600) is Decision.PROMOTE
+    moment = Look(plan=plan, evidence=replay(plan, (*seen, last)), step=1, elapsed_seconds=600)
+    assert not moment.harmful
+    found = decide(moment)
+    assert found.decision is Decision.INCONCLUSIVE
+    assert found.reason == "deadline reached, and 12 of the candidate's requests are still open"
 
 
 def test_the_last_row_always_holds() -> None:
@@ -298,6 +316,16 @@ def test_times_that_fell_are_no_reading(now: dict[int, int] | None) -> None:
     assert base["green"].times == now
 
 
+def test_counters_that_somebody_cleared_leave_the_history_of_times_alone() -> None:
+    """Requests begin at zero and the table of times does not: what it had before is not this look's."""
+    before, quiet = replace(counters(50, 0), times={10: 900}), {"blue": counters(0, 0)}
+    windows, _ = difference(
+        {"green": before, **quiet}, {"green": replace(counters(4, 0), times={10: 903, 20: 1}), **quiet}, SLOTS
+    )
+    assert windows is not None
+    assert (windows[0].requests, windows[0].times) == (4, {10: 3, 20: 1})
+
+
 def test_a_looks_requests_are_its_own() -> None:
     """They are not taken from the guardrail that stands first: one over something else counts other numbers."""
     odd = Counts(nc=7, xc=0, nb=7, xb=0)
@@ -326,3 +354,21 @@ def test_counts_must_add_up(numbers: tuple[int, int, int, int]) -> None:
     nc, xc, nb, xb = numbers
     with pytest.raises(InputError):
         Counts(nc=nc, xc=xc, nb=nb, xb=xb)
+
+
+@pytest.mark.parametrize("alone", [0, 9])
+def test_requests_without_a_user_make_no_user_send_more(alone: int) -> None:
+    """Ten users, one of whom fails often, have sent as many requests as before the rollout: their failures count for as
+    much less whether others send nine times as many requests or none.
+    """
+    past = spread([1000] * 10, [100, *[0] * 9])
+    evidence = HarmEvidence()
+    for look in range(1, 11):
+        during = spread([95 * look] * 10, [10 * look, *[0] * 9])
+        users = UserCounts(before=past, during=during)
+        reading = Counts(nc=50 * (1 + alone), xc=0, nb=950 * (1 + alone), xb=10, users=users)
+        evidence = harm_taken_in(harm_test(0.05), evidence, reading, Proves.ALL)
+    assert evidence.by_user == pytest.approx(user_excess(users, 10_000), rel=0.01)
+    again = replace(reading, users=replace(users, during=spread([95] * 10, [10, *[0] * 9])))
+    restarted = harm_taken_in(harm_test(0.05), evidence, again, Proves.ALL)
+    assert restarted.champion == reading.nb

@@ -4,11 +4,14 @@ from dataclasses import replace
 
 import pytest
 
-from ml_cicd.rollout.forecast import Forecast, Traffic, first_step, forecast, too_slow
+from ml_cicd.rollout.forecast import Forecast, Traffic, first_step, forecast, measure, too_slow
 from ml_cicd.rollout.guardrails.errors import ErrorsSettings
 from ml_cicd.rollout.guardrails.refusals import RefusalsSettings
 from ml_cicd.rollout.plan import make_plan
 from ml_cicd.rollout.settings import LADDER, CanarySettings
+from ml_cicd.rollout.state import Counters, Split
+from ml_cicd.rollout.users import Group
+from tests.fakes.world import CONFIG, FakeWorld
 
 DEFAULTS = CanarySettings(guardrails={"errors": ErrorsSettings()})
 
@@ -98,3 +101,45 @@ def test_the_default_ladder_begins_where_traffic_allows(steps: tuple[int, ...], 
 def test_the_read_configuration_is_another_ladder() -> None:
     """The default itself is told from an equal one: by the settings that nobody wrote."""
     assert CanarySettings().steps is LADDER
+
+
+@pytest.mark.parametrize(
+    ("users", "requests", "alone", "first"),
+    [(10, 500, 0, 2), (10, 500, 300, 0), (1, 500, 490, 0), (1, 500, 3, 2), (1, 0, 0, 0), (0, 500, 500, 0)],
+)
+def test_requests_of_nobody_known_fall_to_the_first_step(users: float, requests: int, alone: int, first: int) -> None:
+    """A step is left out only where nobody would fall to it: one monitor with a name is not all traffic."""
+    seen = replace(traffic(100, 0.01), users=users, requests=requests, alone=alone)
+    assert first_step(replace(DEFAULTS, steps=(100, 500, 2500, 5000)), seen) == first
+    assert ("no known user" in seen.words) == (0 < 10 * alone >= requests and users > 0)
+
+
+class NamedInPart:
+    """A source that counts a hundred requests at each reading, of which some are those of one known user."""
+
+    def __init__(self, known: int) -> None:
+        """Begin."""
+        self.known, self.readings, self.asked = known, 0, 0
+
+    def read(self) -> dict[str, Counters]:
+        """Count on."""
+        self.readings += 1
+        events = {"errors": 0}
+        return {
+            "blue": Counters(requests=100 * self.readings, epoch="1", events=events),
+            "green": Counters(requests=0, epoch="1", events=events),
+        }
+
+    def groups(self) -> tuple[Group, ...]:
+        """Count on."""
+        self.asked += 1
+        return (Group(slot="blue", salt="none", number=5, requests=self.known * self.asked),)
+
+
+@pytest.mark.parametrize(("known", "alone"), [(100, 0), (1, 99), (0, 100)])
+def test_measuring_tells_requests_without_a_user(known: int, alone: int) -> None:
+    """What comes while one looks, less what the groups of users grow by."""
+    site = replace(FakeWorld().site(CONFIG, target="", registry_uri=""), source=NamedInPart(known))
+    plan = make_plan(DEFAULTS, deadline_seconds=1)
+    found = measure(site, plan, Split(serving="blue", idle="green"))
+    assert (found.requests, found.alone) == (100, alone)

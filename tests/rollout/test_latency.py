@@ -117,6 +117,15 @@ def test_a_slow_last_look_holds_and_says_so() -> None:
     assert (GUARD.safety(again, 0), GUARD.remark(again)) == (1.0, "")
 
 
+def test_a_candidate_that_answers_nothing_more_stays_slow() -> None:
+    """A look without an answer of the candidate's does not end what its last answers held."""
+    one = window(*ramp(1.0, count=180))
+    slow = GUARD.take_in(GUARD.start(), GUARD.reading(window(*ramp(2.0)), one), Proves.ALL)
+    assert GUARD.safety(slow, 0) == 0.0
+    silent = GUARD.take_in(slow, GUARD.reading(window(), one), Proves.ALL)
+    assert GUARD.safety(silent, 0) == 0.0
+
+
 def test_stalls_in_bursts_count_less_and_it_is_said() -> None:
     """The champion's own stalls come ten at a time: the candidate's ten are one event, and no proof of harm."""
     quiet = GUARD.reading(window(*[20] * 100), window(*[20] * 100))

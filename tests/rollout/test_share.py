@@ -1,16 +1,21 @@
 """Whether the share is what was written where users stay with one arm, and what a step without users does."""
 
 import random
+from collections import Counter
 from dataclasses import replace
 
 import pytest
 
 from ml_cicd.rollout.evidence import MISMATCH_LOG_E, Evidence, Look, decide, replay
 from ml_cicd.rollout.forecast import first_with_users
+from ml_cicd.rollout.guardrails.errors import ErrorsSettings
+from ml_cicd.rollout.guardrails.unanswered import UnansweredSettings
 from ml_cicd.rollout.plan import make_plan
 from ml_cicd.rollout.share import StepShare, Window, add_look, begun, folded
-from ml_cicd.rollout.state import LAPSED, Decision, Observation
+from ml_cicd.rollout.state import LAPSED, NO_SALT, Decision, Observation
+from ml_cicd.rollout.users import Group, users_behind
 from ml_cicd.stats.sequential import Counts, sample_ratio_log_e
+from ml_cicd.stats.users import GROUPS
 from tests.fakes.world import CANARY
 
 PARTS = 32
@@ -145,6 +150,22 @@ def test_a_step_that_nobody_falls_to_is_passed() -> None:
     assert decided(replay(PLAN, seen[:2])) is Decision.HOLD
 
 
+def test_users_whose_requests_hang_are_not_missing() -> None:
+    """Twenty users, two of them at the candidate, which answers neither: the next share would only hang more."""
+    guards = {"errors": ErrorsSettings(), "unanswered": UnansweredSettings()}
+    plan = make_plan(replace(CANARY, steps=(1000, 5000), guardrails=guards), deadline_seconds=600)
+    begun_at_the_champion = Counts(nc=0, xc=0, nb=200, xb=1)
+    seen = [
+        replace(one, readings={**one.readings, "unanswered": begun_at_the_champion})
+        for one in observed(nobody_below(0.1, 20), 0.1, 10)
+    ]
+    hung = replace(seen[0], readings={**seen[0].readings, "unanswered": replace(begun_at_the_champion, nc=2, xc=2)})
+    for first, expected in ((seen[0], Decision.ADVANCE), (hung, Decision.HOLD)):
+        look = Look(plan=plan, evidence=replay(plan, (first, *seen[1:])), step=0, elapsed_seconds=100)
+        assert not look.harmful
+        assert decide(look).decision is expected
+
+
 def test_a_step_that_many_users_should_fall_to_is_not_passed() -> None:
     """Of a thousand users some must be at the candidate: none is a fault, and it holds."""
     evidence = replay(PLAN, observed(nobody_below(0.1, 1000), 0.1, 10))
@@ -177,6 +198,15 @@ def test_a_lapsed_lease_is_no_change_of_the_share() -> None:
     assert decided(replay(PLAN, seen), step=1) is Decision.PROMOTE
 
 
+def test_few_users_are_no_mismatch_at_the_look_after_a_lapse() -> None:
+    """The step begins anew, and until it has a look the requests of its users are not taken for ones without a user."""
+    for seed in range(10):
+        users = Users(seed, 30)
+        seen = (*observed(users, 0.5, 20, step=1), *observed(users, 0.0, 1, step=LAPSED))
+        look = Look(plan=PLAN, evidence=replay(PLAN, seen), step=1, elapsed_seconds=700)
+        assert "mismatch" not in decide(look).reason
+
+
 def test_a_router_that_was_restarted_is_no_mismatch() -> None:
     """Its groups begin at zero again half-way through a step: few users are still few, and the step begins anew."""
     users = Users(3, 12)
@@ -197,3 +227,20 @@ def test_a_router_that_was_restarted_is_no_mismatch() -> None:
 def test_steps_that_hardly_anybody_falls_to_are_left_out(users: float, first: int) -> None:
     """A share that is worth less than one user protects nobody; where no users are known, no step is left out."""
     assert first_with_users((100, 500, 2500, 5000), users) == first
+
+
+@pytest.mark.parametrize(
+    ("requests", "users", "firsts"),
+    [(10, 1000, {0, 1}), (30, 1000, {0, 1}), (1000, 1000, {0}), (300, 50, {1}), (3000, 20, {1, 2}), (10_000, 1, {3})],
+)
+def test_few_requests_are_no_few_users(requests: int, users: int, firsts: set[int]) -> None:
+    """Just after the router was reloaded ten requests came, of ten of a thousand users: that is no reason to begin at
+    25 %.
+    """
+    for seed in range(30):
+        rng = random.Random(seed)
+        group_of = [rng.randrange(GROUPS) for _ in range(users)]
+        counts = Counter(group_of[rng.randrange(users)] for _ in range(requests))
+        groups = [Group(slot="blue", salt=NO_SALT, number=number, requests=n) for number, n in counts.items()]
+        assert first_with_users((100, 500, 2500, 5000), users_behind(groups)) in firsts
+    assert users_behind([]) == 0

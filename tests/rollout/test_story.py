@@ -11,12 +11,16 @@ from ml_cicd.commands import canary
 from ml_cicd.faces.markdown import to_markdown
 from ml_cicd.ground.errors import Exit, OutsideError
 from ml_cicd.ground.report import Curve, Report
-from ml_cicd.rollout.state import Counters
-from ml_cicd.rollout.story import difference_bounds
+from ml_cicd.rollout.evidence import Look, replay
+from ml_cicd.rollout.guardrails.errors import ErrorsSettings
+from ml_cicd.rollout.guardrails.unanswered import UnansweredSettings
+from ml_cicd.rollout.plan import make_plan
+from ml_cicd.rollout.state import Counters, Observation
+from ml_cicd.rollout.story import difference_bounds, waits
 from ml_cicd.stats.sequential import Counts
 from ml_cicd.world import Who
 from tests.fakes.traffic import FakeSource
-from tests.fakes.world import FakeWorld, digest_of
+from tests.fakes.world import CANARY, FakeWorld, digest_of
 
 LINK = "https://github.com/o/r/actions/runs/7"
 
@@ -91,6 +95,21 @@ def test_the_interval_has_a_width_without_failures() -> None:
     assert low < -0.05
     assert high > 0.2
     assert difference_bounds(Counts(nc=1, xc=1, nb=1, xb=0))[1] <= 1
+
+
+def test_what_hangs_is_not_waited_for_with_requests() -> None:
+    """Every margin is proven, and the candidate's last requests are open: more requests are not what is missing."""
+    guards = {"errors": ErrorsSettings(), "unanswered": UnansweredSettings()}
+    plan = make_plan(replace(CANARY, guardrails=guards), deadline_seconds=600)
+    good, hangs = Counts(nc=500, xc=0, nb=500, xb=0), Counts(nc=12, xc=12, nb=12, xb=0)
+    seen = [
+        Observation(at_seconds=10.0 * look, step=1, readings={"errors": good, "unanswered": good})
+        for look in range(1, 9)
+    ]
+    last = Observation(at_seconds=90.0, step=1, readings={"errors": good, "unanswered": hangs})
+    for looks, says in ((seen, ""), ([*seen, last], "waits for a look as it should be; ")):
+        look = Look(plan=plan, evidence=replay(plan, tuple(looks)), step=1, elapsed_seconds=90)
+        assert waits(look) == f"{says}deadline in 8 min"
 
 
 def test_every_look_says_when_where_and_what_it_waits_for(world: FakeWorld, harmful: Report) -> None:

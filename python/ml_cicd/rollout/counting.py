@@ -31,11 +31,15 @@ def difference(
 
 
 def _from_the_same_start(before: Counters, now: Counters) -> tuple[Counters, Counters]:
-    """Return both readings as if none had restarted: a new epoch, or fewer requests, means that all began at zero."""
+    """Return both readings as if none had restarted: a new epoch, or fewer requests, means that all began at zero.
+
+    Times of the same epoch go on: HAProxy's `clear counters all` clears no table, and their history is no look's.
+    """
     if before.epoch != now.epoch or now.requests < before.requests:
         nothing = dict.fromkeys(now.events, 0)
         kinds = dict.fromkeys(now.kinds, 0)
-        return Counters(requests=0, epoch=now.epoch, events=nothing, open=0, kinds=kinds, times={}), now
+        times = {} if before.epoch != now.epoch else before.times
+        return Counters(requests=0, epoch=now.epoch, events=nothing, open=0, kinds=kinds, times=times), now
     return before, replace(
         now, events={name: max(count, before.events.get(name, 0)) for name, count in now.events.items()}
     )

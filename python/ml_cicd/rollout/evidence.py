@@ -128,10 +128,11 @@ def is_harmful(plan: Plan, evidence: Evidence) -> bool:
 def mismatch_log_e(plan: Plan, evidence: Evidence) -> float:
     """Return the log evidence that traffic is not split as written.
 
-    Where requests fall to an arm each by itself, steps multiply; the same users are in all steps.
+    Where requests fall to an arm each by itself, steps multiply; the same users are in all steps. Of them there is none
+    yet where a step begins anew.
     """
-    if evidence.shares:
-        return max(step.log_e(plan.steps[index] / WHOLE) for index, step in evidence.shares.items())
+    if evidence.shares or evidence.served_to.groups:
+        return max((step.log_e(plan.steps[index] / WHOLE) for index, step in evidence.shares.items()), default=0.0)
     return sum(
         sample_ratio_log_e(candidate, total, plan.steps[step] / WHOLE)
         for step, (candidate, total) in evidence.per_step.items()
@@ -174,14 +175,21 @@ class Look:
     def starved(self) -> bool:
         """Hardly any user falls to the candidate at this share, so that waiting longer would not tell more.
 
-        The next share is no larger a risk then than the plan allows: this step was to serve many more requests.
+        The next share is no larger a risk then than the plan allows: this step was to serve many more requests. Users
+        whose requests hang are not missing.
         """
         share, step = self.plan.steps[self.step] / WHOLE, self.evidence.shares.get(self.step)
-        if step is None or self.at_last_step or step.looks < LOOKS_PER_STEP:
+        if step is None or self.at_last_step or step.looks < LOOKS_PER_STEP or self.held:
             return False
         served = step.served
         due = share * served.total
         return due >= STARVED_REQUESTS and served.candidate < STARVED_PART * due and share * served.users < FEW_USERS
+
+    @property
+    def held(self) -> str:
+        """What a guardrail without a margin holds the rollout for; nothing where none does."""
+        found = ((guard, self.evidence.guards[guard.name]) for guard in self.plan.guardrails if not guard.margins)
+        return next((guard.remark(seen) for guard, seen in found if guard.safety(seen, self.step) < 1), "")
 
     @property
     def settled(self) -> bool:
@@ -207,14 +215,14 @@ class Look:
 
     @property
     def may_promote_late(self) -> bool:
-        """Promotion at the deadline: only when asked for, and never without traffic or on a mismatch."""
-        wanted = self.plan.when_inconclusive is WhenInconclusive.PROMOTE
+        """Promotion at the deadline: only when asked for, and never without traffic, on a mismatch or while held."""
+        wanted = self.plan.when_inconclusive is WhenInconclusive.PROMOTE and not self.held
         return wanted and not self.mismatched and self.evidence.requests[0] >= self.plan.minimum_requests
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Transition:
-    """One row of the table: the first whose condition holds decides. `words` say it more exactly than `reason`."""
+    """One row of the table: the first whose condition holds decides. `words` may say it more exactly than `reason`."""
 
     when: Callable[[Look], bool]
     decision: Decision
@@ -248,6 +256,7 @@ TRANSITIONS: tuple[Transition, ...] = (
         when=lambda look: look.late,
         decision=Decision.INCONCLUSIVE,
         reason="deadline reached before the evidence could tell; nothing speaks against the candidate",
+        words=lambda look: f"deadline reached, and {look.held}" if look.held else "",
     ),
     Transition(
         when=lambda look: look.mismatched,
@@ -284,4 +293,4 @@ class Decided:
 def decide(look: Look) -> Decided:
     """Return what the first row of the table that holds says."""
     row = next(row for row in TRANSITIONS if row.when(look))
-    return Decided(decision=row.decision, reason=row.words(look) if row.words else row.reason)
+    return Decided(decision=row.decision, reason=(row.words(look) if row.words else "") or row.reason)

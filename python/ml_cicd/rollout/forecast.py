@@ -14,7 +14,7 @@ from ml_cicd.rollout.plan import Plan, make_plan, unwatched
 from ml_cicd.rollout.settings import LADDER, CanarySettings
 from ml_cicd.rollout.site import Site
 from ml_cicd.rollout.state import WHOLE, Split
-from ml_cicd.rollout.users import groups_of, users_seen
+from ml_cicd.rollout.users import groups_of, requests_of, users_behind
 from ml_cicd.stats.sequential import Counts
 
 LOOKING_SECONDS = 5.0
@@ -32,7 +32,9 @@ class Traffic:
     """What came in `seconds`: `requests`, and by its name the rate of each guardrail that counts; `unwatched` says in
     sentences which guardrails see nothing.
 
-    `users` is how many equally active users the requests so far are worth; 0 where the source does not tell.
+    `users` is how many equally active users may have sent the requests so far, endless where too few came to tell; 0
+    where the source does not tell users. `alone` are the requests of no known user, each of which falls to an arm by
+    itself.
     """
 
     seconds: float
@@ -40,6 +42,12 @@ class Traffic:
     rates: Mapping[str, float]
     unwatched: tuple[str, ...] = ()
     users: float = 0.0
+    alone: int = 0
+
+    @property
+    def fall(self) -> float:
+        """How many fall to an arm, each by itself; 0 where all requests do, or where nobody can tell: none came."""
+        return self.users + self.alone if self.users and self.requests else 0.0
 
     @property
     def per_second(self) -> float:
@@ -50,7 +58,10 @@ class Traffic:
     def words(self) -> str:
         """Say it."""
         rates = ", ".join(f"{rate:.2%} {name}" for name, rate in self.rates.items())
-        users = f" of about {self.users:,.0f} sticky users" if self.users else ""
+        about = f"about {self.users:,.0f} " if math.isfinite(self.users) else ""
+        users = f" of {about}sticky users" if self.users else ""
+        if users and self.requests and self.alone >= self.requests / 10:
+            users += f" ({self.alone / self.requests:.0%} are of no known user)"
         return f"{self.per_second:.3g} requests/s{users} and {rates}"
 
 
@@ -85,9 +96,10 @@ class Forecast:
 
 def measure(site: Site, plan: Plan, split: Split, *, seconds: float = LOOKING_SECONDS) -> Traffic:
     """Count for a few seconds what the router serves now, before a candidate has any of it."""
-    before = site.source.read()
+    before, known = site.source.read(), requests_of(groups_of(site.source))
     site.clock.sleep(seconds)
     windows, _ = difference(before, site.source.read(), (split.idle, split.serving))
+    groups = groups_of(site.source)
     quiet = Window(requests=0)
     idle, serving = windows or (quiet, quiet)
     requests = idle.requests + serving.requests
@@ -102,7 +114,8 @@ def measure(site: Site, plan: Plan, split: Split, *, seconds: float = LOOKING_SE
         requests=requests,
         rates=rates,
         unwatched=unwatched(plan, seen, requests),
-        users=users_seen(groups_of(site.source)),
+        users=users_behind(groups),
+        alone=max(0, requests - max(0, requests_of(groups) - known)),
     )
 
 
@@ -120,7 +133,7 @@ def first_step(settings: CanarySettings, traffic: Traffic) -> int:
     is by then. A ladder that the configuration writes is used as it is, even where it is the same: it is another tuple.
     """
     scarce = settings.steps is LADDER and traffic.per_second < SCARCE_PER_SECOND
-    return max(int(scarce), first_with_users(settings.steps, traffic.users))
+    return max(int(scarce), first_with_users(settings.steps, traffic.fall))
 
 
 def forecast(plan: Plan, traffic: Traffic, *, first: int, interval_seconds: float) -> Forecast:
@@ -132,7 +145,7 @@ def forecast(plan: Plan, traffic: Traffic, *, first: int, interval_seconds: floa
         stages=stages,
         seconds=seconds,
         deadline_seconds=plan.deadline_seconds,
-        passed_over=0 < first <= first_with_users(plan.steps, traffic.users),
+        passed_over=0 < first <= first_with_users(plan.steps, traffic.fall),
     )
 
 

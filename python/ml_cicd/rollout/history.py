@@ -48,6 +48,15 @@ def undecided(state: RolloutState | None) -> str:
     return state.candidate.version if state is not None and state.undecided else ""
 
 
+def unrecorded(ledger: Ledger, state: RolloutState | None) -> str:
+    """Return the candidate whose last rollout ended in a way that the ledger does not have; empty where it has all."""
+    lost, open_ended = rejected(state), undecided(state)
+    about = lost or open_ended
+    last = next((e.op for e in reversed(ledger.entries) if e.candidate == about), LedgerOp.PROMOTE)
+    said = last is not LedgerOp.PROMOTE and not (lost and last is LedgerOp.ENDED)
+    return "" if said else about
+
+
 def turned_down_before(version: str, ledger: Ledger, state: RolloutState | None) -> str:
     """Return when and why the version lost its traffic, if that is the last that is known of it; else nothing."""
     if rejected(state) == version and state is not None:
@@ -92,11 +101,9 @@ def entries_due(
             ledger, LedgerOp.ROLLBACK, champion=outcome.champion, candidate=left, reason=outcome.reason
         )
         return (entry,)
-    lost, open_ended = rejected(state), undecided(state)
-    about = lost or open_ended
-    last = next((e.op for e in reversed(ledger.entries) if e.candidate == about), LedgerOp.PROMOTE)
-    said = last is not LedgerOp.PROMOTE and not (lost and last is LedgerOp.ENDED)
-    if not about or (said and not outcome.stopped):
+    lost = rejected(state)
+    about = lost or undecided(state) if outcome.stopped else unrecorded(ledger, state)
+    if not about:
         return ()
     by_itself = state is not None and (state.phase is Phase.ROLLED_BACK or state.undecided)
     reason = state.reason if state is not None and by_itself else outcome.reason

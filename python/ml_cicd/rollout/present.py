@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from functools import partial
 
 from ml_cicd.ground.errors import Defect, MlCicdError
-from ml_cicd.registry.ledger import Ledger
+from ml_cicd.registry.ledger import Ledger, LedgerOp
 from ml_cicd.registry.versions import NOTHING, Release
 from ml_cicd.rollout.bounded import within
-from ml_cicd.rollout.history import rejected, undecided
+from ml_cicd.rollout.history import unrecorded
 from ml_cicd.rollout.site import Place, Site
 from ml_cicd.rollout.state import Identity, Observation, Phase, RolloutState, RouterView
 from ml_cicd.rollout.way_back import again_command
@@ -172,11 +172,24 @@ def to_finish(place: Place, traffic: Traffic, record: OnRecord | None) -> str:
     ledger = record.ledger
     if state.phase is Phase.HELD and ledger.champion == state.candidate.version:
         return canary  # the ledger has the promotion, and the router did not take it
-    entered = ledger.entries[-1].candidate if ledger.entries else ""
-    unwritten = (rejected(state) or undecided(state)) not in {"", entered}
+    if _undone(ledger, state):
+        return again_command(place.target, ledger.champion or "")
     given = state.reason if state.phase is Phase.REVERTED else ""  # a canary's own reason is written by itself
     if ledger.champion != state.serving.version and traffic.serving == state.serving.version:
         return again_command(place.target, state.serving.version, given)
-    if unwritten or (ledger.champion and record.alias != ledger.champion and traffic.serving == ledger.champion):
+    if unrecorded(ledger, state) or (
+        ledger.champion and record.alias != ledger.champion and traffic.serving == ledger.champion
+    ):
         return again_command(place.target, "champion", given)
     return ""
+
+
+def _undone(ledger: Ledger, state: RolloutState) -> bool:
+    """Whether a rollback is on record and the promotion before it serves again: the router has an older map, say."""
+    moves = [entry for entry in ledger.entries if entry.op.moves]
+    return (
+        state.phase is Phase.PROMOTED
+        and bool(moves)
+        and moves[-1].op is LedgerOp.ROLLBACK
+        and moves[-1].candidate == state.candidate.version
+    )

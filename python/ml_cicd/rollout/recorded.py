@@ -62,6 +62,8 @@ def _report(data: Mapping[str, object], where: str) -> Recorded:
     names = [as_text(name, where) for name in required(details, "guardrails", as_list, where)]
     rows = [as_list(row, where) for row in required(details, "observations", as_list, where)]
     groups = optional(details, "groups", as_list, where) or [[]] * len(rows)  # only where the source tells users
+    if len(groups) != len(rows) or any(len(row) != 2 + len(names) for row in rows):
+        raise InputError(f"{where} has looks that are not whole.", cure=CURE)
     lines = [
         json.dumps(
             {
@@ -111,7 +113,9 @@ def repeat(settings: CanarySettings, recorded: Recorded) -> Report:
         )
     plan = make_plan(settings, deadline_seconds=recorded.deadline_seconds)
     names = {guard.name for guard in plan.guardrails}
-    if recorded.step > plan.last_step or any(set(seen.readings) != names for seen in recorded.looks):
+    steps = range(len(plan.steps))
+    strange = any(seen.step not in {LAPSED, *steps} or set(seen.readings) != names for seen in recorded.looks)
+    if recorded.step not in steps or strange:
         raise EvidenceError("The looks are not of this plan.", cure="Give the configuration of that run.")
     evidence = replay(plan, recorded.looks)
     look = Look(plan=plan, evidence=evidence, step=recorded.step, elapsed_seconds=recorded.elapsed_seconds)

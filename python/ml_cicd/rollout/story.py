@@ -35,9 +35,12 @@ def _lacks(look: Look) -> Iterator[str]:
         return
     if look.mismatched:
         yield "waits for traffic to be split as it is written"
-    if any(guard.safety(evidence.guards[guard.name], step) < 1 for guard in plan.guardrails):
+    if look.held:  # the line has said for what
+        yield "waits for a look as it should be"
+    proving = [guard for guard in plan.guardrails if guard.margins]
+    if any(guard.safety(evidence.guards[guard.name], step) < 1 for guard in proving):
         has = sum(candidate for candidate, _ in evidence.per_step.values())
-        needs = max(guard.requests_needed(step, _champion_rate(evidence, guard.name)) for guard in plan.guardrails)
+        needs = max(guard.requests_needed(step, _champion_rate(evidence, guard.name)) for guard in proving)
         yield f"waits for candidate requests, has {has:,}, needs about {max(needs, has + 1):,}"
     if evidence.looks.get(step, 0) < LOOKS_PER_STEP:
         yield f"waits for looks, has {evidence.looks.get(step, 0)}, needs {LOOKS_PER_STEP}"

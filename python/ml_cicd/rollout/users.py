@@ -5,6 +5,7 @@ the one that chooses the arm, and counts for each slot and salt. A rollout has a
 zero by themselves; the other salts are of the time between rollouts (`between_rollouts`).
 """
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol, runtime_checkable
@@ -67,10 +68,25 @@ def by_part(groups: Sequence[Group], salt: str) -> tuple[int, ...]:
     return folded(requests, PARTS) if any(requests) else ()
 
 
+def requests_of(groups: Iterable[Group]) -> int:
+    """Return the requests of known users."""
+    return sum(group.requests for group in groups)
+
+
 def users_seen(groups: Sequence[Group]) -> float:
     """Return the effective number of users between rollouts; 0 where none has sent a request."""
     requests = _requests(group for group in groups if between_rollouts(group.salt))
     return effective_users(sum(requests), sum(n * n for n in requests), GROUPS)
+
+
+def users_behind(groups: Sequence[Group]) -> float:
+    """Return how many equally active users may have sent the requests between rollouts; 0 where none came.
+
+    N requests of U such users are worth N U / (N + U) of them: few requests are worth few users, whoever sends them,
+    and where hardly any user sent two, there may be any number (endless).
+    """
+    requests, worth = sum(_requests(group for group in groups if between_rollouts(group.salt))), users_seen(groups)
+    return requests * worth / (requests - worth) if requests > worth else math.inf if requests else 0.0
 
 
 def _requests(groups: Iterable[Group]) -> list[int]:

@@ -2,6 +2,7 @@
 
 import contextlib
 import re
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -44,6 +45,20 @@ def fail(proxy: Proxy, how: str) -> None:
         proxy.served_by(1)
     if how == "hidden by a retry":
         back.join()
+
+
+def test_a_user_who_gives_up_is_told_once() -> None:
+    """HAProxy answers 400 to nobody then: that is no answer 4xx of the slot's."""
+    with running_haproxy() as proxy:
+        proxy.slots["blue"].answers.clear()
+        end = time.monotonic() + 10
+        with socket.create_connection(("127.0.0.1", proxy.port)) as user:
+            user.sendall(b"GET / HTTP/1.1\r\nHost: models\r\n\r\n")
+            while not proxy.source().read()["blue"].open and time.monotonic() < end:
+                time.sleep(0.01)
+        while proxy.source().read()["blue"].open and time.monotonic() < end:
+            time.sleep(0.01)
+        assert kinds(proxy) == {"given up by the user": 1}
 
 
 @pytest.mark.parametrize(

@@ -53,18 +53,22 @@ def harm_test(alpha: float, tolerated: float = 1.0) -> HarmTest:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class HarmEvidence:
-    """Evidence of harm, and how clustered the champion's own failures are: by time, and by user."""
+    """Evidence of harm, and how clustered the champion's own failures are: by time, and by user. `requests` are those
+    of both arms so far, `champion` the champion's for as long as its users were counted.
+    """
 
     collapse: RateState = RateState()  # noqa: RUF009  # frozen
     worse: RateState = RateState()  # noqa: RUF009  # frozen
     dispersion: Dispersion = Dispersion()  # noqa: RUF009  # frozen
     users: UserCounts | None = None
     requests: int = 0
+    champion: int = 0
 
     @property
     def by_user(self) -> float:
-        """By how much users who fail more often than others raise the dispersion."""
-        return user_excess(self.users, self.requests)
+        """By how much users who fail more often than others raise the dispersion, by the requests of known users."""
+        known = 0 if self.users is None else self.users.during.requests
+        return user_excess(self.users, round(self.requests * min(1.0, known / max(1, self.champion))))
 
     @property
     def phi(self) -> float:
@@ -77,10 +81,13 @@ class HarmEvidence:
 def harm_taken_in(test: HarmTest, evidence: HarmEvidence, reading: Counts, proves: Proves) -> HarmEvidence:
     """Add one reading. Each look is tempered by the dispersion that was known before it."""
     phi = evidence.phi
+    before, now = evidence.users, reading.users
+    goes_on = before is not None and now is not None and now.during.requests >= before.during.requests
     seen = replace(
         evidence,
+        champion=reading.nb + (evidence.champion if goes_on else 0),
         dispersion=add_look(evidence.dispersion, reading.nb, reading.xb),
-        users=evidence.users if reading.users is None else later(evidence.users, reading.users),
+        users=before if now is None else later(before, now),
         requests=evidence.requests + reading.nc + reading.nb,
     )
     if proves is Proves.COLLAPSE:

@@ -30,7 +30,9 @@ BLIND = Blind(
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LatencyEvidence:
-    """Evidence of harm at each bound, and whether the last look was slower than chance explains."""
+    """Evidence of harm at each bound, and whether the last look that had an answer of the candidate's was slower than
+    chance explains.
+    """
 
     bounds: tuple[HarmEvidence, ...] = (HarmEvidence(),) * len(TESTED)
     slow: bool = False
@@ -66,7 +68,9 @@ class LatencyGuardrail:
         counts = tuple(self._at_each_bound(reading, COLLAPSED if proves is Proves.COLLAPSE else 1.0))
         pairs = zip(evidence.bounds, counts, strict=True)
         bounds = tuple(harm_taken_in(self.harm, bound, seen, proves) for bound, seen in pairs)
-        return LatencyEvidence(bounds=bounds, slow=any(map(_implausible, counts)))
+        # One that no longer answers is no faster for that.
+        slow = any(map(_implausible, counts)) if reading.answers[0] else evidence.slow
+        return LatencyEvidence(bounds=bounds, slow=slow)
 
     def _at_each_bound(self, reading: Times, more: float) -> Iterator[Counts]:
         slower = Slower(reading)

@@ -151,11 +151,13 @@ def _retried(row: Mapping[str, str], servers: Sequence[Mapping[str, str]]) -> in
 def _kinds(
     row: Mapping[str, str], servers: Sequence[Mapping[str, str]], *, hidden: int, away: int
 ) -> Mapping[str, int]:
-    """Return failures by kind. What of the answers 5xx is not the servers' own is HAProxy's, for want of one."""
+    """Return failures by kind. What of the answers 5xx is not the servers' own is HAProxy's, for want of one; what of
+    the answers 4xx is not, are users who gave up.
+    """
     own, refused = _sum(servers, ("hrsp_5xx",)), _count(row, "econ")
     return {
         "answer 5xx": own,
-        "answer 4xx": _count(row, "hrsp_4xx"),
+        "answer 4xx": _sum(servers, ("hrsp_4xx",)),
         "no connection": refused,
         "no answer": max(0, _count(row, "hrsp_5xx") - own - refused),
         "answer broken off": _count(row, "srv_abrt"),
