@@ -47,7 +47,7 @@ def test_case(case: Case, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsy
     monkeypatch.chdir(tmp_path)
     code = gate(case, tmp_path / "work")
     printed = "".join(capsys.readouterr())
-    report = json.loads(Path(".ml-cicd/quality-gate/report.json").read_text("utf-8"))
+    report = json.loads(Path("ml-cicd-reports/quality-gate/report.json").read_text("utf-8"))
     said = one_line(f"{printed} {json.dumps(report, ensure_ascii=False)}")
     assert (code, report["outputs"]["verdict"]) == (case.exit, case.verdict), printed
     for text in case.says:
