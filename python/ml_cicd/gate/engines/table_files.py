@@ -2,7 +2,7 @@
 
 import glob
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,6 +73,7 @@ def find_files(path: str) -> TableFiles:
     """
     try:
         found = _found(path)
+        _refuse_unfinished(path, found)
     except OSError as problem:  # a name too long, a folder that may not be entered
         raise EvidenceError(f"{path} is not a file: {problem}.", cure="Check the path.") from problem
     if not found:
@@ -100,10 +101,14 @@ def _found(path: str) -> list[str]:
     return sorted(file for file in glob.glob(path, recursive=True) if Path(file).is_file())  # noqa: PTH207  # absolute too
 
 
+def _refuse_unfinished(path: str, files: Iterable[str]) -> None:
+    if any(part in UNFINISHED for file in files for part in Path(file).parts):
+        raise EvidenceError(f"{path} holds parts that are still written.", cure="Wait until the writer has ended.")
+
+
 def _parts(folder: Path) -> list[str]:
     """Return the files in a folder and below it; what begins with a dot or `_` is a writer's own."""
     inside = [file.relative_to(folder) for file in folder.rglob("*")]
-    if any(part in UNFINISHED for file in inside for part in file.parts):
-        raise EvidenceError(f"{folder} holds parts that are still written.", cure="Wait until the writer has ended.")
+    _refuse_unfinished(str(folder), map(str, inside))
     own = [file for file in inside if not any(part.startswith((".", "_")) for part in file.parts)]
     return sorted(str(folder / file) for file in own if (folder / file).is_file())
