@@ -106,6 +106,15 @@ def test_a_password_stays_out_of_messages() -> None:
     assert "secret" not in str(caught.value)
 
 
+@pytest.mark.parametrize("broken", ["s3cret\n", "s3cret\r", "s3\ncret"])
+def test_a_token_with_a_line_break_is_named_and_not_shown(monkeypatch: pytest.MonkeyPatch, broken: str) -> None:
+    """A secret that was set by `echo` ends with one; the standard library's own message would hold all of it."""
+    monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", broken)
+    with pytest.raises(InputError, match="MLFLOW_TRACKING_TOKEN has a line break") as problem:
+        MlflowRegistry(f"http://127.0.0.1:{free_port()}")
+    assert "s3" not in str(problem.value)
+
+
 def test_trust_is_the_clients(monkeypatch: pytest.MonkeyPatch) -> None:
     """Certificates are checked unless MLflow's own switch says otherwise; its own bundle is read."""
     assert trust().verify_mode is ssl.CERT_REQUIRED
