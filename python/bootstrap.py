@@ -104,7 +104,7 @@ def prepare(lock: Path) -> Path:
 
 
 def home() -> Path:
-    """Return where environments are kept: the first of the runner's folders that we, and no other user, can write to."""
+    """Return where environments are kept: the first of the runner's folders that we alone can write to."""
     for name in ("RUNNER_TOOL_CACHE", "RUNNER_TEMP"):
         if os.environ.get(name):
             root = Path(os.environ[name], "ml-cicd")
