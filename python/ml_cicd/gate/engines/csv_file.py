@@ -253,7 +253,8 @@ def check_records(path: str, layout: Layout) -> int:
     for line, fields in inner:
         if seen.could_hold(fields):
             raise EvidenceError(
-                f"{path}, line {line} is a record, but a quoted field that begins before it swallows it.", cure=WHOLE
+                f"{path}, line {line} is a record, but a quoted field that begins before it swallows it.",
+                cure=f"{WHOLE} Text that looks so goes into parquet.",
             )
     return records - 1
 
