@@ -22,6 +22,7 @@ import platform
 import re
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 import sysconfig
@@ -103,17 +104,23 @@ def prepare(lock: Path) -> Path:
 
 
 def home() -> Path:
-    """Return where environments are kept: the first of the runner's folders that can be written to."""
+    """Return where environments are kept: the first of the runner's folders that we alone can write to."""
     for name in ("RUNNER_TOOL_CACHE", "RUNNER_TEMP"):
         if os.environ.get(name):
             root = Path(os.environ[name], "ml-cicd")
             with contextlib.suppress(OSError):
-                root.mkdir(parents=True, exist_ok=True)
-                if os.access(root, os.R_OK | os.W_OK | os.X_OK):
+                root.mkdir(mode=0o700, parents=True, exist_ok=True)
+                if os.access(root, os.R_OK | os.W_OK | os.X_OK) and is_ours(root):
                     return root
     root = HERE.parent / ".ml-cicd-env"
     root.mkdir(exist_ok=True)
     return root
+
+
+def is_ours(folder: Path) -> bool:
+    """Whether no other user may write there: what they leave would run as us."""
+    facts = folder.stat()
+    return not hasattr(os, "getuid") or (facts.st_uid == os.getuid() and not facts.st_mode & stat.S_IWOTH)
 
 
 def key_of(lock: Path) -> str:

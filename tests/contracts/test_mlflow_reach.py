@@ -30,12 +30,16 @@ RACER = "import sys; from ml_cicd.registry.mlflow.versions import MlflowRegistry
 
 
 @contextmanager
-def answering(code: int, body: str) -> Iterator[str]:
-    """A server that gives one answer to everything."""
+def answering(code: int, body: str, *, leads: str = "", asked: list[str] | None = None) -> Iterator[str]:
+    """A server that gives one answer to everything, and notes who signed in."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
+            if asked is not None:
+                asked.append(self.headers.get("Authorization", ""))
             self.send_response(code)
+            if leads:
+                self.send_header("Location", leads + self.path)
             self.end_headers()
             self.wfile.write(body.encode())
 
@@ -104,6 +108,25 @@ def test_a_password_stays_out_of_messages() -> None:
     with pytest.raises(Unreachable) as caught:
         MlflowRegistry(f"http://user:secret@127.0.0.1:{free_port()}")
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("broken", ["s3cret\n", "s3cret\r", "s3\ncret"])
+def test_a_token_with_a_line_break_is_named_and_not_shown(monkeypatch: pytest.MonkeyPatch, broken: str) -> None:
+    """A secret that was set by `echo` ends with one; the standard library's own message would hold all of it."""
+    monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", broken)
+    with pytest.raises(InputError, match="MLFLOW_TRACKING_TOKEN has a line break") as problem:
+        MlflowRegistry(f"http://127.0.0.1:{free_port()}")
+    assert "s3" not in str(problem.value)
+
+
+def test_what_signs_us_in_goes_to_no_other_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A registry that leads elsewhere is not followed; the message says where it leads, so that one can go there."""
+    monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", "s3cret")
+    asked: list[str] = []
+    with answering(200, "{}", asked=asked) as elsewhere, answering(301, "", leads=elsewhere) as uri:
+        with pytest.raises(Unreachable, match=f"answers 301: it leads to {elsewhere}\\. Give that address") as problem:
+            MlflowRegistry(uri)
+        assert (asked, "s3cret" in str(problem.value)) == ([], False)
 
 
 def test_trust_is_the_clients(monkeypatch: pytest.MonkeyPatch) -> None:

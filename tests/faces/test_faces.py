@@ -334,3 +334,18 @@ def test_a_flat_line_without_room_is_a_table() -> None:
     text = markdown(Curve(title="t", x="x", y="y", series={"a": ((0.0, 1e17), (1.0, 1e17))}))
     assert "mermaid" not in text
     assert "| line | x | y |" in text
+
+
+@pytest.mark.parametrize("width", range(40, 60))
+@pytest.mark.parametrize("command", ["::set-output name=passed::true", "##[set-output name=passed;]true"])
+def test_no_line_of_a_terminal_is_a_workflow_command(command: str, width: int) -> None:
+    """A step of somebody's own may print a report; a runner takes a line for a command behind blanks, too."""
+    text = f"the class 'a cat' and {command} and {command}"
+    sections = (
+        Note(text=text),
+        Table(title=command, header=("slot", "note"), rows=(("blue" * 9, command), ("green", text)), units={}),
+        Timeline(title="When", moments=((command, text),)),
+    )
+    lines = to_terminal(report_of(*sections), colour=False, width=width).splitlines()
+    assert [line for line in lines if line.lstrip().startswith("::") or "##[" in line] == []
+    assert "set-output" in "".join(lines)

@@ -190,7 +190,34 @@ def test_a_metric_of_ones_own_says_its_direction() -> None:
     assert not verdict(rules, {"cost": Point(value=3.5)})
 
 
-@pytest.mark.parametrize("name", ["eval_accuracy", "test.acc", "results.x.acc,none", "macro avg.f1-score", "auc"])
+SHARES = [
+    *("eval_accuracy", "test.acc", "results.x.acc,none", "macro avg.f1-score", "auc", "eval_exact_match", "top5"),
+    *(
+        "eval_f1_macro",
+        "weighted_f1",
+        "eval_rouge1",
+        "eval_rougeLsum",
+        "bleu",
+        "acc@1",
+        "val_acc1",
+        "test_accuracy_epoch",
+    ),
+    *(
+        "meanIoU",
+        "mIoU",
+        "valAccuracy",
+        "metrics/mAP50-95(B)",
+        "bbox.AP75",
+        "recall@5",
+        "specificity",
+        "pass@1",
+        "F1Score",
+    ),
+    *("eval_HasAns_exact", "results.gsm8k.exact_match,strict-match", "eval_matthews_correlation", "top-5", "RocAuc"),
+]
+
+
+@pytest.mark.parametrize("name", SHARES)
 def test_percent_against_a_share_is_no_pass(name: str) -> None:
     """94 holds any share; where a rule means one, the file is in another unit, and that is an error."""
     share, percent = policy({name: {"at_least": 0.9}}), policy({name: {"at_least": 90}})
@@ -199,7 +226,14 @@ def test_percent_against_a_share_is_no_pass(name: str) -> None:
     assert "94 is no share" in only(found).reason
     assert verdict(percent, {name: Point(value=94)})
     assert verdict(share, {name: Point(value=0.94)})
-    assert verdict(policy({"throughput": {"at_least": 1}}), {"throughput": Point(value=94)})
+
+
+@pytest.mark.parametrize(
+    "name", ["throughput", "passed", "hits", "tests", "speedup", "stop", "mapped", "coverage.lines", "psnr"]
+)
+def test_a_number_that_is_no_share_may_be_above_one(name: str) -> None:
+    """Counts and speeds have limits below their values, too."""
+    assert verdict(policy({name: {"at_least": 1}}), {name: Point(value=94)})
 
 
 def test_the_same_bytes_give_the_same_digest() -> None:

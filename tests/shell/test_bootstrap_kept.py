@@ -255,6 +255,25 @@ def test_without_a_tool_cache_it_lies_in_the_temporary_folder(place: Path, wheel
     assert Path(outputs["python"]).is_relative_to(place / "temp")
 
 
+def test_where_another_user_may_write_nothing_is_kept(
+    place: Path, wheels: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever may write there could leave an environment with its mark, which would run as us."""
+    environ = {**wheels, "RUNNER_TOOL_CACHE": str(place / "tools")}
+    _, ours = bootstrap(place, "tiny", environ=environ)
+    root = place / "tools" / "ml-cicd"
+    assert Path(ours["python"]).is_relative_to(root)
+    assert root.stat().st_mode & 0o077 == 0
+    root.chmod(0o777)
+    _, outputs = bootstrap(place, "tiny", environ=environ)
+    assert Path(outputs["python"]).is_relative_to(place / "temp")
+    root.chmod(0o755)
+    module, other = load_module(place), os.getuid() + 1
+    assert module.is_ours(root)
+    monkeypatch.setattr(module.os, "getuid", lambda: other)
+    assert not module.is_ours(root)
+
+
 def test_the_lock_of_a_killed_run_is_free_at_once(place: Path, wheels: dict[str, str]) -> None:
     """Whoever holds it is waited for, which is said; once he is killed nobody waits, and his half is not used."""
     module = load_module(place)

@@ -128,6 +128,13 @@ def test_wrong_arguments(probe: Path, capsys: pytest.CaptureFixture[str], argv: 
     assert says in capsys.readouterr().err
 
 
+def test_a_wrong_argument_is_shown_in_one_line(probe: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What came from outside begins no line of the log: a runner would obey it."""
+    assert read_arguments(["probe", "--mode=calm", "--x\n::error::y\n##[error]y"], {}) == 2
+    said = capsys.readouterr().err
+    assert [line for line in said.splitlines() if line.lstrip().startswith("::") or "##[" in line] == []
+
+
 def test_an_action_reads_the_environment_alone(probe: Path) -> None:
     """Its inputs are variables, and its answer goes to the runner."""
     request = read("action", "probe", environ={"ML_CICD_MODE": "wild"})

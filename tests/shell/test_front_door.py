@@ -117,6 +117,17 @@ def test_wrong_arguments_are_an_annotation(folder: Path, words: tuple[str, ...])
     assert parse_outputs((folder / "out").read_text("utf-8"))["exit-code"] == "2"
 
 
+@pytest.mark.parametrize("letter", ["\u2028", "\x85", "\x0b", "\x1e", "\r"])
+def test_an_argument_ends_where_its_line_does(folder: Path, letter: str) -> None:
+    """What else breaks lines somewhere stays in the argument: a title from outside cannot add an option."""
+    (folder / "m.json").write_text('{"accuracy": 0.5}', encoding="utf-8")
+    (folder / f"m.json{letter}--thresholds=accuracy: 0.1").write_text('{"accuracy": 0.2}', encoding="utf-8")
+    lines = [f"--metrics=m.json{letter}--thresholds=accuracy: 0.1", "--thresholds", "accuracy: 0.4", ""]
+    asked = {"ML_CICD_COMMAND": "quality-gate", "ML_CICD_ARGS": "\r\n".join(lines)}
+    answer = front_door(folder, GITHUB_OUTPUT=str(folder / "out"), **asked)
+    assert answer.returncode == 10, answer.stdout + answer.stderr
+
+
 def test_inputs_of_the_environment_are_not_the_commands(folder: Path) -> None:
     """ML_CICD_* of the job's environment say nothing to the command: its arguments alone do."""
     asked = {"ML_CICD_COMMAND": "validate", "ML_CICD_ARGS": "a.yml", "ML_CICD_REPORT_DIR": "elsewhere"}

@@ -20,6 +20,13 @@ def one_line(text: str) -> str:
     return visible(" ".join(text.split()))
 
 
+def no_command(line: str) -> str:
+    """Return a line that a workflow's log obeys in neither syntax: `::`, also behind blanks, and `##[` anywhere."""
+    bare = line.lstrip().replace("##[", "## [")
+    blanks = line[: len(line) - len(line.lstrip())]
+    return f"{blanks}| {bare}" if bare.startswith("::") else blanks + bare
+
+
 def visible_json(text: str) -> str:
     """Return JSON that reads as the same data, with the escapes of JSON itself."""
     return UNSURE.sub(lambda found: found[0] if found[0].isprintable() else json.dumps(found[0])[1:-1], text)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import assert_never
 
 from ml_cicd.faces import picture, words
-from ml_cicd.faces.plain import one_line, visible
+from ml_cicd.faces.plain import no_command, one_line, visible
 from ml_cicd.ground.errors import Exit
 from ml_cicd.ground.finding import Outcome, Verdict
 from ml_cicd.ground.operation import Receipt
@@ -26,7 +26,8 @@ def to_terminal(report: Report, *, colour: bool, width: int) -> str:
         lines += _section(section, colour=colour, width=width)
     if report.cure:
         lines.append(f"What to do: {one_line(report.cure)}")
-    return "\n".join(lines) + "\n"
+    # Not only the actions print this: a step of somebody's own may, with the text of others in it.
+    return "\n".join(map(no_command, lines)) + "\n"
 
 
 def _section(section: Section, *, colour: bool, width: int) -> list[str]:

@@ -122,10 +122,15 @@ def _is_nothing(text: str, *, of_words: bool) -> bool:
 
 
 def _refuse_header(texts: Mapping[tuple[str, str], int], where: Places) -> None:
+    """A row of both names, or of one where all else are numbers: a header that was cut."""
     names = (where.label, where.prediction)
-    if any(tuple(text.strip("\ufeff \t") for text in pair) == names for pair in texts):
+    plain = [tuple(text.strip("\ufeff \t") for text in pair) for pair in texts]
+    headers = [pair for pair in plain if pair[0] == names[0] or pair[1] == names[1]]
+    others = [text for pair in plain if pair not in headers for text in pair]
+    if names in headers or (headers and others and all(_number(t) is not None or t.lower() in TRUTH for t in others)):
+        seen = names if names in headers else headers[0]
         raise where.refuse(
-            f"a row holds the names of the columns, {where.label!r} and {where.prediction!r}, as its values",
+            f"a row holds the names of the columns, {seen[0]!r} and {seen[1]!r}, as its values",
             "Two files were put together with both headers; remove the second.",
         )
 

@@ -72,6 +72,8 @@ def open_table(engine: Engine, path: str, view: str, names: Columns) -> Table:
     table = Table(
         engine=engine, path=path, view=view, columns=opened.columns, rows=opened.rows, names=names, how=opened.how
     )
+    if names.key != Columns().key:
+        table.column(Role.KEY)  # whoever names a key wants it looked at
     if table.has(Role.KEY):
         _refuse_missing_keys(table)
         refuse_twice(table, statements.quoted(names.key))

@@ -66,7 +66,8 @@ class TableSource:
             read_cells(theirs, champion.places)
             found[PairsNeed()] = count_pairs(candidate, cells, champion, theirs)
             digests["champion"] = self.engine.digest(self.champion)
-            notes += [_read(champion), *([SAME_BYTES] if len(set(digests.values())) == 1 else [])]
+            notes.append(f"{_read(champion)}, matched by {_matched_by(champion)}")
+            notes += [SAME_BYTES] if len(set(digests.values())) == 1 else []
         statistics = {need: found.get(need, NOT_HERE) for need in needs}
         return Answers(statistics=statistics, digests=digests, notes=tuple(f"{note}." for note in notes))
 
@@ -74,6 +75,10 @@ class TableSource:
 def _read(table: Table) -> str:
     how = f" as {table.how}" if table.how else ""
     return f"{table.path} was read{how}: {table.rows:,} rows"
+
+
+def _matched_by(table: Table) -> str:
+    return repr(table.names.key) if table.has(Role.KEY) else "their order"
 
 
 def read_confusion(table: Table, cells: Cells, positive: str) -> Confusion:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, NoReturn
 
 from ml_cicd.commands.table import COMMANDS, load
+from ml_cicd.faces.plain import no_command, one_line
 from ml_cicd.ground.errors import Exit, InputError
 from ml_cicd.ground.inputs import Command, Option, join_names, options_of
 from ml_cicd.shell.streams import flush_out, print_err, print_out
@@ -60,7 +61,7 @@ def read_arguments(argv: Sequence[str], environ: Mapping[str, str]) -> Request |
     try:
         return asked_for(argv, environ)
     except InputError as problem:
-        print_err(f"ml-cicd: {problem}\n{USAGE}")
+        print_err(f"ml-cicd: {no_command(one_line(str(problem)))}\n{USAGE}")
         return int(problem.exit_code)
 
 

@@ -74,7 +74,8 @@ def install_script(python: Path, environ: Mapping[str, str]) -> Path:
 
 def run_command(command: str, environ: Mapping[str, str], make_world: MakeWorld) -> int:
     """Run one command in this process, with one argument a line; no shell reads them."""
-    arguments = [line for line in environ.get(ARGUMENTS, "").splitlines() if line]
+    # Not splitlines(): a title with another of Unicode's line breaks in it would become an option of its own.
+    arguments = [line for line in environ.get(ARGUMENTS, "").replace("\r\n", "\n").split("\n") if line]
     own = {k: v for k, v in environ.items() if not k.startswith("ML_CICD_") or k in OF_THE_TOOL}
     try:
         request = asked_for([command, *arguments], own)

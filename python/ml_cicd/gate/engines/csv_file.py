@@ -9,7 +9,7 @@ import gzip
 import io
 import re
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -188,13 +188,50 @@ def _text(path: str) -> Iterator[io.TextIOWrapper]:
         yield io.TextIOWrapper(stream, encoding="utf-8-sig", errors="surrogateescape", newline="")
 
 
+@dataclass(kw_only=True, slots=True)
+class _Seen:
+    """What the columns of whole records hold: few values, each of which stands often, or numbers, or anything."""
+
+    values: list[set[str]]
+    numbers: list[bool]
+    records: int = 0
+
+    def add(self, record: list[str]) -> None:
+        """Take a record."""
+        self.records += 1
+        for place, (known, value) in enumerate(zip(self.values, record, strict=False)):
+            if len(known) < FEW:
+                known.add(value)
+            self.numbers[place] = self.numbers[place] and _is_number(value)
+
+    def could_hold(self, fields: list[str]) -> bool:
+        """Whether these are a record by every column of which something is known; a text can be anything."""
+        return self._fits(fields, FEW) or self._fits(fields, min(FEW, self.records / 2))
+
+    def _fits(self, fields: list[str], few: float) -> bool:
+        told = False
+        for known, numbers, field in zip(self.values, self.numbers, fields, strict=True):
+            names_something = 0 < len(known) < few
+            if (names_something and field not in known) or (not names_something and numbers and not _is_number(field)):
+                return False
+            told = told or names_something or numbers
+        return told and self.records > 0
+
+
+def _is_number(text: str) -> bool:
+    with suppress(ValueError):
+        float(text)
+        return True
+    return False
+
+
 def check_records(path: str, layout: Layout) -> int:
     """Look at each record, and return how many there are without the header.
 
     Raises:
         EvidenceError: a record has other columns than the header, or a quoted field swallows lines that are records.
     """
-    values: list[set[str]] = [set() for _ in layout.names]
+    seen = _Seen(values=[set() for _ in layout.names], numbers=[True for _ in layout.names])
     inner: list[tuple[int, list[str]]] = []
     records = 0
     csv.field_size_limit(LONGEST_LINE)
@@ -208,18 +245,16 @@ def check_records(path: str, layout: Layout) -> int:
                 if record and reader.line_num > line:
                     inner += _lines_within(record, line, layout)
                 elif record and records:
-                    for known, value in zip(values, record, strict=False):
-                        if len(known) < FEW:
-                            known.add(value)
+                    seen.add(record)
                 records += bool(record)
                 line = reader.line_num + 1
         except csv.Error as problem:
             raise EvidenceError(f"{path}, line {line}: {problem}.", cure=WHOLE) from problem
-    few = [place for place, known in enumerate(values) if 0 < len(known) < FEW]
     for line, fields in inner:
-        if few and all(fields[place] in values[place] for place in few):
+        if seen.could_hold(fields):
             raise EvidenceError(
-                f"{path}, line {line} is a record, but a quoted field that begins before it swallows it.", cure=WHOLE
+                f"{path}, line {line} is a record, but a quoted field that begins before it swallows it.",
+                cure=f"{WHOLE} Text that looks so goes into parquet.",
             )
     return records - 1
 

@@ -102,6 +102,8 @@ class DuckDb:
         if len(forms) > 1:
             raise EvidenceError(f"{files.path} has JSON files of several forms.", cure="Write all parts in one form.")
         form = forms.pop()
+        for file in files.files if form is not json_file.Form.LINES else ():  # the lines of lines are counted
+            json_file.refuse_open_end(file, form)
         if form is json_file.Form.SPLIT:
             self._create(view, duckdb_readers.split_rows(files.files, self._split_names(files)), files)
         else:

@@ -3,7 +3,7 @@
 import re
 from enum import StrEnum
 
-from ml_cicd.gate.engines.csv_file import BLOCK, BOM, WIDE, opened
+from ml_cicd.gate.engines.csv_file import BLOCK, BOM, WHOLE, WIDE, opened
 from ml_cicd.ground.errors import EvidenceError
 
 LARGEST_OBJECT = 2**30  # one row, or all rows where names stand apart from them
@@ -33,6 +33,21 @@ def form_of(path: str) -> Form:
     if SPLIT.match(start):
         return Form.SPLIT
     return Form.LIST if start.lstrip().startswith(b"[") else Form.LINES
+
+
+def refuse_open_end(path: str, form: Form) -> None:
+    """The database takes a list that was cut behind a comma for a whole one.
+
+    Raises:
+        EvidenceError: the file does not end with the bracket that closes it.
+    """
+    end = b""
+    with opened(path) as stream:
+        while block := stream.read(BLOCK):
+            end = block.rstrip()[-1:] or end
+    closing = b"]" if form is Form.LIST else b"}"
+    if end != closing:
+        raise EvidenceError(f"{path} ends with {end!r}, not {closing!r}: it is not whole.", cure=WHOLE)
 
 
 def count_lines(path: str) -> int:

@@ -2,9 +2,12 @@
 
 import glob
 import hashlib
-from collections.abc import Iterator
+import os
+import posixpath
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 from ml_cicd.gate.doors import KINDS, suffix_of
 from ml_cicd.ground.errors import EvidenceError
@@ -100,14 +103,34 @@ def _found(path: str) -> list[str]:
         return [path]
     if not any(mark in path for mark in MARKS):
         return []
-    return sorted({file for file in glob.glob(path, recursive=True) if Path(file).is_file()})  # noqa: PTH207  # absolute too
+    return _matched(path)
+
+
+def _matched(pattern: str) -> list[str]:
+    """Return the files that a pattern matches; a folder with a table's name counts by its files, or not at all."""
+    found = sorted(set(glob.glob(pattern, recursive=True)))  # noqa: PTH207  # absolute too
+    _refuse_unfinished(pattern, found)
+    for path in found:
+        named_like_one = posixpath.splitext(path)[1].lower() in KINDS and Path(path).is_dir()
+        if named_like_one and not any(other.startswith(f"{path}{os.sep}") for other in found):
+            raise EvidenceError(f"{path} is a folder.", cure="Name one folder, or a pattern of the files in it.")
+    return _plain_files(found)
+
+
+def _refuse_unfinished(path: str, files: Iterable[str]) -> None:
+    named = Path(path).parts
+    if any(part in UNFINISHED and part not in named for file in files for part in Path(file).parts):
+        raise EvidenceError(f"{path} holds parts that are still written.", cure="Wait until the writer has ended.")
 
 
 def _parts(folder: Path) -> list[str]:
     """Return the files in a folder and below it; what begins with a dot or `_` is a writer's own."""
-    inside = [file.relative_to(folder) for file in folder.rglob("*")]
-    if any(part in UNFINISHED for file in inside for part in file.parts):
-        raise EvidenceError(f"{folder} holds parts that are still written.", cure="Wait until the writer has ended.")
+    inside = [
+        Path(place, name).relative_to(folder)
+        for place, folders, files in os.walk(folder, onerror=_raise)  # rglob leaves out what it may not enter
+        for name in (*folders, *files)
+    ]
+    _refuse_unfinished(str(folder), map(str, inside))
     log = next((name for name in LOGS if (folder / name).exists()), "")
     if log:
         raise EvidenceError(
@@ -115,4 +138,18 @@ def _parts(folder: Path) -> list[str]:
             cure="Write the version that is meant to a folder of its own.",
         )
     own = [file for file in inside if not any(part.startswith((".", "_")) for part in file.parts)]
-    return sorted(str(folder / file) for file in own if (folder / file).is_file())
+    for link in (folder / file for file in own if (folder / file).is_symlink() and (folder / file).is_dir()):
+        raise EvidenceError(f"{link} leads to another folder.", cure="Copy its parts, or name them by a pattern.")
+    return _plain_files(sorted(str(folder / file) for file in own))
+
+
+def _raise(problem: OSError) -> NoReturn:
+    raise problem
+
+
+def _plain_files(found: list[str]) -> list[str]:
+    """Leave out folders, and nothing else: a link to nothing was a part."""
+    for path in found:
+        if not Path(path).exists():
+            raise EvidenceError(f"{path} is a link to nothing.", cure="Bring the file that it stands for.")
+    return [path for path in found if Path(path).is_file()]

@@ -34,10 +34,11 @@ def _splits(top: Mapping[str, object]) -> Iterator[str]:
 
 
 def _accuracy(top: Mapping[str, object], split: str) -> Given:
-    """The scripts call the rows that were predicted `predict_samples`, whatever the metrics' prefix is."""
-    named = f"{split}_samples" if f"{split}_samples" in top else "predict_samples"
-    rows = top.get(named) if split != "eval" or named == "eval_samples" else None
-    return share(top[f"{split}_accuracy"], f"{split}_accuracy", n=rows, of=f"rows ({named})")
+    """The scripts call the rows that were predicted `predict_samples`, where the metrics have the prefix `test`."""
+    named = f"{split}_samples"
+    if split == "test" and named not in top:
+        named = "predict_samples"
+    return share(top[f"{split}_accuracy"], f"{split}_accuracy", n=top.get(named), of=f"rows ({named})")
 
 
 IMPORTER = Importer(

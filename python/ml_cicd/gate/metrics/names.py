@@ -19,7 +19,13 @@ SAME = (
     ("latency_p95_ms", "p95", "latency_p95"),
     ("latency_p99_ms", "p99", "latency_p99"),
 )
-SHARES = {"accuracy", "precision", "recall", "f1_score", "roc_auc", "pass_rate", "mAP50", "mAP50-95"}
+# Names within names, `eval_f1_macro` and `top5`: what is called so is never above 1, unless it is in percent.
+OF_A_SHARE = re.compile(
+    r"(?<![a-z])(?:acc|accuracy|prec|precision|recall|f(?=\d)|f_?score|m?ap|m?ar|auc|auroc|auprc|roc|exact_?match|em|exact"
+    r"|top(?=[_-]?\d)|m?iou|mean_?iou|dice|jaccard|ndcg|mrr|hits?_?(?:rate|@)|rouge|rouge_?l(?:sum)?|bleu|sacrebleu|chrf|meteor"
+    r"|sensitivity|specificity|ppv|npv|tpr|tnr|(?:pass|success|win|solve)_?(?:rate|@)|mcc|kappa|correlation|r2)(?![a-z])"
+)
+CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z][a-z])")
 LOWER = re.compile(
     r"(?:^|[_ -])(?:loss|errors?|err|failures?|latency|runtime|duration|ms|perplexity|ppl|mae|mse|rmse|mape|wer|cer"
     r"|brier|skipped|p\d\d)(?:$|[_ -])"
@@ -37,8 +43,9 @@ def meaning(name: str) -> str:
 
 
 def is_share(name: str) -> bool:
-    """Whether the name is one of a share, which lies between 0 and 1."""
-    return meaning(name) in SHARES
+    """Whether the name, or a word of its last part, is one of a share, which is never above 1."""
+    last = re.split(r"[./](?=[^./])", name)[-1]
+    return any(OF_A_SHARE.search(spelt.lower()) for spelt in (last, CAMEL.sub("_", last)))
 
 
 def direction_of(name: str) -> Direction:

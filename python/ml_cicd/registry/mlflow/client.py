@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 from ml_cicd.ground.errors import Conflict, InputError, MlCicdError, NotFound, OutsideError, Refused, Unreachable
 from ml_cicd.ground.patience import within
-from ml_cicd.registry.mlflow.reading import Reader, ask_once, can_read
+from ml_cicd.registry.mlflow.reading import API, Reader, ask_once, can_read
 
 SQLITE_FILE = re.compile(r"^sqlite:///[^?#]*[^?#/]$")
 PREFLIGHT_SECONDS = 5.0
@@ -198,6 +198,8 @@ def _preflight(uri: str) -> bool:
             return False  # somebody is there; the client knows more ways to sign in, and does not repeat these
         kind = Refused if 400 <= problem.code < 500 else Unreachable
         cure = "Check the address and the server's log."
+        if leads := problem.headers.get("Location", "").partition("?")[0].partition(API)[0]:
+            text, cure = f"it leads to {redacted(leads)}.", "Give that address, if the registry is there."
         raise kind(f"The registry {redacted(uri)} answers {problem.code}: {text}", cure=cure) from problem
     except (OSError, HTTPException, ValueError) as problem:
         raise Unreachable(

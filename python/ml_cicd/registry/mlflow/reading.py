@@ -21,6 +21,8 @@ from types import SimpleNamespace
 from typing import IO, Any
 from urllib.parse import unquote, urlencode, urlsplit
 
+from ml_cicd.ground.errors import InputError
+
 API = "/api/2.0/mlflow/"
 LONGEST_ANSWER = 2**26
 TRIES, PAUSE_SECONDS = 3, 0.5
@@ -137,9 +139,15 @@ def _refusal(status: int, text: str) -> Answer:
 
 
 def _sign_in(uri: str, environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the header that MLflow's client would send: of its variables, else of the address."""
+    """Return the header that MLflow's client would send: of its variables, else of the address.
+
+    Raises:
+        InputError: a token that no header can have.
+    """
     user, password = environ.get("MLFLOW_TRACKING_USERNAME", ""), environ.get("MLFLOW_TRACKING_PASSWORD", "")
     token = environ.get("MLFLOW_TRACKING_TOKEN", "")
+    if not token.isprintable():  # the standard library refuses it too, and shows all of it
+        raise InputError("MLFLOW_TRACKING_TOKEN has a line break in it.", cure="Set the secret without one.")
     parts = urlsplit(uri)
     if not (user and password) and not token and parts.username:
         user, password = unquote(parts.username), unquote(parts.password or "")

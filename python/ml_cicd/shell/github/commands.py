@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ml_cicd.faces.plain import one_line, visible
+from ml_cicd.faces.plain import no_command, one_line, visible
 
 MOST_OF_A_KIND = 9
 LONGEST = 4000
@@ -47,8 +47,7 @@ def fence() -> tuple[str, str]:
 
 def harmless(text: str) -> str:
     """Return text as one line that is no command, in the old syntax (`##[`) neither."""
-    line = one_line(text).replace("##[", "## [")
-    return f"| {line}" if line.startswith("::") else line
+    return no_command(one_line(text))
 
 
 def escape_data(text: str) -> str:
