@@ -85,6 +85,11 @@ class Invariants:
         """Whether the clock was."""
         return any(act is Act.BACK for _, act, _, _ in self.schedule.fired)
 
+    @property
+    def outlasted(self) -> bool:
+        """Whether a suspension outlasted a claim: it keeps nobody away then, and its process may wake up yet."""
+        return any(act is Act.LONG_PAUSE for _, act, _, _ in self.schedule.fired)
+
     # Told by the doors
 
     def looked(self, by: str) -> None:
@@ -198,7 +203,7 @@ class Invariants:
     def fills(self, by: str, slot: str, release: Release) -> None:
         """A hook begins to replace what a slot holds."""
         model, process = self.model, self.processes[by]
-        candidate = release.version not in self.released and bool(model.entries)
+        candidate = release.version not in self.released and bool(model.entries) and not self.outlasted
         self.hooks[by] = (self.schedule.calls, candidate)
         before = self.processes.get(self.last_filled.get(slot, by))
         claims = self.fills_candidate.get(slot) or candidate
@@ -251,8 +256,7 @@ class Invariants:
         """
         name = self.model.filling.get(slot, "")
         filler = self.processes.get(name)
-        passed = any(act is Act.LONG_PAUSE for _, act, _, _ in self.schedule.fired)
-        ousted = filler is None or filler.lost or filler.ended or passed
+        ousted = filler is None or filler.lost or filler.ended or self.outlasted
         return "" if ousted or not self.fills_candidate.get(slot) else name
 
     def appended(self, by: str, entry: LedgerEntry) -> None:

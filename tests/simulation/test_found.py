@@ -24,6 +24,8 @@ FOUND = (
     ("bad canary, previous", "32:SWITCH"),
     # A rollback that had nothing to do filled the slot that a canary had claimed meanwhile.
     ("canary, champion", "1:SWITCH 9:SWITCH 26:SWITCH"),
+    # The same a moment after the canary's lease had ended: it was late, and renewed it.
+    ("half, champion", "12:SWITCH 56:SWITCH 57:PAUSE"),
 )
 
 

@@ -67,7 +67,7 @@ class SetSplit:
 class DeploySlot:
     """Make a slot hold a release: run the deploy hook, then check the slot's identity.
 
-    `serves`: it may be the slot that gets the traffic. Any other one must have none when the hook begins, and no claim
+    `serves`: it may be the slot that gets the traffic. Any other one must have none when the hook begins, and no canary
     but the one of `owner`.
     """
 
@@ -92,9 +92,11 @@ class DeploySlot:
         return Done(what=self.describe(), result=f"slot says version {now.release.version}", changed=True, value=now)
 
     def _check_free(self, view: RouterView) -> None:
-        claimed = view.claimed and view.state is not None and view.state.owner != self.owner
-        if view.split.serving == self.slot or view.share or claimed:
-            what = "is claimed by a canary" if claimed else "has traffic"
+        state = view.state
+        # Also where its lease has ended: its process may be late, and alive. Of what is not saved nobody can tell.
+        taken = not view.unsaved and state is not None and state.open and state.owner != self.owner
+        if view.split.serving == self.slot or view.share or taken:
+            what = "is a canary's" if taken else "has traffic"
             raise Conflict(
                 f"Slot {self.slot} {what} by now, so version {self.release.version} is not deployed there.",
                 cure="Another run came in between; run `ml-cicd status` to see what serves.",
