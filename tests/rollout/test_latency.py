@@ -1,6 +1,7 @@
 """The guardrail `latency`: what it sees, what it tolerates, what it says."""
 
 import math
+import random
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -242,3 +243,35 @@ def test_times_that_begin_half_way_are_no_look() -> None:
 
     world.fake_source.read = late  # type: ignore[method-assign]
     assert canary.run(canary.Inputs(), world).outputs["decision"] == "promote"
+
+
+def of_users(seed: int, users: int, times: float) -> bool:
+    """Whether a candidate is rolled back that takes `times` as long for users who differ, at a share of 10 %."""
+    rng = random.Random(seed)
+    usual = [50 * math.exp(rng.gauss(0, 0.6)) for _ in range(users)]
+    mine = [rng.random() < 0.1 for _ in range(users)]
+    sent = [0] * users
+    evidence = GUARD.start()
+    for _ in range(40):
+        took: tuple[list[int], list[int]] = ([], [])
+        for user in rng.choices(range(users), k=200):
+            sent[user] += mine[user]
+            took[mine[user]].append(round(usual[user] * (times if mine[user] else 1) * math.exp(rng.gauss(0, 0.2))))
+        worth = sum(sent) ** 2 / max(1, sum(n * n for n in sent))
+        candidate = replace(window(*took[1]), worth=worth)
+        evidence = GUARD.take_in(evidence, GUARD.reading(candidate, window(*took[0])), Proves.ALL)
+    return bool(GUARD.harm_log_e(evidence) >= -math.log(ALPHA) - 1e-9)
+
+
+@pytest.mark.parametrize("users", [50, 200, 1000])
+def test_users_who_differ_are_not_the_candidates_fault(users: int) -> None:
+    """Each user asks for another amount and stays with one slot: equal versions are not rolled back for that."""
+    assert sum(of_users(seed, users, 1.0) for seed in range(20)) <= 1
+
+
+def test_what_few_users_do_not_explain_is_found() -> None:
+    """A candidate that takes four times as long is found by fifty users, and how much is put down to them is said."""
+    assert sum(of_users(seed, 50, 4.0) for seed in range(10)) >= 8
+    candidate = replace(window(*[100] * 20), worth=5.0)
+    evidence = GUARD.take_in(GUARD.start(), GUARD.reading(candidate, window(*[50] * 180)), Proves.ALL)
+    assert "up to 2.6 times as long" in GUARD.remark(evidence)

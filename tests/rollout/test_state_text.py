@@ -54,7 +54,8 @@ COUNTS = st.tuples(NUMBERS, NUMBERS, NUMBERS, NUMBERS, USERS).map(
     lambda n: Counts(nc=max(n[0], n[1]), xc=min(n[0], n[1]), nb=max(n[2], n[3]), xb=min(n[2], n[3]), users=n[4])
 )
 PAIRS = st.tuples(NUMBERS, NUMBERS)
-TIMES = st.builds(Times, buckets=st.dictionaries(NUMBERS, PAIRS, max_size=3))
+WORTH = st.none() | st.floats(0, 1e6)
+TIMES = st.builds(Times, buckets=st.dictionaries(NUMBERS, PAIRS, max_size=3), users=WORTH)
 LOOKS = st.builds(
     Observation,
     at_seconds=SECONDS,

@@ -25,7 +25,7 @@ from ml_cicd.rollout.operations import SetSplit
 from ml_cicd.rollout.plan import Plan
 from ml_cicd.rollout.site import Site
 from ml_cicd.rollout.state import LAPSED, Counters, Decision, Observation, Phase, RolloutState, RouterView
-from ml_cicd.rollout.users import by_part, groups_of, with_users
+from ml_cicd.rollout.users import by_part, groups_of, with_users, with_worth
 from ml_cicd.rollout.words import look_line, plan_line
 
 DEPLOY_SECONDS = 360.0  # what a deploy hook and the slot's answer may take: a claim that is older is a dead run's
@@ -186,6 +186,7 @@ def _count(session: Session, view: RouterView, counters: Mapping[str, Counters],
     candidate, champion = windows
     groups = groups_of(session.site.source)
     if groups:
+        candidate = with_worth(candidate, groups, split, before=session.evidence.requests[0])
         champion = with_users(champion, groups, split)
     seen = Observation(
         at_seconds=view.now - state.started_at,

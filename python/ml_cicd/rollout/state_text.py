@@ -5,7 +5,8 @@
             {"ms": [c, b]}}, "kinds": {"answer 5xx": [xc, xb]}}
 
 Where the source tells groups of users, a look also has their requests ("groups": [...]), and a reading the sums of the
-champion's groups before and during the rollout ([nc, xc, nb, xb, [n, n^2, x, n x, x^2], [the same]]).
+champion's groups before and during the rollout ([nc, xc, nb, xb, [n, n^2, x, n x, x^2], [the same]]), or how many users
+the candidate's requests are worth ({"users": 12.5, "ms": [c, b]}).
 
 A version 1 kept the observations inside the state, so that every look wrote all of them again.
 """
@@ -23,6 +24,7 @@ from ml_cicd.stats.sequential import Counts
 from ml_cicd.stats.users import Spread, UserCounts
 
 SCHEMA = "ml-cicd/rollout/v2"
+USERS = "users"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -90,7 +92,8 @@ def reading_data(reading: Reading) -> object:
     each bucket of times.
     """
     if isinstance(reading, Times):
-        return {str(bound): list(pair) for bound, pair in reading.buckets.items()}
+        worth = {} if reading.users is None else {USERS: reading.users}
+        return {**worth, **{str(bound): list(pair) for bound, pair in reading.buckets.items()}}
     row: list[object] = [reading.nc, reading.xc, reading.nb, reading.xb]
     users = reading.users
     return row if users is None else [*row, _spread_row(users.before), _spread_row(users.during)]
@@ -241,7 +244,10 @@ def _mapping(found: Mapping[str, object], name: str, where: str) -> Mapping[str,
 
 def _reading(row: object, where: str) -> Reading:
     if isinstance(row, Mapping):
-        return Times(buckets={_bound(bound, where): _pair(pair, f"{where}.{bound}") for bound, pair in row.items()})
+        buckets = {
+            _bound(bound, where): _pair(pair, f"{where}.{bound}") for bound, pair in row.items() if bound != USERS
+        }
+        return Times(buckets=buckets, users=optional(row, USERS, as_number, where))
     numbers = as_list(row, where)
     nc, xc, nb, xb = _integers(numbers[:4], 4, where)
     users = None

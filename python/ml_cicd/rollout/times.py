@@ -4,6 +4,7 @@ A bucket is named by its lower bound; it ends where the next one begins. From 10
 series E24), so that neighbours are about 10 % apart. A metric source may fill fewer of them.
 """
 
+import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -34,13 +35,19 @@ def grown(before: Buckets | None, now: Buckets | None) -> Buckets | None:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Times:
-    """What both arms answered: (the candidate's, the champion's) numbers by bucket. Empty where nobody measured."""
+    """What both arms answered: (the candidate's, the champion's) numbers by bucket. Empty where nobody measured.
+
+    `users` is how many equally active users the candidate's requests of this rollout are worth; None where each request
+    stands for itself.
+    """
 
     buckets: Mapping[int, tuple[int, int]] = field(default_factory=dict)
+    users: float | None = None
 
     def __post_init__(self) -> None:
         """Refuse numbers that cannot be."""
-        if any(bound < 0 or min(pair) < 0 for bound, pair in self.buckets.items()):
+        wrong = self.users is not None and not 0 <= self.users < math.inf
+        if wrong or any(bound < 0 or min(pair) < 0 for bound, pair in self.buckets.items()):
             raise InputError(f"{self} does not add up.", cure="Check the metric source.")
 
     @property
@@ -49,19 +56,20 @@ class Times:
         return sum(c for c, _ in self.buckets.values()), sum(b for _, b in self.buckets.values())
 
 
-def times_of(candidate: Buckets | None, champion: Buckets | None) -> Times:
+def times_of(candidate: Buckets | None, champion: Buckets | None, *, users: float | None = None) -> Times:
     """Put both arms together; nothing where one of them was not timed."""
     if candidate is None or champion is None:
         return Times()
     bounds = sorted({*candidate, *champion})
-    return Times(buckets={bound: (candidate.get(bound, 0), champion.get(bound, 0)) for bound in bounds})
+    return Times(buckets={bound: (candidate.get(bound, 0), champion.get(bound, 0)) for bound in bounds}, users=users)
 
 
 def both(one: Times, other: Times) -> Times:
     """Add what was seen in two windows."""
     bounds = sorted({*one.buckets, *other.buckets})
     pairs = {bound: (one.buckets.get(bound, (0, 0)), other.buckets.get(bound, (0, 0))) for bound in bounds}
-    return Times(buckets={bound: (p[0] + q[0], p[1] + q[1]) for bound, (p, q) in pairs.items()})
+    sums = {bound: (p[0] + q[0], p[1] + q[1]) for bound, (p, q) in pairs.items()}
+    return Times(buckets=sums, users=other.users)
 
 
 class Slower:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol, runtime_checkable
 
 from ml_cicd.rollout.guardrail import Window
+from ml_cicd.rollout.share import Window as Served
 from ml_cicd.rollout.share import folded
 from ml_cicd.rollout.state import Split, between_rollouts
 from ml_cicd.stats.users import GROUPS, Spread, UserCounts, effective_users, spread
@@ -40,6 +41,13 @@ class CountsUsers(Protocol):
 def groups_of(source: object) -> tuple[Group, ...]:
     """Return a source's groups; none where it knows no users."""
     return source.groups() if isinstance(source, CountsUsers) else ()
+
+
+def with_worth(candidate: Window, groups: Sequence[Group], split: Split, *, before: int) -> Window:
+    """Return what the candidate did, with the users that it and the requests `before` in this rollout are worth."""
+    mine = _requests(group for group in groups if (group.slot, group.salt) == (split.idle, split.salt))
+    total = max(before + candidate.requests, sum(mine))
+    return replace(candidate, worth=round(Served(total=total, groups=tuple(mine)).users, 1))
 
 
 def with_users(champion: Window, groups: Sequence[Group], split: Split) -> Window:

@@ -13,9 +13,10 @@ from ml_cicd.ground.errors import Exit
 from ml_cicd.ground.report import Note
 from ml_cicd.rollout.counting import difference
 from ml_cicd.rollout.evidence import Look, decide, no_evidence, take_in
+from ml_cicd.rollout.guardrail import Window
 from ml_cicd.rollout.plan import make_plan
 from ml_cicd.rollout.state import NO_SALT, Decision, Observation, Split
-from ml_cicd.rollout.users import by_part, users_seen, with_users
+from ml_cicd.rollout.users import by_part, users_seen, with_users, with_worth
 from ml_cicd.settings import Chosen
 from tests.commands.test_replay import OneFile
 from tests.contracts.haproxy_process import SLOTS, Proxy, running_haproxy
@@ -75,6 +76,9 @@ def test_groups_are_counted_by_slot_and_salt(proxy: Proxy) -> None:
     of_rollout = [group for group in proxy.source().groups() if group.salt == "abc"]
     assert {group.slot for group in of_rollout} == set(SLOTS)
     assert sum(by_part(of_rollout, "abc")) == 60
+    worth = with_worth(Window(requests=0), of_rollout, proxy.router().read().split, before=0).worth
+    assert worth is not None
+    assert 2 < worth < 30
 
 
 def test_a_user_has_one_group_whatever_the_arm(proxy: Proxy) -> None:

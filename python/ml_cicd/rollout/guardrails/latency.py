@@ -4,7 +4,9 @@ For each of some bounds the candidate's answers that took `times` as long as the
 champion's that took as long as the bound: answers that are up to `times` as slow never count against it, and from 10 ms
 on those that are half as slow again cross a bound, wherever they lie. A quarter more slow ones are tolerated besides
 (`TOLERATED`): a stall more now and then is found in any large sample. Each bound has a rate test of its own, and their
-e-values are averaged. It needs a metric source that measures times; with another one it proves nothing, good or bad.
+e-values are averaged. Users who stay with one slot differ in what they ask for: the fewer the candidate has, the slower
+it may be by their doing alone (`DIFFER`). It needs a metric source that measures times; with another one it proves
+nothing, good or bad.
 """
 
 import math
@@ -20,7 +22,10 @@ from ml_cicd.stats.sequential import Counts, chance_of_as_many, combine_log_e
 
 TESTED = (*range(1, 10), *(bound * tenfold for tenfold in TENFOLDS for bound in E24[::2]))
 TOLERATED = 1.25  # times the odds of being slow
+DIFFER = 0.6  # standard deviation of the log of a user's usual time: a third of them ask for 1.8 times more, or less
+SURE = 3.0  # standard errors
 IMPLAUSIBLE = 0.001
+NOTABLE = 1.25
 MOST = 200
 BLIND = Blind(
     what="latency is not watched: the metric source measures no times",
@@ -30,12 +35,13 @@ BLIND = Blind(
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LatencyEvidence:
-    """Evidence of harm at each bound, and whether the last look that had an answer of the candidate's was slower than
-    chance explains.
+    """Evidence of harm at each bound; whether the last look with an answer of the candidate's was slower than chance
+    explains; and how many times as long is put down to its users.
     """
 
     bounds: tuple[HarmEvidence, ...] = (HarmEvidence(),) * len(TESTED)
     slow: bool = False
+    allowance: float = 1.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -55,7 +61,7 @@ class LatencyGuardrail:
 
     def reading(self, candidate: Window, champion: Window) -> Times:
         """Return both arms' times."""
-        return times_of(candidate.times, champion.times)
+        return times_of(candidate.times, champion.times, users=candidate.worth)
 
     def blind(self, seen: Times, requests: int) -> Blind | None:
         """Say it where requests ended and no answer was timed."""
@@ -65,12 +71,14 @@ class LatencyGuardrail:
         """Add one reading, at each bound. One that warms up may be five times as slow."""
         if not reading.buckets:
             return evidence
-        counts = tuple(self._at_each_bound(reading, COLLAPSED if proves is Proves.COLLAPSE else 1.0))
+        allowance = by_users(reading.users)
+        warm = COLLAPSED if proves is Proves.COLLAPSE else 1.0
+        counts = tuple(self._at_each_bound(reading, warm * allowance))
         pairs = zip(evidence.bounds, counts, strict=True)
         bounds = tuple(harm_taken_in(self.harm, bound, seen, proves) for bound, seen in pairs)
         # One that no longer answers is no faster for that.
         slow = any(map(_implausible, counts)) if reading.answers[0] else evidence.slow
-        return LatencyEvidence(bounds=bounds, slow=slow)
+        return LatencyEvidence(bounds=bounds, slow=slow, allowance=allowance)
 
     def _at_each_bound(self, reading: Times, more: float) -> Iterator[Counts]:
         slower = Slower(reading)
@@ -92,12 +100,14 @@ class LatencyGuardrail:
         return 0
 
     def remark(self, evidence: LatencyEvidence) -> str:
-        """Say what holds the rollout, and that slow answers come in bursts where the evidence of harm is from them."""
+        """Say what holds the rollout, that slow answers come in bursts, and what is put down to few users."""
         held = ("the candidate's last answers were slower than chance explains",) if evidence.slow else ()
         most = max(evidence.bounds, key=lambda bound: harm_of(self.harm, bound))
         phi = most.dispersion.phi if harm_of(self.harm, most) > 0 else 1.0
         bursts = (f"slow answers come in bursts, so the evidence counts {phi:.1f} times less",) if phi > 1 else ()
-        return "; ".join((*held, *bursts))
+        times = self.times * evidence.allowance
+        few = (f"it has few users, so up to {times:.1f} times as long is put down to them",)
+        return "; ".join((*held, *bursts, *(few if evidence.allowance > NOTABLE else ())))
 
     def served_words(self, served: Times, candidate: str, champion: str) -> str:
         """Say how long both took, as far as buckets tell."""
@@ -108,6 +118,11 @@ class LatencyGuardrail:
             f"version {candidate} took {span(one, MEDIAN)} (95 %: {span(one, SLOW)}), "
             f"version {champion} {span(other, MEDIAN)} (95 %: {span(other, SLOW)})"
         )
+
+
+def by_users(users: float | None) -> float:
+    """Return how many times as long so few users may take by chance; 1 where requests stand for themselves."""
+    return 1.0 if users is None else math.exp(SURE * DIFFER / math.sqrt(max(1.0, users)))
 
 
 def _implausible(counts: Counts) -> bool:
