@@ -46,7 +46,7 @@ def test_values(evidence: Evidence, name: str, value: float) -> None:
 
 def test_the_confusion_matrix(evidence: Evidence) -> None:
     """True positives, false positives and false negatives are 328, 236 and 122; 450 rows are positive."""
-    expected = FScore(true_positives=328, false_positives=236, false_negatives=122)
+    expected = FScore(true_positives=328, false_positives=236, false_negatives=122, of="F1 of 1")
     assert evidence.samples[Subject(metric="f1_score")] == expected
     assert sum(row.label for row in rows()) == 450
 

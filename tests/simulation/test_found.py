@@ -26,6 +26,8 @@ FOUND = (
     ("canary, champion", "1:SWITCH 9:SWITCH 26:SWITCH"),
     # The same a moment after the canary's lease had ended: it was late, and renewed it.
     ("half, champion", "12:SWITCH 56:SWITCH 57:PAUSE"),
+    # A rollback to what serves already, behind whose back the files are: the standby was written down as another one.
+    ("canary, version 1", "58:FULL 86:FAIL"),
 )
 
 

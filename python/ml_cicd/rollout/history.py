@@ -117,4 +117,5 @@ def was_left(state: RolloutState | None, standby: Release, outcome: Outcome) -> 
     """
     if state is None or state.phase is not Phase.REVERTED:
         return False
-    return standby.version in {state.candidate.version, outcome.before}
+    moved = outcome.before != outcome.champion
+    return standby.version == state.candidate.version or (moved and standby.version == outcome.before)

@@ -54,6 +54,7 @@ def way_back(
         write: Operations = ()
         if stops:
             halts = opened and _stays(release, where.state)
+            left = _held(split.idle, identities)
             _, write = step(where, Reverted(to=release, swap=False, stays=halts, left=left, reason=reason))
         elif view.unsaved:
             _, write = step(where, _kept(release, where, identities, reason))
@@ -83,9 +84,13 @@ def _kept(release: Release, where: Where, identities: Mapping[str, Identity], re
     """
     if where.state is None or _stays(release, where.state):
         return Rewritten()
-    idle = identities.get(where.split.idle)
-    left = NOTHING if idle is None else idle.release
+    left = _held(where.split.idle, identities)
     return Reverted(to=release, swap=False, stays=False, left=left, reason=reason)
+
+
+def _held(slot: str, identities: Mapping[str, Identity]) -> Release:
+    """Return what a slot says that it holds; nothing where it does not say."""
+    return identities[slot].release if slot in identities else NOTHING
 
 
 def _stopped(where: Where) -> str:

@@ -22,11 +22,12 @@ def ask(path: str, command: str) -> str:
     if "\n" in command or ";" in command:
         raise Defect(f"{command!r} is not one command.")
     try:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-            connection.settimeout(SECONDS)
-            connection.connect(path)
-            connection.sendall(command.encode() + b"\n")
-            return _read_all(connection)
+        try:
+            return _exchange(path, command)
+        except (
+            ConnectionResetError
+        ):  # a busy HAProxy, or one that reloads, drops who waits; all commands may come twice
+            return _exchange(path, command)
     except FileNotFoundError as problem:
         raise NotFound(
             f"There is no HAProxy socket at {path}.",
@@ -55,6 +56,14 @@ def _read_all(connection: socket.socket) -> str:
         if size > LONGEST:
             raise CorruptState("HAProxy's answer is longer than 16 MiB.", cure="Check the socket's path.")
     return b"".join(parts).decode(errors="replace")
+
+
+def _exchange(path: str, command: str) -> str:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.settimeout(SECONDS)
+        connection.connect(path)
+        connection.sendall(command.encode() + b"\n")
+        return _read_all(connection)
 
 
 def info(path: str) -> dict[str, str]:
