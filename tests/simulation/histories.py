@@ -113,7 +113,8 @@ class Telling:
             refused = unknown or isinstance(ended, Conflict | InputError)
             self.law.check(Law.END, refused, f"{process.kind} fails, and nothing was wrong with the router: {ended!r}")
             return
-        honest = process.kind.startswith("force") or not self.model.full  # it says that it is not where it should be
+        # It says that it is not where it should be; where the disk is full, what could not be kept is partly done too.
+        honest = process.kind.startswith("force") or not self.model.full or ended.outputs["verified"] == "false"
         if process.lost or self.law.race(process) or (ended.exit_code is Exit.PARTLY and honest):
             return
         held = self.model.holds.get(self.model.memory.serving)
