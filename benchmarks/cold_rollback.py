@@ -9,7 +9,6 @@ serves the version before, and to the end of the action, when the record is writ
 """
 
 import os
-import shutil
 import sys
 import tempfile
 import threading
@@ -19,9 +18,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from benchmarks.two_releases import two_releases  # noqa: E402
 from tests.actions.composite_runner import run_action  # noqa: E402
 from tests.e2e.serving import Serving, serving  # noqa: E402
-from tests.e2e.test_interruption import CONFIG, HOOK, Site  # noqa: E402
 
 LONGEST_SECONDS = 600.0
 
@@ -41,12 +40,7 @@ def main() -> None:
         folder, empty = Path(temp) / "site", Path(temp) / "empty"
         folder.mkdir()
         empty.mkdir()
-        shutil.copy(CONFIG, folder / "ml-cicd.yml")
-        shutil.copy(HOOK, folder)
-        site = Site(folder, target)
-        for weights in ("first", "second"):
-            site.release(weights)
-            site.run("canary")
+        two_releases(folder, target)
         environ = {
             **target.environ,
             "PATH": os.environ["PATH"],

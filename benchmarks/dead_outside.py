@@ -6,7 +6,6 @@ Of two versions one serves on a real HAProxy, the other stands by, and a third w
 and command one line: seconds, exit code, and the last words. A rollback is a real one, to the version that stands by.
 """
 
-import shutil
 import socket
 import sys
 import tempfile
@@ -18,10 +17,11 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from benchmarks.two_releases import two_releases  # noqa: E402
 from tests.contracts.haproxy_process import free_port  # noqa: E402
 from tests.contracts.test_mlflow_reach import HALF_AN_ANSWER, dripping  # noqa: E402
 from tests.e2e.serving import serving  # noqa: E402
-from tests.e2e.test_interruption import CONFIG, HOOK, Site  # noqa: E402
+from tests.e2e.test_interruption import Site  # noqa: E402
 
 COMMANDS = (("status",), ("doctor",), ("register", "--model=model"))
 REGISTRY = "MLFLOW_TRACKING_URI"
@@ -57,12 +57,7 @@ def main() -> None:
     """Measure everything once."""
     with tempfile.TemporaryDirectory(prefix="ml-cicd-") as temp, serving() as target:
         folder = Path(temp)
-        shutil.copy(CONFIG, folder / "ml-cicd.yml")
-        shutil.copy(HOOK, folder)
-        site = Site(folder, target)
-        for weights in ("first", "second"):
-            site.release(weights)
-            site.run("canary")
+        site = two_releases(folder, target)
         site.release("third")
         late = dripping(HALF_AN_ANSWER, honest=2)
         with mute(folder) as (silent, silent_socket), dripping(HALF_AN_ANSWER) as drips, late as later:

@@ -9,7 +9,6 @@ turn, under a load that notes who answers.
 
 import http.client
 import json
-import shutil
 import statistics
 import sys
 import tempfile
@@ -20,8 +19,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from benchmarks.two_releases import two_releases  # noqa: E402
 from tests.e2e.serving import serving  # noqa: E402
-from tests.e2e.test_interruption import CONFIG, HOOK, Site  # noqa: E402
+from tests.e2e.test_interruption import Site  # noqa: E402
 
 TIMES = 20
 PAUSE_SECONDS = 0.005
@@ -68,12 +68,7 @@ def main() -> None:
     times = int(sys.argv[1]) if len(sys.argv) > 1 else TIMES
     with tempfile.TemporaryDirectory(prefix="ml-cicd-") as temp, serving() as target:
         folder = Path(temp)
-        shutil.copy(CONFIG, folder / "ml-cicd.yml")
-        shutil.copy(HOOK, folder)
-        site = Site(folder, target)
-        for weights in ("first", "second"):
-            site.release(weights)
-            site.run("canary")
+        site = two_releases(folder, target)
         taken = []
         for n in range(times):
             taken.append(once(site, "1" if n % 2 == 0 else "2"))

@@ -47,7 +47,7 @@ def way_back(
     # A state that does not belong to what serves is no reason to let it serve: only the slot's own word is.
     stays = not view.unsaved and _stays(release, where.state)
     serves = _serves(release, identities.get(split.serving))
-    left = identities[split.serving].release if split.serving in identities else NOTHING
+    left = _held(split.serving, identities)
     if not left and where.state is not None and not view.unsaved:
         left = where.state.serving  # it does not say so itself, now
     if serves or stays:
