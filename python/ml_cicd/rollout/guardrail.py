@@ -79,7 +79,12 @@ class Blind:
 
     def __str__(self) -> str:
         """Return one sentence."""
-        return f"{self.what}; {self.cure}"
+        return sentence(f"{self.what}; {self.cure}")
+
+
+def sentence(text: str) -> str:
+    """Return a part of a sentence as one of its own."""
+    return f"{text[:1].upper()}{text[1:]}."
 
 
 class Guardrail(Protocol):

@@ -8,7 +8,7 @@ from ml_cicd.ground.errors import Defect, MlCicdError, NotFound
 from ml_cicd.ground.finding import Examined, Finding, Outcome, broken, remark
 from ml_cicd.rollout import forecast as forecasts
 from ml_cicd.rollout.bounded import within
-from ml_cicd.rollout.guardrail import Window
+from ml_cicd.rollout.guardrail import Window, sentence
 from ml_cicd.rollout.plan import Plan, make_plan
 from ml_cicd.rollout.ports import Clock
 from ml_cicd.rollout.present import OnRecord, Traffic, disagreements, silent, to_finish, traffic_now
@@ -135,9 +135,7 @@ def _unwatched(plan: Plan, counters: Mapping[str, Counters]) -> Iterator[Finding
             yield broken("counters", problem.what, problem.cure)
             continue
         if blind is not None:
-            yield remark(
-                guard.name, f"{blind.what[:1].upper()}{blind.what[1:]}.", f"{blind.cure[:1].upper()}{blind.cure[1:]}."
-            )
+            yield remark(guard.name, sentence(blind.what), sentence(blind.cure))
 
 
 def _reached(slot: str, now: Mapping[str, Counters], seen: forecasts.Traffic, traffic: Traffic) -> tuple[Finding, ...]:

@@ -33,7 +33,7 @@ def forecast_words(found: Forecast) -> str:
     first = found.stages[0].step if found.stages else 0
     why = "hardly any user falls to it" if found.passed_over else "traffic is scarce"
     left_out = f" {'The first step is' if first == 1 else f'{first} steps are'} left out: {why}." if first else ""
-    unseen = "".join(f" {why[:1].upper()}{why[1:]}." for why in found.traffic.unwatched)
+    unseen = "".join(f" {why}" for why in found.traffic.unwatched)
     return (
         f"About {minutes(found.seconds)} minutes at {found.traffic.words}, each step counted by itself; "
         f"the deadline comes after {minutes(found.deadline_seconds)}.{left_out}{unseen}"
@@ -181,4 +181,4 @@ def details(plan: Plan, evidence: Evidence, state: RolloutState, seen: tuple[Obs
 def unseen(plan: Plan, evidence: Evidence) -> tuple[Note, ...]:
     """Return what was not watched, and how to watch it."""
     found = unwatched(plan, evidence.served, sum(evidence.requests))
-    return tuple(Note(text=f"{why[:1].upper()}{why[1:]}.") for why in found)
+    return tuple(Note(text=why) for why in found)
