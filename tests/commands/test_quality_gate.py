@@ -8,8 +8,8 @@ import pytest
 from ml_cicd.commands.quality_gate import COMMAND, ON_ERROR, OUTPUTS, Inputs
 from ml_cicd.config import Config
 from ml_cicd.gate.evidence import Evidence, EvidenceRequest
-from ml_cicd.gate.samples import Paired, Proportion, Sample
-from ml_cicd.gate.settings import ChampionSettings, EvidenceSettings, GateSettings, WhenNoChampion
+from ml_cicd.gate.samples import Paired, Point, Proportion, Sample
+from ml_cicd.gate.settings import ChampionSettings, EvidenceSettings, GateSettings, WhenInconclusive, WhenNoChampion
 from ml_cicd.ground.errors import Exit, InputError
 from ml_cicd.ground.finding import Outcome, Scope, Subject
 from ml_cicd.ground.inputs import read_inputs
@@ -94,7 +94,13 @@ def test_a_pass() -> None:
     world = Judging(settings=configured())
     report = run(world, model="model")
     assert (report.exit_code, report.headline, report.cure) == (Exit.DONE, "The candidate passes.", "")
-    assert report.outputs == {"verdict": "pass", "passed": "true", "blocking": "[]", "model-digest": "sha256:of-model"}
+    assert report.outputs == {
+        "verdict": "pass",
+        "passed": "true",
+        "blocking": "[]",
+        "warnings": "[]",
+        "model-digest": "sha256:of-model",
+    }
     assert set(report.outputs) == set(OUTPUTS)
     assert report.verdict is not None
     assert report.verdict.bindings.data == {"predictions": "sha256:p"}
@@ -120,9 +126,58 @@ def test_what_is_no_pass(sample: Sample | None, exit_code: Exit, verdict: str) -
     assert report.cure
 
 
+CLOSE, BAD = Proportion(successes=1905, n=2000), Proportion(successes=1000, n=2000)
+WARNING = {"at_least": 0.95, "severity": "warn"}
+
+
+@pytest.mark.parametrize(
+    ("gate", "samples", "headline", "warnings"),
+    [
+        (
+            GateSettings(thresholds={"accuracy": 0.95, "recall": WARNING}),
+            {"accuracy": GOOD, "recall": BAD},
+            "The candidate passes; 1 rule fails (recall): it only warns.",
+            ["recall"],
+        ),
+        (
+            GateSettings(
+                thresholds={"latency_p50_ms": 50, "accuracy": 0.95, "f1_score": 0.95},
+                when_inconclusive=WhenInconclusive.WARN,
+            ),
+            {"latency_p50_ms": Point(value=1), "accuracy": CLOSE, "f1_score": CLOSE},
+            "The candidate passes; 2 rules are inconclusive (accuracy, f1_score): they only warn.",
+            ["accuracy", "f1_score"],
+        ),
+        (
+            GateSettings(thresholds={"accuracy": 0.95}, when_inconclusive=WhenInconclusive.WARN),
+            {"accuracy": CLOSE},
+            "The candidate passes, though no rule holds; 1 rule is inconclusive (accuracy): it only warns.",
+            ["accuracy"],
+        ),
+        (
+            replace(COMPARING, thresholds={"accuracy": 0.95, "recall": WARNING}),
+            {"accuracy": GOOD, "recall": CLOSE},
+            (
+                "The candidate passes; 1 rule is inconclusive (recall), "
+                "1 rule is not measured (accuracy versus champion): they only warn."
+            ),
+            ["recall", "accuracy versus champion"],
+        ),
+    ],
+)
+def test_a_pass_names_what_it_lets_through(
+    gate: GateSettings, samples: dict[str, Sample], headline: str, warnings: list[str]
+) -> None:
+    """A rule that does not pass and only warns stands in the headline and in an output of its own."""
+    given = {Subject(metric=name): sample for name, sample in samples.items()}
+    report = run(Judging(settings=configured(gate=gate), samples=given))
+    assert (report.exit_code, report.outputs["verdict"], report.headline) == (Exit.DONE, "pass", headline)
+    assert json.loads(report.outputs["warnings"]) == warnings
+
+
 def test_what_could_not_be_decided_reads_like_no_pass() -> None:
     """The outputs of a run that broke."""
-    assert ON_ERROR == {"verdict": "error", "passed": "false", "blocking": "[]"}
+    assert ON_ERROR == {"verdict": "error", "passed": "false", "blocking": "[]", "warnings": "[]"}
 
 
 def test_inputs_replace_the_configuration() -> None:

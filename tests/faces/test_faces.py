@@ -12,7 +12,7 @@ from ml_cicd.faces.markdown import PALETTE, escape, to_markdown
 from ml_cicd.faces.plain import one_line, visible, visible_json
 from ml_cicd.faces.terminal import to_terminal
 from ml_cicd.ground.digest import canonical_digest
-from ml_cicd.ground.finding import Finding, Outcome, Verdict
+from ml_cicd.ground.finding import Finding, Outcome, Severity, Verdict
 from ml_cicd.ground.operation import Done, Receipt
 from ml_cicd.ground.report import Curve, Findings, Note, Section, Table, Timeline
 from tests.faces.reports import CHECKS, FINDING, HOSTILE, REPORT, VERDICT, live, report_of
@@ -107,6 +107,16 @@ def test_a_command_cannot_look_like_another_one() -> None:
     receipt = Receipt(problem="x", cures=("ml-cicd rollback --to '\u202e1'",))
     assert "--to '\\u202e1'" in markdown(receipt)
     assert "--to '\\u202e1'" in terminal(receipt)
+
+
+def test_a_run_that_lets_something_through_does_not_look_like_a_clean_one() -> None:
+    """Its sign warns and its line is yellow, where a clean one has a green tick."""
+    warned = Verdict(outcome=Outcome.PASS, findings=(replace(FINDING, severity=Severity.WARN),))
+    report = report_of(Findings(verdict=warned))
+    assert to_markdown(report).startswith("## ⚠️ x: Done.")
+    assert to_terminal(report, colour=True, width=100).startswith("\x1b[33mx: Done.")
+    assert to_markdown(report_of()).startswith("## ✅ x: Done.")
+    assert to_terminal(report_of(), colour=True, width=100).startswith("\x1b[32mx: Done.")
 
 
 def test_the_terminal_keeps_to_its_width() -> None:

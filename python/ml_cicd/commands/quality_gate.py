@@ -21,9 +21,10 @@ OUTPUTS: Mapping[str, str] = {
     "verdict": "pass, fail, inconclusive or error.",
     "passed": "true only when the verdict is pass.",
     "blocking": "JSON list of the rules that stop the candidate.",
+    "warnings": "JSON list of the rules that do not pass and only warn.",
     "model-digest": "Payload digest of the model that the verdict is bound to; empty without the input model.",
 }
-ON_ERROR: Mapping[str, str] = {"verdict": "error", "passed": "false", "blocking": "[]"}
+ON_ERROR: Mapping[str, str] = {"verdict": "error", "passed": "false", "blocking": "[]", "warnings": "[]"}
 NEEDS = Needs(first="gate")
 
 EXITS: dict[Outcome, Exit] = {
@@ -34,11 +35,17 @@ EXITS: dict[Outcome, Exit] = {
     Outcome.ERROR: Exit.EVIDENCE,
 }
 HEADLINES: dict[Outcome, str] = {
-    Outcome.PASS: "The candidate passes.",
+    Outcome.PASS: "The candidate passes",
     Outcome.FAIL: "The candidate fails",
     Outcome.INCONCLUSIVE: "The evidence does not settle the matter",
     Outcome.MISSING: "The evidence does not have what the policy demands",
     Outcome.ERROR: "The gate could not judge",
+}
+LET_THROUGH: dict[Outcome, tuple[str, str]] = {  # of one rule, of several
+    Outcome.FAIL: ("fails", "fail"),
+    Outcome.INCONCLUSIVE: ("is inconclusive", "are inconclusive"),
+    Outcome.MISSING: ("is not measured", "are not measured"),
+    Outcome.ERROR: ("cannot be judged", "cannot be judged"),
 }
 CURES: dict[Outcome, str] = {
     Outcome.PASS: "",
@@ -138,23 +145,42 @@ def _champion_of(config: Config, policy: Policy, files: Files) -> str:
 def report(verdict: Verdict, notes: tuple[str, ...] = ()) -> Report:
     """Lay the verdict out; `notes` say what was decided for the user."""
     outcome = verdict.outcome
-    headline = HEADLINES[outcome]
-    if verdict.blocking:
-        headline += f": {', '.join(verdict.blocking)}."
     shown = outcome.value if outcome is not Outcome.MISSING else Outcome.ERROR.value
     return Report(
         command="quality-gate",
         exit_code=EXITS[outcome],
-        headline=headline,
+        headline=_headline(verdict),
         outputs={
             "verdict": shown,
             "passed": str(bool(verdict)).lower(),
             "blocking": json.dumps(list(verdict.blocking)),
+            "warnings": json.dumps(list(verdict.warnings)),
             "model-digest": verdict.bindings.model,
         },
         cure=CURES[outcome],
         sections=(Findings(verdict=verdict), *(Note(text=note) for note in notes)),
     )
+
+
+def _headline(verdict: Verdict) -> str:
+    """Say the outcome with the rules behind it; a pass names what it lets through."""
+    words = HEADLINES[verdict.outcome]
+    if verdict.blocking:
+        return f"{words}: {', '.join(verdict.blocking)}."
+    if not verdict.warnings:
+        return f"{words}."
+    nothing = "" if any(found.outcome is Outcome.PASS for found in verdict.findings) else ", though no rule holds"
+    parts = [_let_through(verdict, outcome) for outcome in LET_THROUGH]
+    tail = "it only warns" if len(verdict.warnings) == 1 else "they only warn"
+    return f"{words}{nothing}; {', '.join(filter(None, parts))}: {tail}."
+
+
+def _let_through(verdict: Verdict, outcome: Outcome) -> str:
+    """Say e.g. `2 rules are inconclusive (accuracy, f1_score)`; nothing where there is none."""
+    rules = [found.rule for found in verdict.findings if found.warns and found.outcome is outcome]
+    one, several = LET_THROUGH[outcome]
+    counted = f"1 rule {one}" if len(rules) == 1 else f"{len(rules)} rules {several}"
+    return f"{counted} ({', '.join(rules)})" if rules else ""
 
 
 COMMAND = Command(inputs=Inputs, outputs=OUTPUTS, on_error=ON_ERROR, run=run, needs=NEEDS)

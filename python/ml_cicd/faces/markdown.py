@@ -27,7 +27,7 @@ PALETTE = f'%%{{init: {{"themeVariables": {{"xyChart": {{"plotColorPalette": "{"
 
 def to_markdown(report: Report, *, runbook: str = "") -> str:
     """Return the summary of a run; a red one leads to the runbook, by its address where that is known."""
-    parts = [f"## {words.icon(report.exit_code)} {report.command}: {escape(report.headline)}"]
+    parts = [f"## {words.icon(report)} {report.command}: {escape(report.headline)}"]
     if report.cure:
         parts.append(f"**What to do:** {escape(report.cure)}")
     if report.exit_code is not Exit.DONE:

@@ -20,7 +20,8 @@ NARROWEST = 20  # below that there is no room beside the indents
 def to_terminal(report: Report, *, colour: bool, width: int) -> str:
     """Return the report as lines of at most about `width` columns, and never less than twenty."""
     width = max(width, NARROWEST)
-    tint = GREEN if report.exit_code is Exit.DONE else YELLOW if report.exit_code is Exit.INCONCLUSIVE else RED
+    unsure = report.exit_code is Exit.INCONCLUSIVE or words.lets_through(report)
+    tint = YELLOW if unsure else GREEN if report.exit_code is Exit.DONE else RED
     lines = [_paint(f"{report.command}: {one_line(report.headline)}", tint, colour=colour)]
     for section in report.sections:
         lines += _section(section, colour=colour, width=width)

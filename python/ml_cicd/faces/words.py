@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from ml_cicd.ground.errors import Exit
 from ml_cicd.ground.finding import Finding, Outcome, Verdict
-from ml_cicd.ground.report import Cell, Table
+from ml_cicd.ground.report import Cell, Report, Table
 
 MARKS = {
     Outcome.PASS: "✅",
@@ -85,13 +85,19 @@ def rows(finding: Finding) -> str:
 
 def severity_mark(finding: Finding) -> str:
     """Return the outcome, and whether it only warns."""
-    warns = finding.outcome is not Outcome.PASS and not finding.blocks
-    return f"{finding.outcome.value}{' (warns)' if warns else ''}"
+    return f"{finding.outcome.value}{' (warns)' if finding.warns else ''}"
 
 
-def icon(code: Exit) -> str:
+def lets_through(report: Report) -> bool:
+    """Whether the run went well and some rule did not."""
+    return report.exit_code is Exit.DONE and report.verdict is not None and bool(report.verdict.warnings)
+
+
+def icon(report: Report) -> str:
     """Return one sign for the whole run."""
-    return {Exit.DONE: "✅", Exit.INCONCLUSIVE: "❔", Exit.PARTLY: "⚠️"}.get(code, "❌")
+    if lets_through(report):
+        return "⚠️"
+    return {Exit.DONE: "✅", Exit.INCONCLUSIVE: "❔", Exit.PARTLY: "⚠️"}.get(report.exit_code, "❌")
 
 
 def _whole(unit: str) -> tuple[float, ...]:

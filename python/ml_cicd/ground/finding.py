@@ -86,6 +86,11 @@ class Finding:
         """Whether this finding stops the candidate."""
         return self.severity is Severity.BLOCK and self.outcome is not Outcome.PASS
 
+    @property
+    def warns(self) -> bool:
+        """Whether it does not pass, and is let through."""
+        return self.outcome is not Outcome.PASS and not self.blocks
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Bindings:
@@ -113,6 +118,11 @@ class Verdict:
     def blocking(self) -> tuple[str, ...]:
         """Names of the rules that stop the candidate."""
         return tuple(finding.rule for finding in self.findings if finding.blocks)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Names of the rules that do not pass and are let through."""
+        return tuple(finding.rule for finding in self.findings if finding.warns)
 
     @property
     def digest(self) -> str:
