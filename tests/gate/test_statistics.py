@@ -25,8 +25,8 @@ def test_two_classes_with_a_positive_one() -> None:
     made = {name: CATALOGUE[name].sample(TWO) for name in ("accuracy", "precision", "recall", "f1_score")}
     assert made == {
         "accuracy": Proportion(successes=85, n=100),
-        "precision": Proportion(successes=30, n=40, of="precision of 1"),
-        "recall": Proportion(successes=30, n=35, of="recall of 1"),
+        "precision": Proportion(successes=30, n=40, of="precision of 1", counted="rows predicted as 1"),
+        "recall": Proportion(successes=30, n=35, of="recall of 1", counted="rows with the label 1"),
         "f1_score": FScore(true_positives=30, false_positives=10, false_negatives=5, of="F1 of 1"),
     }
 

@@ -40,6 +40,8 @@ def test_evidence_of_a_loader() -> None:
         {Subject(metric="recall"), Subject(metric="cost"), Subject(metric="accuracy", scope=Scope.CHANGE)}
     )
     found = measure_loader(torch.nn.Identity(), BATCHES, wanted, 0.95)
-    assert found.samples == {Subject(metric="recall"): Proportion(successes=3, n=6, of="recall of 1")}
+    assert found.samples == {
+        Subject(metric="recall"): Proportion(successes=3, n=6, of="recall of 1", counted="rows with the label 1")
+    }
     assert set(found.absent) == wanted - set(found.samples)
     assert not found.has_champion

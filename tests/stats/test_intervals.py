@@ -71,11 +71,13 @@ def test_rows_needed_are_enough_and_not_too_many() -> None:
     """At the rows needed the bound clears the threshold; one row fewer does not."""
     rows = rows_needed_proportion(96, 100, 0.95, 0.05)
     assert rows is not None
-    assert clopper_pearson(0.96 * rows, rows, 0.05).lower >= 0.95
-    assert clopper_pearson(0.96 * (rows - 1), rows - 1, 0.05).lower < 0.95
+    assert clopper_pearson(math.floor(0.96 * rows), rows, 0.05).lower >= 0.95
+    assert clopper_pearson(math.floor(0.96 * (rows - 1)), rows - 1, 0.05).lower < 0.95
     assert rows_needed_proportion(95, 100, 0.95, 0.05) is None
     assert rows_needed_by_width(100, 1.0, 2.0, 1.5) == 400
     assert rows_needed_by_width(100, 1.0, 2.0, 1.0) is None
+    assert rows_needed_by_width(100, 1.0, 2.0, 1.0 + 1e-15) is None
+    assert rows_needed_by_width(100, 0.0, 2.0, 1e-300) is None
     pairs = pairs_needed(10, 10, 200, 0.02, 0.05)
     assert pairs is not None
     assert tango_bounds(0.05 * pairs, 0.05 * pairs, pairs, 0.05).lower >= -0.02

@@ -50,7 +50,7 @@ LET_THROUGH: dict[Outcome, tuple[str, str]] = {  # of one rule, of several
 CURES: dict[Outcome, str] = {
     Outcome.PASS: "",
     Outcome.FAIL: "Improve the model, or change the policy in a reviewed commit.",
-    Outcome.INCONCLUSIVE: "Evaluate on more rows; the table says how many.",
+    Outcome.INCONCLUSIVE: "Evaluate on more rows, or ask for less; each rule says what would do.",
     Outcome.MISSING: "See each rule's reason in the table.",
     Outcome.ERROR: "See each rule's reason in the table.",
 }

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from ml_cicd.gate.advice import advice
 from ml_cicd.gate.evidence import Evidence
 from ml_cicd.gate.metric import Direction, exact
 from ml_cicd.gate.metrics.names import is_share
@@ -55,7 +56,9 @@ def _finding(rule: Rule, policy: Policy, evidence: Evidence) -> Finding:
         return finding
     severity = Severity.WARN if policy.when_inconclusive is WhenInconclusive.WARN else rule.severity
     needed = judged.needed(rule.limit)
-    return replace(finding, severity=severity, rows_needed=needed, reason=finding.reason + _advice(judged, needed))
+    return replace(
+        finding, severity=severity, rows_needed=needed, reason=f"{finding.reason} {advice(judged, rule, needed)}"
+    )
 
 
 def _in_percent(rule: Rule, value: float) -> bool:
@@ -114,13 +117,3 @@ def _reason(judged: Judged, rule: Rule, outcome: Outcome) -> str:
     elif judged.point:
         what = "holds" if outcome is Outcome.PASS else "is missed"
     return f"'{rule.demand}' {what} ({judged.how})."
-
-
-def _advice(judged: Judged, needed: int | None) -> str:
-    if needed is not None and judged.n is not None:
-        return f" About {needed:,} rows at the same rate would settle it; there are {judged.n:,}."
-    if judged.lower is None and judged.upper is None:
-        return " Evaluate on more rows of it."
-    if judged.n is not None:
-        return " The estimate is too close to the limit for any number of rows to settle it."
-    return " Give a sample size or more rows."

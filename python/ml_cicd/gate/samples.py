@@ -17,11 +17,9 @@ from ml_cicd.stats.intervals import (
     smallest,
 )
 
+POSITIVE_ROWS = "rows positive by label or prediction"
+AS_A_POINT = "judged as a point: no sample size was given, so chance is not accounted for"
 SAME = 1e-9  # 1 - 0.95 is not 0.05
-
-
-def nobody_knows(_limit: float) -> None:
-    """Return no number of rows."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,6 +32,7 @@ class Judged:
         how: the method, for people.
         point: taken as it stands; both bounds are the value.
         needed: about how many rows would settle a limit; None where nobody knows, or no number would.
+        counted: what `n` counts.
     """
 
     value: float
@@ -42,7 +41,8 @@ class Judged:
     n: int | None
     how: str
     point: bool = False
-    needed: Callable[[float], int | None] = nobody_knows
+    needed: Callable[[float], int | None] = lambda _limit: None
+    counted: str = "rows"
 
 
 class Sample(Protocol):
@@ -68,12 +68,13 @@ def _finite(owner: object, **numbers: float | None) -> None:
 class Proportion:
     """`successes` of `n` independent rows. Both may be fractional: an effective sample size (Korn & Graubard 1998).
 
-    `of` says what it is a share of where that was decided for the user, e.g. `recall of 1`.
+    `of` says what it is a share of where that was decided for the user, e.g. `recall of 1`, and `counted` which rows.
     """
 
     successes: float
     n: float
     of: str = ""
+    counted: str = "rows"
 
     def __post_init__(self) -> None:
         """Refuse numbers that no count can be."""
@@ -91,6 +92,7 @@ class Proportion:
             n=int(self.n),
             how=_led(self.of, "Clopper-Pearson"),
             needed=lambda limit: rows_needed_proportion(self.successes, self.n, limit, alpha),
+            counted=self.counted,
         )
 
 
@@ -126,8 +128,9 @@ class FScore:
             lower=bounds.lower,
             upper=bounds.upper,
             n=self.n,
-            how=_led(self.of, "exact, over rows positive by label or prediction"),
+            how=_led(self.of, f"exact, over {POSITIVE_ROWS}"),
             needed=needed,
+            counted=POSITIVE_ROWS,
         )
 
 
@@ -175,10 +178,8 @@ class Paired:
 
     def __post_init__(self) -> None:
         """Refuse counts that do not add up."""
-        if (
-            min(self.only_candidate, self.only_champion) < 0
-            or not 0 < self.n >= self.only_candidate + self.only_champion
-        ):
+        alone = (self.only_candidate, self.only_champion)
+        if min(alone) < 0 or not 0 < self.n >= sum(alone):
             raise EvidenceError("Paired counts do not add up.", cure="Check the evaluation.")
 
     def bounded(self, alpha: float) -> Judged:
@@ -191,6 +192,7 @@ class Paired:
             n=self.n,
             how="Tango's score interval on paired rows",
             needed=lambda limit: pairs_needed(self.only_candidate, self.only_champion, self.n, -limit, alpha),
+            counted="pairs",
         )
 
 
@@ -198,8 +200,7 @@ class Paired:
 class Quantile:
     """A quantile of a column with the order statistics that bound it, each at one-sided level 1 - `confidence`.
 
-    `lower` or `upper` is None where the table has too few rows for any order statistic to be a bound. Both may be the
-    value itself: with many equal rows that is a bound like any other.
+    `lower` or `upper` is None where too few rows have such a bound. Both may be the value itself: of many equal rows.
     """
 
     value: float
@@ -296,5 +297,4 @@ class Point:
 
     def bounded(self, alpha: float) -> Judged:  # noqa: ARG002  # it has no bounds at any level
         """Return the number as its own bounds."""
-        how = "judged as a point: no sample size was given, so chance is not accounted for"
-        return Judged(value=self.value, lower=self.value, upper=self.value, n=None, how=how, point=True)
+        return Judged(value=self.value, lower=self.value, upper=self.value, n=None, how=AS_A_POINT, point=True)

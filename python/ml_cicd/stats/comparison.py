@@ -2,7 +2,7 @@
 
 import math
 
-from ml_cicd.stats.intervals import Bounds, smallest
+from ml_cicd.stats.intervals import Bounds, smallest, whole_above, whole_below
 from ml_cicd.stats.special import HALVINGS, normal_quantile
 
 
@@ -38,16 +38,18 @@ def tango_bounds(only_candidate: float, only_champion: float, n: float, alpha: f
 
 
 def pairs_needed(only_candidate: int, only_champion: int, n: int, margin: float, alpha: float) -> int | None:
-    """Return the smallest number of pairs at which the same discordant rates would settle "not worse by `margin`".
+    """Return about how many pairs at the same discordant rates would settle "not worse by `margin`".
 
-    None where the observed difference is -margin itself or 10^9 pairs do not do.
+    Pairs are whole, and rounded away from the side that is to be shown. None where the observed difference is -margin
+    itself or 10^9 pairs do not do.
     """
     b, c = only_candidate / n, only_champion / n
     if b - c == -margin:
         return None
 
     def settles(rows: int) -> bool:
-        bounds = tango_bounds(b * rows, c * rows, rows, alpha)
-        return bounds.lower >= -margin if b - c > -margin else bounds.upper < -margin
+        if b - c > -margin:
+            return tango_bounds(whole_below(b * rows), whole_above(c * rows), rows, alpha).lower >= -margin
+        return tango_bounds(whole_above(b * rows), whole_below(c * rows), rows, alpha).upper < -margin
 
     return smallest(settles, n)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from ml_cicd.stats.special import beta_cdf, beta_quantile, binomial_cdf, normal_quantile
 
 MOST_ROWS = 10**9
+ROUNDING = 1e-12  # relative
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,20 +80,34 @@ def _largest(n: int, holds: Callable[[int], bool]) -> int:
 
 
 def rows_needed_proportion(successes: float, n: float, threshold: float, alpha: float) -> int | None:
-    """Return the smallest number of rows at which the same observed rate would clear `threshold`, on whichever side it
-    lies; None where the rate is the threshold itself or 10^9 rows do not do.
+    """Return about the smallest number of rows at which the same observed rate would clear `threshold`, on whichever
+    side it lies; None where the rate is the threshold itself or 10^9 rows do not do.
+
+    Rows are whole: the rate is rounded away from the side that is to be shown, so that this number does clear it.
     """
     rate = successes / n
     if rate == threshold:
         return None
 
     def clears(rows: int) -> bool:
-        hits = rate * rows  # asks on which side of the Clopper-Pearson bound the threshold is, not where the bound is
+        # Asks on which side of the Clopper-Pearson bound the threshold is, not where the bound is.
         if rate > threshold:
-            return beta_cdf(threshold, hits, rows - hits + 1) <= alpha
-        return beta_cdf(threshold, hits + 1, rows - hits) > 1 - alpha
+            hits = whole_below(rate * rows)
+            return hits > 0 and beta_cdf(threshold, hits, rows - hits + 1) <= alpha
+        hits = whole_above(rate * rows)
+        return hits < rows and beta_cdf(threshold, hits + 1, rows - hits) > 1 - alpha
 
     return smallest(clears, math.ceil(n))
+
+
+def whole_below(count: float) -> int:
+    """Return the whole number below a count; one that is whole but for rounding is that number."""
+    return math.floor(count * (1 + ROUNDING))
+
+
+def whole_above(count: float) -> int:
+    """Return the whole number above a count; one that is whole but for rounding is that number."""
+    return math.ceil(count * (1 - ROUNDING))
 
 
 def rows_needed_by_width(n: int, value: float, bound: float, threshold: float) -> int | None:
@@ -100,8 +115,9 @@ def rows_needed_by_width(n: int, value: float, bound: float, threshold: float) -
     distance = abs(threshold - value)
     if distance == 0 or not math.isfinite(bound):
         return None
-    rows = math.ceil(n * ((bound - value) / distance) ** 2)
-    return rows if rows <= MOST_ROWS else None
+    ratio = (bound - value) / distance
+    rows = n * ratio * ratio  # infinite where the estimate is next to the threshold; a power would raise
+    return math.ceil(rows) if rows <= MOST_ROWS else None
 
 
 def smallest(clears: Callable[[int], bool], start: int) -> int | None:

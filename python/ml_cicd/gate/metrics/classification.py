@@ -31,18 +31,26 @@ def _gain(pairs: Paired) -> Sample:
     return pairs
 
 
-def _share(found: Positives, what: str, rows: int) -> Proportion:
-    return Proportion(successes=found.hits, n=rows, of=f"{what} of {found.name}")
+def _share(found: Positives, what: str, rows: int, counted: str) -> Proportion:
+    return Proportion(successes=found.hits, n=rows, of=f"{what} of {found.name}", counted=f"{counted} {found.name}")
 
 
 def _precision(found: Positives) -> Sample | Absence:
     rows = found.hits + found.false_alarms
-    return _share(found, "precision", rows) if rows else Absence(why=f"no row is predicted as {found.name}")
+    return (
+        _share(found, "precision", rows, "rows predicted as")
+        if rows
+        else Absence(why=f"no row is predicted as {found.name}")
+    )
 
 
 def _recall(found: Positives) -> Sample | Absence:
     rows = found.hits + found.misses
-    return _share(found, "recall", rows) if rows else Absence(why=f"no row has the label {found.name}")
+    return (
+        _share(found, "recall", rows, "rows with the label")
+        if rows
+        else Absence(why=f"no row has the label {found.name}")
+    )
 
 
 def _f1_score(found: Positives) -> Sample | Absence:
