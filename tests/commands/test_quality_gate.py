@@ -180,6 +180,34 @@ def test_what_could_not_be_decided_reads_like_no_pass() -> None:
     assert ON_ERROR == {"verdict": "error", "passed": "false", "blocking": "[]", "warnings": "[]"}
 
 
+def test_a_positive_class_beside_metrics_is_refused() -> None:
+    """Nothing in a metrics file is of a class that somebody names afterwards."""
+    with_metrics = replace(configured(), evidence=EvidenceSettings(metrics="m.json"))
+    for world, inputs in (
+        (Judging(settings=configured()), {"metrics": "m.json"}),
+        (Judging(settings=with_metrics), {}),
+    ):
+        with pytest.raises(InputError, match="positive class"):
+            run(world, positive="fraud", **inputs)
+        assert not world.asked
+    with pytest.raises(InputError, match="positive class"):
+        EvidenceSettings(metrics="m.json", positive="fraud")
+
+
+def test_the_positive_class_is_of_the_policy() -> None:
+    """It decides what is measured, so it is in the digest; one that a metrics file replaces is not."""
+    settings = replace(configured(), evidence=EvidenceSettings(predictions="p.csv", positive="fraud"))
+    digests, asked = [], []
+    for inputs in ({}, {"positive": "legit"}, {"metrics": "m.json"}):
+        world = Judging(settings=settings)
+        verdict = run(world, **inputs).verdict
+        assert verdict is not None
+        digests.append(verdict.bindings.policy)
+        asked.append(world.asked[0].positive)
+    assert asked == ["fraud", "legit", ""]
+    assert len(set(digests)) == 3
+
+
 def test_inputs_replace_the_configuration() -> None:
     """Files, thresholds and both settings; the columns stay configured."""
     world = Judging(settings=configured(), samples={Subject(metric="recall"): Proportion(successes=50, n=100)})

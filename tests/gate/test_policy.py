@@ -189,6 +189,7 @@ def changed(one: Policy) -> dict[str, Policy]:
         "confidence": replace(one, confidence=0.9),
         "when_inconclusive": replace(one, when_inconclusive=WhenInconclusive.WARN),
         "when_no_champion": replace(one, when_no_champion=WhenNoChampion.FIRST_RELEASE),
+        "positive": replace(one, positive="fraud"),
     }
 
 

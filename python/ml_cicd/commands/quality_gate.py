@@ -99,7 +99,19 @@ def read_policy(inputs: Inputs, config: Config) -> Policy:
     given = as_mapping(read_yaml(inputs.thresholds, where).value, where) if inputs.thresholds else None
     if given is not None and not given:
         raise InputError("The input thresholds is empty, so it would pass anything.", cure="Give at least one.")
-    return build_policy(gate, thresholds=given, where=where)
+    return build_policy(gate, thresholds=given, where=where, positive=_positive(inputs, config))
+
+
+def _positive(inputs: Inputs, config: Config) -> str:
+    """Return the positive class of a table; what is in a metrics file, only its writer knows."""
+    if inputs.metrics or (config.evidence.metrics and not inputs.predictions):
+        if inputs.positive:
+            raise InputError(
+                "A positive class is given, and a metrics file: its numbers are what they are.",
+                cure="Leave positive out, or give predictions.",
+            )
+        return ""  # the configuration's is of the predictions that the input replaces
+    return inputs.positive or config.evidence.positive or ""
 
 
 def evidence_request(inputs: Inputs, config: Config, policy: Policy, files: Files) -> EvidenceRequest:
@@ -124,7 +136,7 @@ def evidence_request(inputs: Inputs, config: Config, policy: Policy, files: File
         metrics=metrics,
         champion=inputs.champion or _champion_of(config, policy, files),
         columns=config.evidence.columns,
-        positive=inputs.positive or config.evidence.positive or "",
+        positive=policy.positive,
         wanted=policy.wanted,
         confidence=policy.confidence,
     )

@@ -53,12 +53,18 @@ class Rule:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Policy:
-    """Rules and their settings. `confidence` is one-sided: each bound is wrong with probability 1 - confidence."""
+    """Rules and their settings.
+
+    Attributes:
+        confidence: one-sided: each bound is wrong with probability 1 - confidence.
+        positive: the class that precision, recall and F1 are of; empty where none was named.
+    """
 
     rules: tuple[Rule, ...]
     confidence: float
     when_inconclusive: WhenInconclusive
     when_no_champion: WhenNoChampion
+    positive: str = ""
 
     def __post_init__(self) -> None:
         """Refuse a policy that demands nothing: it would pass anything."""
@@ -84,7 +90,9 @@ class Policy:
         return any(rule.subject.scope is Scope.CHANGE for rule in self.rules)
 
 
-def build_policy(gate: GateSettings, *, thresholds: Mapping[str, object] | None, where: str) -> Policy:
+def build_policy(
+    gate: GateSettings, *, thresholds: Mapping[str, object] | None, where: str, positive: str = ""
+) -> Policy:
     """Build the policy; `thresholds` replaces the configuration's where it is given, and `where` names its source.
 
     Raises:
@@ -104,6 +112,7 @@ def build_policy(gate: GateSettings, *, thresholds: Mapping[str, object] | None,
         confidence=gate.confidence,
         when_inconclusive=gate.when_inconclusive,
         when_no_champion=gate.when_no_champion,
+        positive=positive,
     )
 
 
@@ -173,6 +182,7 @@ def policy_record(policy: Policy) -> dict[str, object]:
         "confidence": policy.confidence,
         "when_inconclusive": policy.when_inconclusive.value,
         "when_no_champion": policy.when_no_champion.value,
+        "positive": policy.positive,
         "rules": [
             {
                 "metric": rule.subject.metric,

@@ -84,9 +84,14 @@ class EvidenceSettings:
     columns: Columns = setting(block(Columns), "Names of the tables' columns.", default=Columns())
 
     def __post_init__(self) -> None:
-        """Refuse two kinds of evidence at once."""
+        """Refuse two kinds of evidence at once, and a class that no number of a metrics file would be of."""
         if self.predictions and self.metrics:
             raise InputError("there are predictions and metrics.", cure="Keep one of them.")
+        if self.metrics and self.positive:
+            raise InputError(
+                "there are metrics, whose numbers are what they are, and a positive class.",
+                cure="Leave positive out, or give predictions.",
+            )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
