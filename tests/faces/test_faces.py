@@ -95,6 +95,15 @@ def test_what_cannot_be_seen_is_shown(text: str, shown: str) -> None:
     assert "\n" not in one_line(text)
 
 
+@pytest.mark.parametrize("character", [chr(code) for code in (*range(0x20), *range(0x7F, 0xA0))])
+def test_no_control_character_stands_in_json(character: str) -> None:
+    """Not even DEL, which JSON itself lets stand; what is read is what was written."""
+    text = visible_json(json.dumps(f"a{character}b", ensure_ascii=False))
+    assert text.isascii()
+    assert text.isprintable()
+    assert json.loads(text) == f"a{character}b"
+
+
 def test_an_address_is_no_link() -> None:
     """GitHub makes one of `www.` without any markup."""
     assert (

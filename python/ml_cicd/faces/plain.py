@@ -29,7 +29,12 @@ def no_command(line: str) -> str:
 
 def visible_json(text: str) -> str:
     """Return JSON that reads as the same data, with the escapes of JSON itself."""
-    return UNSURE.sub(lambda found: found[0] if found[0].isprintable() else json.dumps(found[0])[1:-1], text)
+    return UNSURE.sub(lambda found: found[0] if found[0].isprintable() else _json_escape(found[0]), text)
+
+
+def _json_escape(character: str) -> str:
+    """Return its escape; JSON itself lets one control character stand, DEL."""
+    return "\\u007f" if character == "\x7f" else json.dumps(character)[1:-1]
 
 
 def _is_seen(character: str) -> bool:
