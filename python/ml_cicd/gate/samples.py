@@ -18,8 +18,6 @@ from ml_cicd.stats.intervals import (
 )
 
 POSITIVE_ROWS = "rows positive by label or prediction"
-AS_A_POINT = "judged as a point: no sample size was given, so chance is not accounted for"
-SAME = 1e-9  # 1 - 0.95 is not 0.05
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -220,7 +218,7 @@ class Quantile:
         Raises:
             EvidenceError: they were measured for another level.
         """
-        if abs(1 - self.confidence - alpha) > SAME:
+        if not math.isclose(1 - self.confidence, alpha):  # 1 - 0.95 is not 0.05
             raise EvidenceError(
                 "A quantile was bounded at another confidence than the policy's.", cure="Measure it again."
             )
@@ -238,8 +236,8 @@ class Quantile:
         if bound is not None:
             return rows_needed_by_width(self.n, self.value, bound, limit)
         # No width to go by: all that can be said is from how many rows on there is a bound on that side at all.
-        side = 1 if self.value <= limit else 0
-        return smallest(lambda n: order_statistic_ranks(n, self.quantile, alpha)[side] is not None, self.n)
+        below = self.value <= limit
+        return smallest(lambda n: order_statistic_ranks(n, self.quantile, alpha)[below] is not None, self.n)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -290,6 +288,7 @@ class Point:
     """A bare number: judged as a point, and the finding says so."""
 
     value: float
+    why: str = "no sample size was given, so chance is not accounted for"
 
     def __post_init__(self) -> None:
         """Refuse NaN."""
@@ -297,4 +296,5 @@ class Point:
 
     def bounded(self, alpha: float) -> Judged:  # noqa: ARG002  # it has no bounds at any level
         """Return the number as its own bounds."""
-        return Judged(value=self.value, lower=self.value, upper=self.value, n=None, how=AS_A_POINT, point=True)
+        how = f"judged as a point: {self.why}"
+        return Judged(value=self.value, lower=self.value, upper=self.value, n=None, how=how, point=True)

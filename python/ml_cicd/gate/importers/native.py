@@ -55,7 +55,7 @@ def read_metric(name: str, value: object, path: str) -> Sample:
         case keys if keys == {"value", "n"}:
             return _proportion(name, numbers, path)
         case keys if keys == {"value", "standard_error"}:
-            return built(path, lambda: Estimate(value=numbers["value"], standard_error=numbers["standard_error"]))
+            return built(path, lambda: _estimate(numbers["value"], numbers["standard_error"]))
         case keys if keys == {"value", "low", "high"}:
             return built(path, lambda: Interval(value=numbers["value"], low=numbers["low"], high=numbers["high"]))
         case _:
@@ -121,6 +121,13 @@ def _proportion(name: str, numbers: Mapping[str, float], path: str) -> Proportio
     if not 0 < n <= MOST_ROWS or n != int(n):
         raise EvidenceError(f"{path}.n is {exact(n)}.", cure="Give the number of rows.")
     return Proportion(successes=value * n, n=n)
+
+
+def _estimate(value: float, standard_error: float) -> Sample:
+    """A standard error of 0 is what all alike rows have, few or many: it is no proof that the value is exact."""
+    if standard_error == 0:
+        return Point(value=value, why="its standard error is 0, which says nothing of chance")
+    return Estimate(value=value, standard_error=standard_error)
 
 
 def _in_range(name: str, value: float, path: str) -> float:
