@@ -228,6 +228,24 @@ def test_percent_against_a_share_is_no_pass(name: str) -> None:
     assert verdict(share, {name: Point(value=0.94)})
 
 
+LOW_SHARES = ["error_rate", "test.err_rate", "FalsePositiveRate", "fpr", "results.x.failure_rate", "val_hamming_loss"]
+
+
+@pytest.mark.parametrize("name", LOW_SHARES)
+def test_percent_against_a_low_share_is_no_fail(name: str) -> None:
+    """3 in the file against at most 0.05 says nothing of the model: the units differ."""
+    share, percent = policy({name: {"at_most": 0.05}}), policy({name: {"at_most": 5}})
+    assert verdict(share, {name: Point(value=3)}).outcome is Outcome.ERROR
+    assert verdict(percent, {name: Point(value=3)})
+    assert verdict(share, {name: Point(value=0.03)})
+
+
+@pytest.mark.parametrize("name", ["word_error_rate", "wer", "errors", "failures", "loss", "learning_rate", "rate"])
+def test_what_should_be_low_and_is_no_share_may_be_above_one(name: str) -> None:
+    """Counts, losses, and rates by the length of something else: they fail, and no unit is to blame."""
+    assert verdict(policy({name: {"at_most": 0.5}}), {name: Point(value=3)}).outcome is Outcome.FAIL
+
+
 @pytest.mark.parametrize(
     "name", ["throughput", "passed", "hits", "tests", "speedup", "stop", "mapped", "coverage.lines", "psnr"]
 )

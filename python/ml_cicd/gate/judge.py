@@ -62,8 +62,8 @@ def _finding(rule: Rule, policy: Policy, evidence: Evidence) -> Finding:
 
 
 def _in_percent(rule: Rule, value: float) -> bool:
-    """Whether a file gives percent where the rule means a share: 94 would hold any threshold there is."""
-    return rule.direction is Direction.HIGHER and rule.threshold <= 1 < value and is_share(rule.subject.metric)
+    """Whether a file gives percent where the rule means a share: 94 would hold any threshold there is, 3 hold none."""
+    return rule.threshold <= 1 < value and is_share(rule.subject.metric, rule.direction)
 
 
 def _other_unit(rule: Rule, judged: Judged) -> Finding:

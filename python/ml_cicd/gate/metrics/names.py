@@ -25,6 +25,13 @@ OF_A_SHARE = re.compile(
     r"|top(?=[_-]?\d)|m?iou|mean_?iou|dice|jaccard|ndcg|mrr|hits?_?(?:rate|@)|rouge|rouge_?l(?:sum)?|bleu|sacrebleu|chrf|meteor"
     r"|sensitivity|specificity|ppv|npv|tpr|tnr|(?:pass|success|win|solve)_?(?:rate|@)|mcc|kappa|correlation|r2)(?![a-z])"
 )
+# The same of what should be low. A word error rate may be above 1, and `errors` are counted.
+OF_A_LOW_SHARE = re.compile(
+    r"(?<![a-z])(?:(?<!word_)(?<!char_)(?<!character_)(?<!token_)(?:error|err)_?rate"
+    r"|(?:fail|failure|miss|misclassification|refusal|hallucination|toxicity|violation|timeout|fallback)_?rate"
+    r"|false_?(?:positive|negative|alarm|discovery|omission|acceptance|rejection)_?rate"
+    r"|fpr|fnr|fdr|eer|fall_?out|hamming_?loss|zero_one_loss)(?![a-z])"
+)
 CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z][a-z])")
 LOWER = re.compile(
     r"(?:^|[_ -])(?:loss|errors?|err|failures?|latency|runtime|duration|ms|perplexity|ppl|mae|mse|rmse|mape|wer|cer"
@@ -42,10 +49,11 @@ def meaning(name: str) -> str:
     return KNOWN.get(bare, KNOWN.get(last.lower(), bare))
 
 
-def is_share(name: str) -> bool:
+def is_share(name: str, direction: Direction = Direction.HIGHER) -> bool:
     """Whether the name, or a word of its last part, is one of a share, which is never above 1."""
+    known = OF_A_SHARE if direction is Direction.HIGHER else OF_A_LOW_SHARE
     last = re.split(r"[./](?=[^./])", name)[-1]
-    return any(OF_A_SHARE.search(spelt.lower()) for spelt in (last, CAMEL.sub("_", last)))
+    return any(known.search(spelt.lower()) for spelt in (last, CAMEL.sub("_", last)))
 
 
 def direction_of(name: str) -> Direction:
