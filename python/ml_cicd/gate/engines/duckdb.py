@@ -7,6 +7,7 @@ texts mean is decided in `gate.classes`, the same for every kind of file.
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import duckdb
 
@@ -48,10 +49,13 @@ class DuckDb:
         files = find_files(path)
         open_kind = {"parquet": self._open_parquet, "csv": self._open_csv, "json": self._open_json}[files.kind]
         opened = open_kind(files, view)
-        twins = files.copies
-        if not twins:
-            return opened
-        return replace(opened, how=f"{opened.how}, of which {twins[0][0]} and {twins[0][1]} hold the same bytes")
+        for first, second in files.copies:
+            if Path(second).stat().st_size and open_kind(replace(files, files=(second,)), f"{view}_copy").rows:
+                raise EvidenceError(
+                    f"{first} and {second} hold the same bytes, so their rows would count twice.",
+                    cure="Remove one of them; if each of these rows is meant, write them to one file.",
+                )
+        return opened
 
     def _open_parquet(self, files: TableFiles, view: str) -> Opened:
         try:

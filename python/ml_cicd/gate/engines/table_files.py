@@ -43,10 +43,12 @@ class TableFiles:
 
     @property
     def copies(self) -> list[tuple[str, str]]:
-        """Files of the same bytes: perhaps one part under two names."""
-        seen: dict[str, str] = {}
-        digests = [(file, _sha256(file)) for file in self.files] if len(self.files) > 1 else []
-        return [(seen[digest], file) for file, digest in digests if seen.setdefault(digest, file) != file]
+        """Two files of each sort that are the same, bytes and columns of their folders: one part under two names."""
+        alike: dict[tuple[str, ...], list[str]] = {}
+        for file in self.files if len(self.files) > 1 else ():
+            values = (part for part in Path(file).parent.parts if "=" in part)
+            alike.setdefault((_sha256(file), *values), []).append(file)
+        return [(one[0], one[1]) for one in alike.values() if len(one) > 1]
 
     @property
     def digest(self) -> str:

@@ -1,4 +1,4 @@
-"""Write the table: a part that was copied: it may be meant, so it is said."""
+"""Write the table: a part that was copied: its rows would count twice."""
 
 from pathlib import Path
 
