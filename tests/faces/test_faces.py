@@ -194,12 +194,15 @@ def test_a_table_as_people_read_it() -> None:
 
 
 def test_columns_that_do_not_fit_go_below() -> None:
-    """A wide cell stands under its row, indented, and no word is lost."""
-    table = Table(title="t", header=("a", "b"), rows=(("x", "word " * 40),))
-    lines = terminal(table).splitlines()
-    assert lines[1:3] == ["  a", "  x"]
-    assert all(line.startswith("      ") and len(line) <= 100 for line in lines[3:])
+    """Each under its row, with its column's name; a last column that has room is wrapped where it stands."""
+    two = Table(title="t", header=("a", "b", "c"), rows=(("x", "word " * 40, "end"), ("y", "", "end")))
+    lines = terminal(two).splitlines()
+    assert (lines[1:3], lines[3][:13]) == (["  a", "  x"], "    b: word w")
+    assert lines[-3:] == ["    c: end", "  y", "    c: end"]
+    assert all(len(line) <= 100 for line in lines)
     assert sum(line.count("word") for line in lines) == 40
+    last = terminal(Table(title="t", header=("a", "b"), rows=(("x", "word " * 40),))).splitlines()
+    assert (last[1], last[2][:10], {line[:9] for line in last[3:]}) == ("  a  b", "  x  word ", {"     word"})
 
 
 def test_a_table_without_rows() -> None:
@@ -305,7 +308,11 @@ def test_checks_show_what_was_found_and_what_to_do() -> None:
         "  error    slot blue  It does not answer.  Start it.",
     ]
     narrow = to_terminal(report_of(section), colour=False, width=30).splitlines()[4:]
-    assert narrow == ["  error    slot blue", "      It does not answer.", "      Start it."]
+    assert narrow == [
+        "  error    slot blue",
+        "    found: It does not answer.",
+        "    what to do: Start it.",
+    ]
     assert "| ⛔ error | slot blue | It does not answer. | Start it. |" in markdown(section)
     assert "<details>" not in markdown(section)
 

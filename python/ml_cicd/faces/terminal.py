@@ -1,7 +1,11 @@
-"""A report for a terminal: aligned columns, colours only when asked."""
+"""A report for a terminal: aligned columns, stacked where it is narrow, colours only when asked.
+
+Headline, cure and commands to copy are one line each, however long: a terminal wraps them, and a copy of them is whole.
+"""
 
 import textwrap
 from collections.abc import Sequence
+from itertools import chain
 from typing import assert_never
 
 from ml_cicd.faces import picture, words
@@ -13,7 +17,8 @@ from ml_cicd.ground.report import Curve, Findings, Note, Report, Section, Table,
 
 GREEN, RED, YELLOW, PLAIN = "\x1b[32m", "\x1b[31m", "\x1b[33m", "\x1b[0m"
 COLOURS = {Outcome.PASS: GREEN, Outcome.FAIL: RED, Outcome.INCONCLUSIVE: YELLOW}
-CURVE_WIDTH = 40
+CURVE_WIDTHS = (40, 20, 10)
+ROOM = 24  # the least that the last column of a table is wrapped in
 NARROWEST = 20  # below that there is no room beside the indents
 
 
@@ -37,15 +42,16 @@ def _section(section: Section, *, colour: bool, width: int) -> list[str]:
             return _findings(section.verdict, colour=colour, width=width)
         case Table():
             rows = _laid_out(section.header, words.cells(section), width)
-            return [f"{one_line(section.title)}:", *(line for row in rows for line in row)]
+            return [f"{one_line(section.title)}:", *chain.from_iterable(rows)]
         case Curve():
-            return _curve(section)
+            return _curve(section, width)
         case Timeline():
-            return [f"{one_line(section.title)}:", *_align(section.moments)]
+            rows = _laid_out(("", ""), section.moments, width)[1:]
+            return [f"{one_line(section.title)}:", *chain.from_iterable(rows)]
         case Receipt():
-            return _receipt(section)
+            return _receipt(section, width)
         case Note():
-            return _wrapped(section.text, width, indent=2, more=2)
+            return _wrapped(section.text, width, first="  ", more="    ")
         case _:
             assert_never(section)
 
@@ -73,11 +79,13 @@ def _measured(verdict: Verdict, width: int) -> list[list[str]]:
         (words.severity_mark(f), f.rule, f.demand, words.estimate(f), words.rows(f), picture.interval(f))
         for f in verdict.findings
     ]
-    lines = _align([header, *cells])
-    if max(map(len, lines)) > width:
-        lines = _align([row[:-1] for row in (header, *cells)])
+    shown = len(header) if _fits([header, *cells], width) else len(header) - 1  # the picture goes first
+    rows = _laid_out(header[:shown], [row[:shown] for row in cells], width)
     why = ["" if f.outcome is Outcome.PASS else words.why(f) for f in verdict.findings]
-    return [[line, *_wrapped(text, width, indent=4)] for line, text in zip(lines, ["", *why], strict=True)]
+    return [
+        [*lines, *_wrapped(text, width, first=" " * 4, more=" " * 4)]
+        for lines, text in zip(rows, ["", *why], strict=True)
+    ]
 
 
 def _checks(verdict: Verdict, width: int) -> list[list[str]]:
@@ -85,10 +93,16 @@ def _checks(verdict: Verdict, width: int) -> list[list[str]]:
     return _laid_out(("outcome", *words.CHECK), rows, width)
 
 
-def _wrapped(text: str, width: int, *, indent: int, more: int = 0) -> list[str]:
-    first, rest = " " * indent, " " * (indent + more)
-    # A command in a sentence is copied, so `ml-cicd` stays one word.
-    return textwrap.wrap(one_line(text), width, initial_indent=first, subsequent_indent=rest, break_on_hyphens=False)
+def _wrapped(text: str, width: int, *, first: str, more: str) -> list[str]:
+    # Commands, digests and addresses are copied, so no word is cut: one that is too long sticks out.
+    return textwrap.wrap(
+        one_line(text),
+        width,
+        initial_indent=first,
+        subsequent_indent=more,
+        break_on_hyphens=False,
+        break_long_words=False,
+    )
 
 
 def _align(rows: Sequence[Sequence[str]]) -> list[str]:
@@ -97,37 +111,74 @@ def _align(rows: Sequence[Sequence[str]]) -> list[str]:
     return [("  " + "  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True))).rstrip() for row in rows]
 
 
+def _fits(rows: Sequence[Sequence[str]], width: int) -> bool:
+    return max(map(len, _align(rows))) <= width
+
+
 def _laid_out(header: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> list[list[str]]:
-    """Lay a table out, some lines for each row; the columns that do not fit go below their row, indented."""
-    fitting = len(header)
-    while fitting > 1 and max(map(len, _align([row[:fitting] for row in (header, *rows)]))) > width:
-        fitting -= 1
-    lines = _align([row[:fitting] for row in (header, *rows)])
-    below = [
-        [],
-        *([line for cell in row[fitting:] for line in _wrapped(cell, width, indent=6, more=2)] for row in rows),
-    ]
+    """Lay a table out, some lines for each row and the header.
+
+    The last column is wrapped where the others leave it room. Else what does not fit goes below its row, each cell with
+    the name of its column: nothing is cut.
+    """
+    every = [header, *rows]
+    if _fits(every, width):
+        return [[line] for line in _align(every)]
+    others = _align([row[:-1] for row in every])
+    room = width - 2 - max(map(len, others))
+    if room >= ROOM:
+        return [_hanging(start, row[-1], width - room, room) for start, row in zip(others, every, strict=True)]
+    fitting = next((n for n in range(len(header) - 1, 1, -1) if _fits([row[:n] for row in every], width)), 1)
+    lines = _align([row[:fitting] for row in every])
+    below = [[], *(_stacked(header[fitting:], row[fitting:], width) for row in rows)]
     return [[line, *more] for line, more in zip(lines, below, strict=True)]
 
 
-def _curve(curve: Curve) -> list[str]:
+def _hanging(start: str, text: str, indent: int, room: int) -> list[str]:
+    """Return a row whose last cell is wrapped in its own column."""
+    first, *more = _wrapped(text, room, first="", more="") or [""]
+    return [f"{start.ljust(indent)}{first}".rstrip(), *(" " * indent + line for line in more)]
+
+
+def _stacked(header: Sequence[str], cells: Sequence[str], width: int) -> list[str]:
+    """Return cells under names of their own, as many on a line as fit; one that takes several lines stands alone."""
+    packed: list[list[str]] = []
+    for name, cell in zip(map(one_line, header), map(one_line, cells), strict=True):
+        text = f"{name}: {cell}" if name else cell
+        if packed and len(packed[-1]) == 1 and len(f"{packed[-1][0]}   {text}") <= width and cell:
+            packed[-1][0] += f"   {text}"
+        elif cell:
+            packed.append(_wrapped(text, width, first=" " * 4, more=" " * 6))
+    return [line for lines in packed for line in lines]
+
+
+def _curve(curve: Curve, width: int) -> list[str]:
     """Draw each line as blocks on one common scale, from its own first to its own last point."""
-    drawn = {name: points for name, points in curve.series.items() if points}
-    ys = [y for points in drawn.values() for _, y in points]
+    header = ("line", "", curve.x, curve.y)
+    drawn = (_drawn(curve, blocks) for blocks in CURVE_WIDTHS)
+    rows = next((rows for rows in drawn if _fits([header, *rows], width)), _drawn(curve, CURVE_WIDTHS[-1]))
+    return [f"{one_line(curve.title)}:", *chain.from_iterable(_laid_out(header, rows, width))]
+
+
+def _drawn(curve: Curve, blocks: int) -> list[tuple[str, ...]]:
+    lines = {name: points for name, points in curve.series.items() if points}
+    ys = [y for points in lines.values() for _, y in points]
     rows = []
-    for name, points in drawn.items():
+    for name, points in lines.items():
         (start, first), (end, last) = points[0], points[-1]
-        heights = picture.heights(points, start, end, CURVE_WIDTH if end > start else 1)
+        heights = picture.heights(points, start, end, blocks if end > start else 1)
         ends = [f"{words.cell(a)} to {words.cell(b)}" for a, b in ((start, end), (first, last))]
         rows.append((name, picture.sparkline(heights, min(ys), max(ys)), *ends))
-    header = ("line", "", curve.x, curve.y)
-    return [f"{one_line(curve.title)}:", *_align([header, *rows])]
+    return rows
 
 
-def _receipt(receipt: Receipt) -> list[str]:
-    lines = [f"  done      {one_line(done.what)}: {one_line(done.result)}" for done in receipt.done]
-    lines += [f"  NOT DONE  {one_line(what)}" for what in receipt.not_done]
-    if receipt.problem:
-        lines.append(f"  stopped:  {one_line(receipt.problem)}")
+def _receipt(receipt: Receipt, width: int) -> list[str]:
+    told = [("  done      ", f"{done.what}: {done.result}") for done in receipt.done]
+    told += [("  NOT DONE  ", what) for what in receipt.not_done]
+    told += [("  stopped:  ", receipt.problem)] if receipt.problem else []
+    lines = [line for head, text in told for line in _wrapped(text, width, first=head, more=" " * len(head))]
     lines += [f"  finish with: {_verbatim(cure)}" for cure in receipt.cures]
-    return [*lines, *(f"  would     {one_line(what)}" for what in receipt.planned)]
+    return [
+        *lines,
+        *(line for what in receipt.planned for line in _wrapped(what, width, first="  would     ", more=" " * 12)),
+    ]
