@@ -86,11 +86,31 @@ def test_a_name_that_is_no_text(folder: Path) -> None:
     assert (folder / "ml-cicd-reports/quality-gate/report.json").is_file()
 
 
-@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
-def test_a_terminal_that_knows_few_characters(folder: Path, encoding: str) -> None:
-    """The verdict's exit code does not depend on the terminal."""
-    answer = run(folder, "--thresholds=accuracy: 0.95", PYTHONIOENCODING=encoding, LC_ALL="C")
-    assert answer.returncode == 0, answer.stderr
+@pytest.mark.parametrize(
+    ("options", "drawn"), [(["-X", "utf8=0"], ".|...........[--o--]."), (["-X", "utf8"], "·│···········├──●──┤·")]
+)
+def test_a_terminal_that_knows_few_characters(folder: Path, options: list[str], drawn: str) -> None:
+    """Where it knows ASCII alone lines are drawn in it, and the verdict's exit code does not depend on it."""
+    code = [sys.executable, "-I", *options, *GATE[2:], "--thresholds=accuracy: 0.95"]
+    environ = {"PATH": os.environ["PATH"], "LC_ALL": "C"}
+    answer = subprocess.run(code, cwd=folder, env=environ, check=False, capture_output=True, timeout=120)
+    assert (answer.returncode, answer.stderr) == (0, b"")
+    assert drawn in answer.stdout.decode("ascii" if drawn.isascii() else "utf-8")
+    assert b"\\u" not in answer.stdout
+
+
+@pytest.mark.parametrize(("environ", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False)])
+def test_colours_are_for_terminals_that_want_them(folder: Path, environ: dict[str, str], coloured: bool) -> None:
+    """A terminal gets them unless NO_COLOR is set (no-color.org)."""
+    ours, theirs = os.openpty()
+    environment = {"PATH": os.environ["PATH"], "COLUMNS": "100", **environ}
+    command = [*GATE, "--thresholds=accuracy: 0.95"]
+    answer = subprocess.run(command, cwd=folder, env=environment, check=False, stdout=theirs, timeout=120)
+    os.close(theirs)
+    with os.fdopen(ours, "rb") as terminal:
+        said = terminal.read1(65536)
+    assert answer.returncode == 0
+    assert (b"\x1b[32mquality-gate" in said, b"\x1b" in said) == (coloured, coloured)
 
 
 def test_a_reader_that_goes_away(folder: Path) -> None:

@@ -7,6 +7,8 @@ from ml_cicd.ground.finding import Finding
 WIDTH = 21
 LEGEND = "│ limit, ├─●─┤ bounds"
 LEVELS = "▁▂▃▄▅▆▇█"
+# The same for a terminal that knows ASCII alone: one for one, so that columns stay.
+PLAINLY = str.maketrans("│├─●┤┼·◄►" + LEVELS, "|[-o]+.<>" + "_.:-=+*#")
 Points = Sequence[tuple[float, float]]
 
 

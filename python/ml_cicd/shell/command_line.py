@@ -77,6 +77,10 @@ def asked_for(argv: Sequence[str], environ: Mapping[str, str]) -> Request | int:
     if argv[0] == "--version":
         print_out(f"ml-cicd {__version__}\n")
         return int(Exit.DONE)
+    if argv[0].startswith("-"):
+        raise InputError(
+            f"{argv[0]!r} stands where the command should.", cure="Write the command first, then its options."
+        )
     try:
         if argv[0] == "action":
             return action_request(argv[1:], environ)
@@ -116,11 +120,12 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Raise instead of printing."""
-        wrong = re.search(r"unrecognized arguments: (--[a-z-]+)", message)
+        wrong = re.search(r"unrecognized arguments: (-[\w-]+)", message)
         known = [flag for action in self._actions for flag in action.option_strings]
         close = difflib.get_close_matches(wrong[1], known, n=1) if wrong else []
         hint = f"Did you mean {close[0]}? " if close else ""
-        raise InputError(f"{self.prog}: {message}.", cure=f"{hint}`{self.prog} --help` lists the options.")
+        name = self.prog.removeprefix("ml-cicd ")  # who prints it says `ml-cicd`
+        raise InputError(f"{name}: {message}.", cure=f"{hint}`{self.prog} --help` lists the options.")
 
 
 def _command_request(name: str, argv: Sequence[str], environ: Mapping[str, str]) -> Request:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from ml_cicd.faces.json_v1 import to_json
 from ml_cicd.faces.markdown import RUNBOOK, to_markdown
+from ml_cicd.faces.picture import PLAINLY
 from ml_cicd.faces.terminal import to_terminal
 from ml_cicd.ground.errors import Exit
 from ml_cicd.ground.finding import Outcome
@@ -23,7 +24,7 @@ from ml_cicd.ground.report import Report
 from ml_cicd.shell.github.commands import Annotation, command_lines, fenced
 from ml_cicd.shell.github.outputs import write_outputs
 from ml_cicd.shell.github.summary import append_summary
-from ml_cicd.shell.streams import print_err, print_out, shows_colour
+from ml_cicd.shell.streams import print_err, print_out, shows_colour, shows_drawings
 from ml_cicd.version import __version__
 
 OWN_FOLDER = "ml-cicd-reports"
@@ -109,7 +110,8 @@ def forget(command: str, report_dir: str) -> None:
 def _drawn(report: Report, environ: Mapping[str, str]) -> str:
     """Return the report for a terminal; nothing where that is a bug, for the report on disk stands all the same."""
     try:
-        return to_terminal(report, colour=shows_colour() and not environ.get("NO_COLOR"), width=_width())
+        text = to_terminal(report, colour=shows_colour() and not environ.get("NO_COLOR"), width=_width())
+        return text if shows_drawings() else text.translate(PLAINLY)
     except Exception:  # noqa: BLE001
         log_traceback()
         return ""

@@ -29,6 +29,15 @@ def shows_colour() -> bool:
     return sys.stdout is not None and sys.stdout.isatty()
 
 
+def shows_drawings() -> bool:
+    """Whether standard output can write the characters that lines and blocks are drawn with."""
+    try:
+        "│├─●┤┼·◄►▁█".encode((sys.stdout and sys.stdout.encoding) or "utf-8")
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True
+
+
 def _print(text: str, stream: TextIO | None) -> OSError | None:
     if stream is None:  # closed before we began
         return None
