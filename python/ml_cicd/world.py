@@ -88,5 +88,8 @@ class World(Protocol):
     def site(self, config: Config, *, target: str, registry_uri: str) -> Site:
         """Return a target with all that it takes to look at it and to change it; connects to nothing."""
 
+    def lacking(self, config: Config) -> tuple[Finding, ...]:
+        """Return a remark for each package that the configuration will want and that is not installed."""
+
     def validate(self, paths: Sequence[str]) -> tuple[Finding, ...]:
         """Hold documents against the published schemas; the findings of a path have it as their rule."""

@@ -183,6 +183,10 @@ class FakeWorld:
         """Nothing can be measured here."""
         raise EvidenceError("There are no files.", cure="There are none here.")
 
+    def lacking(self, config: Config) -> tuple[Finding, ...]:
+        """Nothing is installed here, and nothing is missed."""
+        return ()
+
     def validate(self, paths: Sequence[str]) -> tuple[Finding, ...]:
         """Nothing can be read here."""
         return ()

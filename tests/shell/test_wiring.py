@@ -1,16 +1,20 @@
 """The wiring: a part that is not installed is named with the extra that brings it."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ml_cicd.config import Config
 from ml_cicd.gate.evidence import EvidenceRequest
-from ml_cicd.gate.settings import Columns
+from ml_cicd.gate.settings import Columns, EvidenceSettings
 from ml_cicd.ground.errors import EvidenceError, InputError
 from ml_cicd.ground.finding import Subject
+from ml_cicd.registry.settings import RegistrySettings
 from ml_cicd.shell.wiring import RealWorld, TorchModels
+from tests.fakes.world import CONFIG
 
 ACCURACY = frozenset({Subject(metric="accuracy")})
 
@@ -49,6 +53,38 @@ def test_models_without_torch(ask: Any, monkeypatch: pytest.MonkeyPatch) -> None
     with pytest.raises(InputError, match="PyTorch is not installed") as problem:
         ask(TorchModels())
     assert "`pip install 'ml-cicd[torch]'`" in problem.value.cure
+
+
+CONFIGURED = replace(CONFIG, evidence=EvidenceSettings(predictions="p.csv"), targets={})
+SERVED = replace(CONFIGURED, registry=RegistrySettings(uri="https://mlflow.example"))
+
+
+@pytest.mark.parametrize(
+    ("package", "config", "cure"),
+    [
+        ("duckdb", CONFIGURED, "Install it: `pip install duckdb`."),
+        ("mlflow", SERVED, "Install it: `pip install 'ml-cicd[registry]'`."),
+    ],
+)
+def test_what_the_configuration_will_want(
+    package: str, config: Config, cure: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A package that is not there is a remark with the line to type; an action brings its own."""
+    assert RealWorld({}, print).lacking(config) == ()
+    monkeypatch.setitem(sys.modules, package, None)
+    (found,) = RealWorld({}, print).lacking(config)
+    assert (found.rule, found.cure, found.blocks, found.warns) == (f"package {package}", cure, False, True)
+    assert RealWorld({"ML_CICD_PYTHON": "/usr/bin/python3"}, print).lacking(config) == ()
+    assert RealWorld({}, print).lacking(replace(config, evidence=EvidenceSettings(), registry=None)) == ()
+
+
+@pytest.mark.parametrize("package", ["sqlalchemy", "alembic", "mlflow"])
+def test_a_registry_file_without_what_reads_it(package: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The line to type, and not MLflow's list of addresses that it knows."""
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(InputError, match="registry client is not installed") as problem:
+        RealWorld({}, print).records(f"sqlite:///{tmp_path}/r.db").registry.snapshot("digits")
+    assert "`pip install 'ml-cicd[registry]'`" in problem.value.cure
 
 
 def test_a_name_that_is_too_long_is_no_file() -> None:

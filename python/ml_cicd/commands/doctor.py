@@ -61,7 +61,7 @@ def run(inputs: Inputs, world: World) -> Report:
     """Run every check, whatever the others say."""
     config = world.config(inputs.config, required=True)
     budget = Budget(clock=world.clock, until=world.clock.now() + ALL_SECONDS)
-    checks = [passed("configuration", f"{inputs.config} is valid")]
+    checks = [passed("configuration", f"{inputs.config} is valid"), *looked(world.lacking(config))]
     checks += _registry(inputs, world, config, budget)
     known = next((check.known for check in checks if check.known is not None), None)
     for name in [inputs.target] if inputs.target else list(config.targets):

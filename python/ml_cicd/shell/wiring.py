@@ -26,7 +26,7 @@ from ml_cicd.rollout.doors import ROUTERS, SOURCES
 from ml_cicd.rollout.ports import Clock, MetricSource, SlotHost, TrafficRouter
 from ml_cicd.rollout.settings import TargetSettings
 from ml_cicd.rollout.site import Place, Site
-from ml_cicd.shell import machine
+from ml_cicd.shell import extras, machine
 from ml_cicd.shell.later import fetch_later
 from ml_cicd.world import Files, Who
 
@@ -196,6 +196,10 @@ class RealWorld:
     def measure(self, request: EvidenceRequest) -> Evidence:
         """Turn tables or a metrics file into evidence."""
         return evaluate(request, connect=self._engine, read_metrics=_metrics_file)
+
+    def lacking(self, config: Config) -> tuple[Finding, ...]:
+        """Return a remark for each package that the configuration will want and that is not installed."""
+        return extras.lacking(config, self._environ)
 
     def validate(self, paths: Sequence[str]) -> tuple[Finding, ...]:
         """Hold documents against the published schemas."""

@@ -86,6 +86,9 @@ def _client(uri: str) -> Any:  # noqa: ANN401
     with mapped(uri), _first_use(uri), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         _stand_in_for_databricks()
+        if urlsplit(uri).scheme == "sqlite":
+            import_module("sqlalchemy")  # without it MLflow says that it does not know such addresses
+            import_module("alembic")
         from mlflow import MlflowClient  # noqa: PLC0415  # 0.8 s that only what writes pays
 
         for name in ("mlflow", "alembic"):
