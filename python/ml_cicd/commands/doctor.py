@@ -90,7 +90,8 @@ def report(checks: list[Checked]) -> Report:
     bad = [check for check in checks if check.finding.blocks]
     remarks = sum(found.outcome is not Outcome.PASS and not found.blocks for found in findings)
     also = "" if not remarks else f" {remarks} remark{'s' if remarks > 1 else ''}."
-    headline = f"{len(bad)} of {len(checks)} checks found a problem." if bad else f"All {len(checks)} checks passed."
+    good = f"{len(checks) - remarks} of {len(checks)}" if remarks else f"All {len(checks)}"
+    headline = f"{len(bad)} of {len(checks)} checks found a problem." if bad else f"{good} checks passed."
     return Report(
         command="doctor",
         exit_code=bad[0].exit_code if bad else Exit.DONE,

@@ -84,7 +84,9 @@ def rows(finding: Finding) -> str:
 
 
 def severity_mark(finding: Finding) -> str:
-    """Return the outcome, and whether it only warns."""
+    """Return the outcome, and whether it only warns; a check that only warns is a remark."""
+    if finding.warns and finding.subject is None:
+        return "remark"
     return f"{finding.outcome.value}{' (warns)' if finding.warns else ''}"
 
 
