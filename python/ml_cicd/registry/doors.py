@@ -1,6 +1,10 @@
 """The doors of this wing by name: the model formats that are read, in the order in which they are tried.
 
-A format is a module with `recognises(path)` and `violations(path)`: what in those files could run code when loaded.
+Each is a module with one `FORMAT` (registry/formats/scan.py): how its files are recognised, and what in them could run
+code when they are loaded.
 """
 
-FORMATS: dict[str, str] = {"mlflow-pt2": "ml_cicd.registry.formats.mlflow_pt2"}
+FORMATS: dict[str, str] = {
+    "mlflow": "ml_cicd.registry.formats.mlflow_folder",
+    "pt2": "ml_cicd.registry.formats.pt2_archive",
+}

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 
-from ml_cicd.registry.formats.mlflow_pt2 import violations
+from ml_cicd import violations
 from ml_cicd.registry.formats.pt2_archive import archive_violations
 from ml_cicd.registry.formats.torch_export import save_model
 from tests.fakes.model_folder import model_folder, write_program

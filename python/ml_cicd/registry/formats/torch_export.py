@@ -12,7 +12,7 @@ import torch
 
 from ml_cicd.ground.errors import EvidenceError, InputError
 from ml_cicd.ground.parse import describe
-from ml_cicd.registry.formats.mlflow_pt2 import PROGRAM
+from ml_cicd.registry.formats.mlflow_folder import PROGRAM
 from ml_cicd.registry.mlflow.client import settle
 
 LONGEST_SAYING = 300

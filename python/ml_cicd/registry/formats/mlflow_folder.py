@@ -8,6 +8,8 @@ from pathlib import Path
 from ml_cicd.ground.errors import EvidenceError
 from ml_cicd.registry.formats.mlmodel import MLMODEL, read_mlmodel
 from ml_cicd.registry.formats.pt2_archive import archive_violations
+from ml_cicd.registry.formats.scan import Format
+from ml_cicd.registry.look import Allowed
 
 LOADERS = {"mlflow.pytorch"}
 PROGRAM = "data/model.pt2"
@@ -22,7 +24,7 @@ def recognises(path: Path) -> bool:
     return (path / MLMODEL).is_file()
 
 
-def violations(path: Path) -> tuple[str, ...]:
+def violations(path: Path, _allowed: Allowed) -> tuple[str, ...]:
     """Return what in an MLflow model folder could run code when it is loaded; empty for a plain pt2 model.
 
     An allow-list: unknown files, loaders and flavors are violations.
@@ -70,3 +72,14 @@ def _unknown_files(path: Path) -> list[str]:
             if entry.is_symlink() or (not entry.is_dir() and not (entry.is_file() and SAFE.fullmatch(relative))):
                 found.append(f"file {relative!r} is not one of a plain pt2 model")
     return found
+
+
+FORMAT = Format(
+    name="MLflow",
+    recognised="a folder with MLmodel",
+    looked_at="MLmodel as plain data, every file by name, the exported program as pt2",
+    refused="other flavors, loaders, code and unknown files, links",
+    way_out="Save the model with mlflow.pytorch (pt2, its default), without code paths or pickles.",
+    recognises=recognises,
+    violations=violations,
+)
