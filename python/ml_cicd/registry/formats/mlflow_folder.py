@@ -17,6 +17,7 @@ from ml_cicd.registry.formats.reading import BROKEN, bytes_of, first_line, stric
 from ml_cicd.registry.formats.scan import Format, recognised
 from ml_cicd.registry.look import Allowed
 
+CARRIES_CODE = "Log it without code, or say allow-code: true, which trusts this code as your own."
 PYFUNC = "python_function"
 BY_NAME = re.compile(
     r"MLmodel|conda\.yaml|python_env\.yaml|requirements\.txt|constraints\.txt|(serving_)?input_example\.json"
@@ -213,6 +214,8 @@ def _advice(path: Path) -> str:
         flavours = _flavours(path)
     except EvidenceError:
         return ""
+    if any(found.get(key) for found in flavours.values() for key in CODE_KEYS):
+        return CARRIES_CODE
     return next((FLAVOURS[name].way_out for name in flavours if name in FLAVOURS), "")
 
 
