@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 # Tests of single parts, and the laws of the mathematics: what `check` runs beside each other.
-UNITS := $(wildcard tests/*.py) $(addprefix tests/,ground gate registry rollout faces shell commands simulation \
+UNITS := $(wildcard tests/*.py) $(addprefix tests/,ground gate registry rollout faces shell commands simulation security \
   extension tools examples conformance)
 LAWS := $(addprefix tests/,stats property reference)
 

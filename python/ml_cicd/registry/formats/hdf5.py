@@ -42,6 +42,8 @@ class Hdf5:
         if sizes != b"\x08\x08" or self._number(base, 8) != 0:
             raise ValueError("addresses of an odd size")
         self._root = self._number(root, 8)
+        if self._number(base + 16, 8) != len(data):
+            raise ValueError("a file that ends before or behind its end")
 
     def attributes(self) -> Iterator[Attribute]:
         """Walk everything, and yield the attributes of every object."""

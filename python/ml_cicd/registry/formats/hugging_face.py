@@ -29,16 +29,24 @@ def folder_problems(path: Path, allowed: Allowed) -> Iterator[str]:
         name = entry.relative_to(path).as_posix()
         if entry.is_symlink() or not entry.is_file():
             yield f"{name!r} is no plain file of this folder"
-        elif WEIGHTS.fullmatch(name):
-            yield from _weights(entry, allowed)
-        elif JSON.fullmatch(name):
-            yield from _json(name, strict_json(bytes_of(entry, LARGEST_JSON)))
-        elif TEXT.fullmatch(name):
-            bytes_of(entry, LARGEST_TEXT).decode("utf-8")
-        elif entry.suffix == ".py":
-            yield f"file {name!r} is code, which trust_remote_code would run"
-        elif not PIECES.fullmatch(name):
-            yield f"file {name!r} is not one of a plain model or tokenizer"
+        else:
+            try:
+                yield from _file(name, entry, allowed)
+            except BROKEN as problem:
+                yield f"file {name!r} cannot be read to its end ({first_line(problem)})"
+
+
+def _file(name: str, file: Path, allowed: Allowed) -> Iterator[str]:
+    if WEIGHTS.fullmatch(name):
+        yield from _weights(file, allowed)
+    elif JSON.fullmatch(name):
+        yield from _json(name, strict_json(bytes_of(file, LARGEST_JSON)))
+    elif TEXT.fullmatch(name):
+        bytes_of(file, LARGEST_TEXT).decode("utf-8")
+    elif file.suffix == ".py":
+        yield f"file {name!r} is code, which trust_remote_code would run"
+    elif not PIECES.fullmatch(name):
+        yield f"file {name!r} is not one of a plain model or tokenizer"
 
 
 def _weights(file: Path, allowed: Allowed) -> Iterator[str]:
@@ -66,10 +74,7 @@ def _recognises(path: Path) -> bool:
 
 
 def _violations(path: Path, allowed: Allowed) -> tuple[str, ...]:
-    try:
-        found = tuple(folder_problems(path, allowed))
-    except BROKEN as problem:
-        return (f"{path.name} cannot be read to its end ({first_line(problem)})",)
+    found = tuple(folder_problems(path, allowed))
     if not any(WEIGHTS.fullmatch(entry.name) for entry in path.iterdir()):
         return (*found, "there are no weights")
     return found

@@ -13,7 +13,7 @@ from ml_cicd.ground.errors import EvidenceError
 from ml_cicd.registry.formats.hugging_face import folder_problems
 from ml_cicd.registry.formats.mlflow_flavours import FLAVOURS, WORD, Flavour, Found
 from ml_cicd.registry.formats.mlmodel import MLMODEL, read_mlmodel
-from ml_cicd.registry.formats.reading import BROKEN, bytes_of, first_line, strict_json
+from ml_cicd.registry.formats.reading import BROKEN, bytes_of, first_line
 from ml_cicd.registry.formats.scan import Format, recognised
 from ml_cicd.registry.look import Allowed
 
@@ -135,6 +135,9 @@ def _inside(path: Path, name: str) -> bool:
 def _data(path: Path, name: str, found: Found, allowed: Allowed, claimed: set[str]) -> Iterator[str]:
     """Judge what the flavour's loader reads, by a format that the loader takes it for; claim those files."""
     flavour, data = FLAVOURS[name], _path_of(FLAVOURS[name], found)
+    if not data:
+        yield f"flavor {name} names no {flavour.path} in the folder"
+        return
     if not _inside(path, data):
         yield f"flavor {name} has its data at {data!r}, which is not in the folder"
         return
@@ -181,9 +184,10 @@ def _extra(name: str, file: Path, allowed: Allowed) -> Iterator[str]:
     elif file.suffix not in TEXT:
         yield f"extra file {name!r} is neither text nor of a known format"
     else:
-        text = bytes_of(file, LARGEST_TEXT).decode("utf-8")
-        if file.suffix == ".json":
-            strict_json(text)
+        try:
+            bytes_of(file, LARGEST_TEXT).decode("utf-8")
+        except BROKEN as problem:
+            yield f"extra file {name!r} is no text ({first_line(problem)})"
 
 
 def code_files(path: Path) -> tuple[str, ...]:

@@ -93,25 +93,38 @@ def _walk(data: Any) -> _Seen:  # noqa: ANN401
         kind, begin, end, depth = pending.pop()
         if depth > DEEPEST:
             raise ValueError("nested too deeply")
-        seen.graphs += kind == "Graph"
-        texts: dict[int, str] = {}
-        outside: dict[str, str] = {}
-        for number, at, to in _fields(data, begin, end):
-            if number > LARGEST_NUMBER.get(kind, 99):
-                raise ValueError(f"a {kind} with a field {number}, which ONNX does not know")
-            inner = MESSAGES[kind].get(number)
-            if inner == "Outside":
-                outside.update([_entry(data, at, to)])
-            elif inner is not None and to >= 0:
-                pending.append((inner, at, to, depth + 1))
-            elif number in NAMED.get(kind, ()) and to >= 0:
-                texts[number] = bytes(data[at:to]).decode("utf-8")
-        if kind in NAMED:
-            operator, domain = (texts.get(number, "") for number in NAMED[kind])
-            (seen.operators if kind == "Node" else seen.functions).add((domain, operator))
-        if outside:
-            seen.outside.add((outside.get("location", ""), *_place(outside)))
+        inner = list(_message(data, seen, kind, begin, end))
+        pending += [(one, at, to, depth + 1) for one, at, to in inner]
     return seen
+
+
+def _message(data: Any, seen: _Seen, kind: str, begin: int, end: int) -> Iterator[tuple[str, int, int]]:  # noqa: ANN401
+    """Note what one message says, and yield (kind, begin, end) of the messages in it."""
+    seen.graphs += kind == "Graph"
+    texts: dict[int, str] = {}
+    outside: dict[str, str] = {}
+    for number, at, to in _fields(data, begin, end):
+        if number > LARGEST_NUMBER.get(kind, 99):
+            raise ValueError(f"a {kind} with a field {number}, which ONNX does not know")
+        inner = MESSAGES[kind].get(number)
+        if inner == "Outside":
+            _note(outside, _entry(data, at, to))
+        elif inner is not None and to >= 0:
+            yield inner, at, to
+        elif number in NAMED.get(kind, ()) and to >= 0:
+            texts[number] = bytes(data[at:to]).decode("utf-8")
+    if kind in NAMED:
+        operator, domain = (texts.get(number, "") for number in NAMED[kind])
+        (seen.operators if kind == "Node" else seen.functions).add((domain, operator))
+    if outside:
+        seen.outside.add((outside.get("location", ""), *_place(outside)))
+
+
+def _note(outside: dict[str, str], entry: tuple[str, str]) -> None:
+    key, value = entry
+    if key in outside:  # another reader may take the other one
+        raise ValueError(f"weights outside with two of {key!r}")
+    outside[key] = value
 
 
 def _entry(data: Any, begin: int, end: int) -> tuple[str, str]:  # noqa: ANN401
@@ -120,7 +133,10 @@ def _entry(data: Any, begin: int, end: int) -> tuple[str, str]:  # noqa: ANN401
 
 
 def _place(outside: dict[str, str]) -> tuple[int, int]:
-    return int(outside.get("offset") or 0), int(outside.get("length") or 0)
+    offset, length = int(outside.get("offset") or 0), int(outside.get("length") or 0)
+    if min(offset, length) < 0:
+        raise ValueError("weights before the beginning of a file")
+    return offset, length
 
 
 def _file_in(path: Path) -> Path:
@@ -141,8 +157,9 @@ def _problems(path: Path) -> Iterator[str]:
     seen = _read(file)
     if not seen.graphs:
         yield "it holds no graph"
-    for domain, operator in sorted(seen.operators - seen.functions):
-        if domain not in STANDARD and not (domain in MICROSOFT and operator in CONTRIBUTED):
+    for domain, operator in sorted(seen.operators):
+        own = (domain, operator) in seen.functions and domain not in MICROSOFT  # whose kernels might go first
+        if domain not in STANDARD and not own and not (domain in MICROSOFT and operator in CONTRIBUTED):
             yield f"operator {operator!r} of domain {domain!r} comes from a library outside"
     for location, offset, length in sorted(seen.outside):
         yield from _outside(file.parent, location, offset + length)

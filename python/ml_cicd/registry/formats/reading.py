@@ -17,7 +17,7 @@ def read_whole(what: str, judge: Callable[[Path], Iterator[str]]) -> Callable[[P
 
     def violations(path: Path, _allowed: Allowed) -> tuple[str, ...]:
         try:
-            return tuple(f"{path.name}: {problem}" for problem in judge(path))
+            return tuple(dict.fromkeys(f"{path.name}: {problem}" for problem in judge(path)))
         except BROKEN as problem:
             return (f"{path.name} is not {what} ({first_line(problem)})",)
 
