@@ -14,7 +14,7 @@ from ml_cicd.config import read_config
 from ml_cicd.gate.metrics.catalogue import CATALOGUE
 from ml_cicd.gate.policy import build_policy
 from ml_cicd.ground.inputs import options_of
-from ml_cicd.registry.doors import FORMATS
+from ml_cicd.registry.formats.scan import formats
 from ml_cicd.rollout.doors import ROUTERS, SOURCES
 from ml_cicd.rollout.evidence import TRANSITIONS
 from ml_cicd.shell.command_line import EXIT_MEANING
@@ -49,9 +49,10 @@ def test_what_is_supported_is_what_is_there() -> None:
     table = {first: (yes, no) for first, yes, no in rows(README, "| | yes | no |")}
     assert all(f"`{name}`" in table["routers"][0] for name in ROUTERS)
     assert all(f"`{name}`" in table["metrics of a canary"][0] for name in SOURCES)
-    assert all(
-        f"`{name.rpartition('-')[2]}`" in table["models that are registered and rolled out"][0] for name in FORMATS
-    )
+    assert "(docs/models.md)" in table["models that are registered and rolled out"][0]
+    assert {one.name for one in formats()} == {
+        row[0] for row in rows((ROOT / "docs" / "models.md").read_text("utf-8"), "| model | recognised by")
+    }
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     assert f">={table['Python'][0].split()[0]}" == project["requires-python"]
     everywhere = {name for name, entry in COMMANDS.items() if entry.everywhere}

@@ -1,5 +1,5 @@
 """Render what the pages take from the code: the diagram of a rollout's phases, the worked extensions, the tools whose
-metrics files are recognised, and the cases of evidence.
+metrics files are recognised, the model formats, and the cases of evidence.
 
     python tools/render_docs.py [--check]
 
@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 from ml_cicd.gate.importers.catalogue import IMPORTERS
+from ml_cicd.registry.formats.scan import formats
 from ml_cicd.registry.operations import AppendLedger, SetAlias
 from ml_cicd.rollout.machine import EVERY, OVER, ROWS, Row
 from ml_cicd.rollout.operations import DeploySlot, SetSplit
@@ -23,6 +24,8 @@ from tests.conformance.cases import Case, all_cases  # noqa: E402  # the cases l
 ARCHITECTURE, CONTRIBUTING = ROOT / "docs" / "architecture.md", ROOT / "CONTRIBUTING.md"
 METRICS_FILES = ROOT / "docs" / "metrics-files.md"
 TOOLS = re.compile(r"(<!-- importers: begin -->\n).*?(<!-- importers: end -->)", re.DOTALL)
+MODELS = ROOT / "docs" / "models.md"
+FORMATS = re.compile(r"(<!-- formats: begin -->\n).*?(<!-- formats: end -->)", re.DOTALL)
 EVIDENCE = ROOT / "docs" / "evidence.md"
 PHASES = re.compile(r"(<!-- phases: begin -->\n).*?(<!-- phases: end -->)", re.DOTALL)
 CASES = re.compile(r"(<!-- cases: begin -->\n).*?(<!-- cases: end -->)", re.DOTALL)
@@ -73,6 +76,17 @@ def metrics_files() -> str:
     return TOOLS.sub(lambda m: f"{m[1]}{importers_table()}\n{m[2]}", METRICS_FILES.read_text("utf-8"))
 
 
+def formats_table() -> str:
+    """Return what models are recognised, how they are looked at, and what is refused."""
+    rows = [f"| {one.name} | {one.recognised} | {one.looked_at} | {one.refused} |" for one in formats()]
+    return "\n".join(["| model | recognised by | looked at | refused |", "|---|---|---|---|", *rows])
+
+
+def models() -> str:
+    """Return the page on models."""
+    return FORMATS.sub(lambda m: f"{m[1]}{formats_table()}\n{m[2]}", MODELS.read_text("utf-8"))
+
+
 def case_row(case: Case) -> str:
     """Return a case as a row of the table."""
     said = case.says[0].replace("|", "\\|").replace("`", "'")
@@ -94,6 +108,7 @@ def rendered() -> dict[Path, str]:
         ARCHITECTURE: drawn,
         CONTRIBUTING: QUOTED.sub(quotation, CONTRIBUTING.read_text("utf-8")),
         METRICS_FILES: metrics_files(),
+        MODELS: models(),
         EVIDENCE: CASES.sub(lambda m: f"{m[1]}{cases_table()}\n{m[2]}", EVIDENCE.read_text("utf-8")),
     }
 

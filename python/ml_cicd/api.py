@@ -23,6 +23,7 @@ from ml_cicd.ground.finding import Verdict
 from ml_cicd.ground.operation import apply
 from ml_cicd.ground.parse import as_mapping, as_number
 from ml_cicd.registry.gate_report import claim_of
+from ml_cicd.registry.look import NOTHING_ALLOWED, Allowed
 from ml_cicd.registry.operations import Registered
 from ml_cicd.registry.registration import Candidate, check_names, plan
 from ml_cicd.registry.versions import CHALLENGER
@@ -133,7 +134,7 @@ def register_if_passing(  # noqa: PLR0913  # the first four say what, the rest w
             alias=alias,
             folder=path,
             digest=digest,
-            violations=world.models.violations(path),
+            look=world.models.look(path, NOTHING_ALLOWED),
             commit=world.commit,
             run_url=world.who.run_url,
         )
@@ -149,12 +150,14 @@ def payload_digest(path: str | Path) -> str:
     return ModelFiles().payload_digest(str(path))
 
 
-def violations(path: str | Path) -> tuple[str, ...]:
+def violations(path: str | Path, *, allow_callables: Iterable[str] = (), allow_code: bool = False) -> tuple[str, ...]:
     """Return what in a model's files could run code when they are loaded, without loading them; empty for a plain one.
 
-    What no format recognises cannot be looked through, and that is a violation itself.
+    What no format recognises cannot be looked through, and that is a violation itself. `allow_callables` are pickled
+    callables by dotted name (`registry.allow_callables`), `allow_code` is `register`'s input of that name.
     """
-    return ModelFiles().violations(str(path))
+    allowed = Allowed(callables=frozenset(allow_callables), code=allow_code)
+    return ModelFiles().look(str(path), allowed).violations
 
 
 def _policy(thresholds: Mapping[str, object], confidence: float, when_inconclusive: WhenInconclusive | str) -> Policy:

@@ -7,6 +7,7 @@ from typing import Protocol
 from ml_cicd.config import Config
 from ml_cicd.gate.evidence import Evidence, EvidenceRequest
 from ml_cicd.ground.finding import Finding
+from ml_cicd.registry.look import Allowed, Look
 from ml_cicd.registry.ports import Records
 from ml_cicd.rollout.ports import Clock
 from ml_cicd.rollout.site import Site
@@ -39,8 +40,8 @@ class Models(Protocol):
     def payload_digest(self, path: str) -> str:
         """Digest of a model's file or folder. Raises `InputError` when absent, `EvidenceError` on links."""
 
-    def violations(self, path: str) -> tuple[str, ...]:
-        """What in it could run code when it is loaded; empty for a plain model."""
+    def look(self, path: str, allowed: Allowed) -> Look:
+        """What in it could run code when it is loaded; no violation in a plain model."""
 
 
 class World(Protocol):

@@ -14,6 +14,7 @@ from ml_cicd.ground.errors import Exit, InputError
 from ml_cicd.ground.finding import Outcome, Scope, Subject
 from ml_cicd.ground.inputs import read_inputs
 from ml_cicd.ground.report import Report
+from ml_cicd.registry.look import Allowed, Look
 from tests.fakes.world import CONFIG, FakeWorld
 
 ACCURACY = Subject(metric="accuracy")
@@ -48,7 +49,7 @@ class OneModel:
         """Its digest."""
         return f"sha256:of-{path}"
 
-    def violations(self, path: str) -> tuple[str, ...]:
+    def look(self, path: str, allowed: Allowed) -> Look:
         """Nobody looks here."""
         raise AssertionError(path)
 

@@ -9,6 +9,9 @@ import json
 import math
 from pathlib import Path
 
+from ml_cicd.registry.formats.scan import Format
+from ml_cicd.registry.look import Allowed
+
 NAME = "linear.json"
 LARGEST_FILE = 64 * 2**20
 
@@ -18,7 +21,7 @@ def recognises(path: Path) -> bool:
     return (path / NAME).is_file()
 
 
-def violations(path: Path) -> tuple[str, ...]:
+def violations(path: Path, _allowed: Allowed) -> tuple[str, ...]:
     """Return what in it is more than numbers; empty for a plain model."""
     problems = [f"file {file.name!r} is not one of a linear model" for file in path.iterdir() if file.name != NAME]
     file = path / NAME
@@ -36,3 +39,14 @@ def violations(path: Path) -> tuple[str, ...]:
     if not all(isinstance(n, int | float) and not isinstance(n, bool) and math.isfinite(n) for n in numbers):
         problems.append(f"{NAME}: a weight is no finite number")
     return tuple(problems)
+
+
+FORMAT = Format(
+    name="linear model",
+    recognised="a folder with linear.json",
+    looked_at="the whole JSON",
+    refused="anything but finite numbers, other files",
+    way_out="Write weights and bias as numbers.",
+    recognises=recognises,
+    violations=violations,
+)

@@ -9,6 +9,7 @@ from ml_cicd.gate.evidence import Evidence, EvidenceRequest
 from ml_cicd.gate.settings import GateSettings, WhenNoChampion
 from ml_cicd.ground.errors import EvidenceError, InputError
 from ml_cicd.ground.finding import Finding
+from ml_cicd.registry.look import Allowed, Look
 from ml_cicd.registry.ports import DeploymentLedger, ModelRegistry, Records
 from ml_cicd.registry.settings import RegistrySettings
 from ml_cicd.registry.versions import (
@@ -92,9 +93,9 @@ class NoModels:
         """Nothing is there."""
         raise InputError(f"{path} is not a model.", cure="There are none here.")
 
-    def violations(self, path: str) -> tuple[str, ...]:
+    def look(self, path: str, allowed: Allowed) -> Look:
         """Nothing is there."""
-        return (f"{path} is not a model",)
+        return Look(violations=(f"{path} is not a model",))
 
 
 @dataclass

@@ -9,6 +9,7 @@ from ml_cicd.ground.digest import canonical_digest
 from ml_cicd.ground.errors import InputError, IntegrityError, MlCicdError, NotPassing
 from ml_cicd.ground.finding import Outcome
 from ml_cicd.registry.gate_report import claim_of, read_gate_report
+from ml_cicd.registry.look import Look
 from ml_cicd.registry.operations import RegisterVersion, SetAlias
 from ml_cicd.registry.registration import LARGEST_TAG, Candidate, check_names, plan
 from ml_cicd.registry.versions import CHALLENGER
@@ -20,7 +21,7 @@ CANDIDATE = Candidate(
     alias="challenger",
     folder="model",
     digest="sha256:m",
-    violations=(),
+    look=Look(format="MLflow"),
     commit="abc",
     run_url="http://run",
 )
@@ -77,7 +78,7 @@ def test_another_commit_is_refused() -> None:
 def test_a_model_that_could_run_code_is_refused() -> None:
     """A passing gate does not make a pickle safe to load."""
     with pytest.raises(InputError, match="could run code: its loader is 'evil'"):
-        plan(replace(CANDIDATE, violations=("its loader is 'evil'",)), claim_of(VERDICT))
+        plan(replace(CANDIDATE, look=Look(format="MLflow", violations=("its loader is 'evil'",))), claim_of(VERDICT))
 
 
 @pytest.mark.parametrize(

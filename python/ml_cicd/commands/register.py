@@ -1,14 +1,16 @@
 """Register a model that passed the gate: its bytes, its verdict and its alias, once."""
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from ml_cicd.config import Config
 from ml_cicd.ground.errors import EvidenceError, Exit, InputError
 from ml_cicd.ground.inputs import Command, CommonInputs, Needs, option
 from ml_cicd.ground.operation import Receipt, apply
-from ml_cicd.ground.report import Report
+from ml_cicd.ground.report import Note, Report
 from ml_cicd.registry.gate_report import LARGEST_REPORT, GateClaim, read_gate_report
+from ml_cicd.registry.look import Allowed
 from ml_cicd.registry.operations import Registered
 from ml_cicd.registry.registration import Candidate, check_first_release, check_names, plan
 from ml_cicd.registry.versions import CHALLENGER, ModelVersion
@@ -29,7 +31,7 @@ class Inputs(CommonInputs):
     """Inputs of `register`."""
 
     model_name: str = option("Registered model; empty for the configuration's.")
-    model: str = option("Folder of the model, as mlflow.pytorch saves it.", required=True, path=True)
+    model: str = option("The model: a folder, a file, or an image by digest.", required=True, path=True)
     gate_report: str = option(
         "Report of the quality gate that judged this model.",
         default="ml-cicd-reports/quality-gate/report.json",
@@ -37,6 +39,9 @@ class Inputs(CommonInputs):
     )
     registry_uri: str = option("Registry; empty for the configuration's.")
     alias: str = option("Alias that the version gets.", default=CHALLENGER)
+    allow_code: bool = option(
+        "Take a model that carries Python code by design; its files stay in tags and report.", default=False
+    )
 
 
 def run(inputs: Inputs, world: World) -> Report:
@@ -51,7 +56,7 @@ def run(inputs: Inputs, world: World) -> Report:
         folder=inputs.model,
         # The digest before the scan: it refuses links and pipes, which the scan would follow.
         digest=world.models.payload_digest(inputs.model),
-        violations=world.models.violations(inputs.model),
+        look=world.models.look(inputs.model, _allowed(inputs, config)),
         commit=world.commit,
         run_url=world.who.run_url,
     )
@@ -63,6 +68,11 @@ def run(inputs: Inputs, world: World) -> Report:
         there = records.registry.snapshot(name).with_key(operations[0].version.key)
         return _planned(receipt, candidate, there)
     return _done(receipt, candidate)
+
+
+def _allowed(inputs: Inputs, config: Config) -> Allowed:
+    named = config.registry.allow_callables if config.registry else ()
+    return Allowed(callables=frozenset(named), code=inputs.allow_code)
 
 
 def _gate(inputs: Inputs, world: World) -> GateClaim:
@@ -84,7 +94,8 @@ def _again(inputs: Inputs) -> str:
         "registry-uri": "" if "@" in inputs.registry_uri else inputs.registry_uri,  # it may hold a password
         "alias": inputs.alias,
     }
-    return shlex.join(["ml-cicd", "register", *(f"--{name}={value}" for name, value in given.items() if value)])
+    words = [f"--{name}={value}" for name, value in given.items() if value]
+    return shlex.join(["ml-cicd", "register", *words, *(["--allow-code"] if inputs.allow_code else [])])
 
 
 def _planned(receipt: Receipt, candidate: Candidate, there: ModelVersion | None) -> Report:
@@ -96,7 +107,7 @@ def _planned(receipt: Receipt, candidate: Candidate, there: ModelVersion | None)
         exit_code=Exit.DONE,
         headline=headline,
         outputs=_outputs(candidate, there, created=False),
-        sections=(receipt,),
+        sections=(receipt, *_allowances(candidate)),
     )
 
 
@@ -116,8 +127,17 @@ def _done(receipt: Receipt, candidate: Candidate) -> Report:
         headline=headline,
         outputs=_outputs(candidate, made.version, created=made.created),
         cure=f"To finish: {'; '.join(receipt.cures)}" if receipt.cures else "",
-        sections=(receipt,),
+        sections=(receipt, *_allowances(candidate)),
     )
+
+
+def _allowances(candidate: Candidate) -> Iterator[Note]:
+    """Say what had to be allowed, in every report of it."""
+    callables, code = sorted(candidate.look.allowed.callables), candidate.look.code
+    if callables:
+        yield Note(text=f"Taken with registry.allow_callables: {', '.join(callables)}.")
+    if code:
+        yield Note(text=f"Taken with allow-code, {len(code)} file(s) of code: {', '.join(code)}.")
 
 
 def _outputs(candidate: Candidate, version: ModelVersion | None, *, created: bool) -> dict[str, str]:

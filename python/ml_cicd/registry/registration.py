@@ -6,12 +6,16 @@ from dataclasses import dataclass
 from ml_cicd.ground.errors import InputError, IntegrityError, NotPassing
 from ml_cicd.ground.finding import Outcome
 from ml_cicd.registry.gate_report import GateClaim
+from ml_cicd.registry.look import Look
 from ml_cicd.registry.operations import RegisterVersion, SetAlias
 from ml_cicd.registry.ports import Records
 from ml_cicd.registry.versions import (
     CHAMPION,
+    TAG_ALLOWED_CALLABLES,
+    TAG_ALLOWED_CODE,
     TAG_COMMIT,
     TAG_DIGEST,
+    TAG_FORMAT,
     TAG_GATE_DIGEST,
     TAG_GATE_REPORT,
     TAG_GATE_VERDICT,
@@ -29,13 +33,13 @@ MOST_SHOWN = 5
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Candidate:
-    """The model that asks to be registered. `violations` are what in its files could run code when loaded."""
+    """The model that asks to be registered; `look` is what was found in its files."""
 
     name: str
     alias: str
     folder: str
     digest: str
-    violations: tuple[str, ...]
+    look: Look
     commit: str
     run_url: str
 
@@ -68,12 +72,8 @@ def plan(candidate: Candidate, gate: GateClaim) -> tuple[RegisterVersion, SetAli
     """
     check_names(candidate.name, candidate.alias)
     _check_claim(candidate, gate)
-    if candidate.violations:
-        shown = "; ".join(candidate.violations[:MOST_SHOWN])
-        raise InputError(
-            f"Loading {candidate.folder} could run code: {shown}.",
-            cure="Save the model with mlflow.pytorch (pt2, its default), without code paths or pickles.",
-        )
+    if candidate.look.violations:
+        raise InputError(_refusal(candidate.folder, candidate.look), cure=candidate.look.way_out)
     new = NewVersion(
         name=candidate.name,
         folder=candidate.folder,
@@ -110,6 +110,15 @@ def check_first_release(gate: GateClaim, wanted: NewVersion, records: Records) -
 def says_what_serves(alias: str) -> bool:
     """Whether an alias is one that only a promotion sets."""
     return alias.casefold() == CHAMPION or alias.casefold().startswith(f"{CHAMPION}-")
+
+
+def _refusal(folder: str, found: Look) -> str:
+    """Say what was found; what no format recognises is not said to run code."""
+    shown = "; ".join(found.violations[:MOST_SHOWN])
+    more = len(found.violations) - MOST_SHOWN
+    if more > 0:
+        shown += f"; and {more} more"
+    return f"Loading {folder} could run code: {shown}." if found.format else f"It cannot be looked through: {shown}."
 
 
 def registration_key(candidate: Candidate, gate: GateClaim) -> str:
@@ -150,5 +159,8 @@ def _tags(candidate: Candidate, gate: GateClaim) -> dict[str, str]:
         TAG_GATE_REPORT: gate.text if len(gate.text) <= LARGEST_TAG else "",
         TAG_COMMIT: gate.commit or candidate.commit,
         TAG_RUN: candidate.run_url,
+        TAG_FORMAT: candidate.look.format,
+        TAG_ALLOWED_CALLABLES: " ".join(sorted(candidate.look.allowed.callables))[:LARGEST_TAG],
+        TAG_ALLOWED_CODE: "\n".join(candidate.look.code)[:LARGEST_TAG],
     }
     return {name: value for name, value in tags.items() if value}

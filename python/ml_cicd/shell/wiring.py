@@ -19,7 +19,7 @@ from ml_cicd.gate.evidence import Evidence, EvidenceRequest, evaluate
 from ml_cicd.gate.ports import Engine
 from ml_cicd.ground.errors import InputError
 from ml_cicd.ground.finding import Finding, Subject
-from ml_cicd.registry.doors import FORMATS
+from ml_cicd.registry.look import Allowed, Look
 from ml_cicd.registry.ports import DeploymentLedger, ModelRegistry, Records
 from ml_cicd.registry.versions import CHAMPION
 from ml_cicd.rollout.doors import ROUTERS, SOURCES
@@ -81,11 +81,11 @@ class ModelFiles:
 
         return payload_digest(Path(path))
 
-    def violations(self, path: str) -> tuple[str, ...]:
+    def look(self, path: str, allowed: Allowed) -> Look:
         """What in it could run code when it is loaded, by the first format that recognises it."""
-        from ml_cicd.registry.formats.scan import violations  # noqa: PLC0415
+        from ml_cicd.registry.formats.scan import look  # noqa: PLC0415
 
-        return violations(Path(path), tuple(open_door(FORMATS, name) for name in FORMATS))
+        return look(Path(path), allowed)
 
 
 @contextmanager

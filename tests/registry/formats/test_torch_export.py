@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 import torch
 
+from ml_cicd import violations
 from ml_cicd.ground.errors import EvidenceError
-from ml_cicd.registry.formats.mlflow_pt2 import violations
 from ml_cicd.registry.formats.torch_export import example_for, example_inputs, load_program, told_inputs
 from ml_cicd.shell.wiring import TorchModels
 

@@ -12,6 +12,8 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from ml_cicd.registry.formats.scan import Format
+
 LARGEST_RECORD = 256 * 2**20
 TEXT = re.compile(
     r"(.+/)?(archive_format|archive_version|byteorder|version|serialization_id|\.format_version|\.storage_alignment)"
@@ -99,3 +101,14 @@ def _calls(pickle: bytes) -> Iterator[str]:
     for opcode, argument, _position in pickletools.genops(pickle):
         if opcode.name in FORBIDDEN or (opcode.name == "GLOBAL" and not NAMES.fullmatch(str(argument))):
             yield f"{argument or opcode.name}"
+
+
+FORMAT = Format(
+    name="PyTorch pt2",
+    recognised="a file .pt2 of torch.export",
+    looked_at="every record of the archive; the opcodes of what is pickled in it",
+    refused="records of no plain program, pickled weights, pickles that call anything, compressed and doubled records",
+    way_out="Export it again with torch.export.save, without custom objects.",
+    recognises=lambda path: path.suffix == ".pt2" and path.is_file(),
+    violations=lambda path, _allowed: archive_violations(path),
+)

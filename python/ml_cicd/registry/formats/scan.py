@@ -1,37 +1,103 @@
-"""Which format looks through a model's files: the first that recognises them."""
+"""The port of this folder, and the look through a model's files: by the first format that recognises them.
 
-from collections.abc import Sequence
+Each module of this folder that `registry.doors.FORMATS` lists exports one `FORMAT`. A format that holds files of other
+formats (a folder of MLflow's) asks the same table about them, by name.
+"""
+
+import hashlib
+import stat
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
-from typing import Protocol
 
-from ml_cicd.ground.errors import EvidenceError
-from ml_cicd.registry.formats.mlmodel import MLMODEL, read_mlmodel
-
-
-class Format(Protocol):
-    """A module of this folder that knows one kind of model; `registry.doors.FORMATS` lists them."""
-
-    def recognises(self, path: Path) -> bool:
-        """Whether these files are of this kind, by a look that loads nothing."""
-
-    def violations(self, path: Path) -> tuple[str, ...]:
-        """What in them could run code when they are loaded; empty for a plain model."""
+from ml_cicd.registry.doors import FORMATS
+from ml_cicd.registry.look import NOTHING_ALLOWED, Allowed, Look
 
 
-def violations(path: Path, formats: Sequence[Format]) -> tuple[str, ...]:
-    """Return what in a model's files could run code when they are loaded, by the first format that recognises them.
+def no_code(_path: Path) -> tuple[str, ...]:
+    """Most formats hold no code by design."""
+    return ()
 
-    What none recognises cannot be looked through, and that is a violation itself: an allow-list.
+
+def no_advice(_path: Path) -> str:
+    """Most formats have one way out."""
+    return ""
+
+
+def nothing_beside(_path: Path) -> frozenset[str]:
+    """Most files are whole."""
+    return frozenset()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Format:
+    """One kind of model. The texts make the table in the docs; `way_out` is one sentence for who is refused.
+
+    `recognises` is a cheap look at names and first bytes. `violations` names what in the files is not known to be
+    harmless: an allow-list, so that what nobody thought of is refused. `code` names files of code that `Allowed.code`
+    lets pass, `beside` the files that a file is not whole without, `advice` a way out for just these
+    files. None of them loads or runs anything, or raises for what a file holds.
     """
-    for known in formats:
-        if known.recognises(path):
-            return known.violations(path)
-    return (_unrecognised(path),)
+
+    name: str
+    recognised: str
+    looked_at: str
+    refused: str
+    way_out: str
+    recognises: Callable[[Path], bool]
+    violations: Callable[[Path, Allowed], tuple[str, ...]]
+    code: Callable[[Path], tuple[str, ...]] = no_code
+    beside: Callable[[Path], frozenset[str]] = nothing_beside
+    advice: Callable[[Path], str] = no_advice
 
 
-def _unrecognised(path: Path) -> str:
+def formats(names: Iterable[str] | None = None) -> Iterator[Format]:
+    """Yield the formats of these names that the table has, all for None; a module is imported when it is due."""
+    for name in FORMATS if names is None else names:
+        if name in FORMATS:
+            found: Format = import_module(FORMATS[name]).FORMAT
+            yield found
+
+
+def recognised(path: Path, names: Iterable[str] | None = None) -> Format | None:
+    """Return the first of these formats that recognises the files."""
+    return next((known for known in formats(names) if known.recognises(path)), None)
+
+
+def look(path: Path, allowed: Allowed = NOTHING_ALLOWED) -> Look:
+    """Look through a model. What no format recognises cannot be looked through, and that is a violation itself."""
+    known = recognised(path)
+    if known is None:
+        return Look(violations=(_what_it_is(path),), way_out=f"Recognised are: {', '.join(map(_brief, formats()))}.")
+    beside = known.beside(path)
+    if beside:  # else the digest would not cover them
+        problem = f"{path.name} is not whole without {', '.join(sorted(beside))}"
+        return Look(format=known.name, violations=(problem,), way_out="Give the folder that holds all of them.")
+    plain = known.violations(path, NOTHING_ALLOWED)
+    found = known.violations(path, allowed) if plain and allowed else plain
+    needed = allowed if plain and not found else NOTHING_ALLOWED
+    code = tuple(f"{name} sha256:{_sha256(path / name)}" for name in known.code(path)) if needed.code else ()
+    way_out = known.advice(path) or known.way_out
+    return Look(format=known.name, violations=found, way_out=way_out, allowed=needed, code=code)
+
+
+def _brief(known: Format) -> str:
+    return f"{known.name} ({known.recognised})"
+
+
+def _what_it_is(path: Path) -> str:
     try:
-        read_mlmodel(path / MLMODEL)
-    except EvidenceError as problem:
-        return problem.what
-    return f"{path} is of no known format"
+        mode = path.stat().st_mode
+    except OSError as problem:
+        return f"{path} cannot be read ({problem.strerror})"
+    if stat.S_ISDIR(mode):
+        return f"the folder {path} is of no known format"
+    if stat.S_ISREG(mode):
+        return f"the file {path} is of no known format"
+    return f"{path} is neither a file nor a folder"
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
