@@ -44,12 +44,14 @@ STABLE_INPUTS = {
     "register": "model-name model gate-report registry-uri alias",
     "canary": "candidate target mode deadline-minutes registry-uri allow-inconclusive replay take-over",
     "rollback": "target to reason registry-uri force only-run",
+    "fetch": "version to if-missing model-name registry-uri",
 }
 STABLE_OUTPUTS = {
     "quality-gate": "verdict passed blocking model-digest",
     "register": "version model-uri digest created",
     "canary": "decision share rolled-back reason",
     "rollback": "rolled-back from-version to-version verified",
+    "fetch": "found version digest path",
 }
 COMMON_INPUT_NAMES = {"config", "working-directory", "report-dir", "dry-run", "python"}
 

@@ -28,6 +28,7 @@ from ml_cicd.rollout.settings import TargetSettings
 from ml_cicd.rollout.site import Place, Site
 from ml_cicd.shell import machine
 from ml_cicd.shell.later import fetch_later
+from ml_cicd.shell.received import receive
 from ml_cicd.world import Files, Who
 
 LARGEST_FILE = 2**20
@@ -86,6 +87,10 @@ class ModelFiles:
         from ml_cicd.registry.formats.scan import violations  # noqa: PLC0415
 
         return violations(Path(path), tuple(open_door(FORMATS, name) for name in FORMATS))
+
+    def receive(self, path: str, digest: str, bring: Callable[[str], str]) -> bool:
+        """Put what is brought at `path`, if it has this digest."""
+        return receive(Path(path), digest, bring, digest_of=self.payload_digest)
 
 
 @contextmanager
