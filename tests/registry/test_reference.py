@@ -47,6 +47,13 @@ def test_a_word_names_a_version(word: str, at: dict[str, str], serves: dict[str,
     assert found.number == wanted
 
 
+def test_an_only_target_has_the_plain_alias() -> None:
+    """Where it is named all the same, its champion is found."""
+    found = find("champion-production", known(champion="3"), ledger(), targets=("production",))
+    assert found is not None
+    assert found.number == "3"
+
+
 @pytest.mark.parametrize("word", ["champion", "@champion", "champion-production"])
 def test_only_a_champion_may_be_missing(word: str) -> None:
     """Where nothing was promoted yet there is none, and that is no mistake."""

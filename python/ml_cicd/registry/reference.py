@@ -29,7 +29,10 @@ def find(
     word = reference.removeprefix("@")
     serves = ""
     if says_champion(word):
-        serves = _serves(word, ledger, sorted(targets or {entry.target for entry in ledger.entries}))
+        places = sorted(targets or {entry.target for entry in ledger.entries})
+        serves = _serves(word, ledger, places)
+        if places == [word.removeprefix(OF_A_TARGET)]:
+            word = CHAMPION  # which is what the alias of an only target is called
     number = serves or known.aliases.get(word, word)
     version = known.version(number)
     if version is not None or (says_champion(word) and number == word):
