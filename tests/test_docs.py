@@ -2,6 +2,7 @@
 
 import ast
 import re
+import textwrap
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -95,16 +96,29 @@ def test_the_output_example() -> None:
     assert shown == (ROOT / "tests/golden/worse-than-champion/expected/terminal.txt").read_text("utf-8")
 
 
-def test_the_workflow_examples() -> None:
-    """Each `uses:` is there, and takes the inputs that are given."""
-    used = [part for body in blocks(README, "yaml") for part in _users(yaml.safe_load(body))]
-    assert len(used) == 2
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_the_workflow_examples(page: Path) -> None:
+    """Each `uses:` of ours on any page is there, and takes the inputs and secrets that are given."""
+    bodies = [textwrap.dedent(body) for body in blocks(page.read_text("utf-8"), "yaml")]
+    used = [part for body in bodies for part in _users(yaml.safe_load(body)) if part["uses"].startswith("OWNER/")]
+    assert len(used) == 2 or page != ROOT / "README.md"
     for part in used:
         place = ROOT / part["uses"].removeprefix("OWNER/ml-cicd/").removesuffix("@v1")
         path = place / "action.yml" if place.is_dir() else place
         document = yaml.safe_load(path.read_text("utf-8"))
-        inputs = document.get("inputs") or document[True]["workflow_call"]["inputs"]  # YAML 1.1 reads `on` as true
-        assert set(part["with"]) <= set(inputs)
+        called = document.get(True, {}).get("workflow_call", document)  # YAML 1.1 reads `on` as true
+        assert set(part["with"]) <= set(called["inputs"])
+        assert set(part.get("secrets", {})) <= set(called.get("secrets", {}))
+
+
+def test_the_pages_of_the_pipeline_name_its_inputs() -> None:
+    """A part of an example, or an input that a table or a sentence names, is one that the workflow has."""
+    page = (ROOT / "docs" / "pipeline.md").read_text("utf-8")
+    call = yaml.safe_load((ROOT / ".github/workflows/ml-pipeline.yml").read_text("utf-8"))[True]["workflow_call"]
+    parts = [yaml.safe_load(textwrap.dedent(body)) for body in blocks(page, "yaml")]
+    assert {name for part in parts for name in part.get("with", {})} <= set(call["inputs"])
+    named = {name for name in re.findall(r"`([a-z]+(?:-[a-z]+)+)`", page) if not name.startswith("ml-cicd")}
+    assert named <= set(call["inputs"]) | set(call["secrets"])
 
 
 def _users(value: object) -> list[dict[str, Any]]:

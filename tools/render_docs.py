@@ -1,5 +1,5 @@
-"""Render what the pages take from the code: the diagram of a rollout's phases, the worked extensions, the tools whose
-metrics files are recognised, the model formats, and the cases of evidence.
+"""Render what the pages take from the code: the diagram of a rollout's phases, the worked extensions and the champion's
+evaluation, the tools whose metrics files are recognised, the model formats, and the cases of evidence.
 
     python tools/render_docs.py [--check]
 
@@ -22,6 +22,7 @@ sys.path.insert(0, str(ROOT))
 from tests.conformance.cases import Case, all_cases  # noqa: E402  # the cases lie beside the tests, not in the package
 
 ARCHITECTURE, CONTRIBUTING = ROOT / "docs" / "architecture.md", ROOT / "CONTRIBUTING.md"
+PIPELINE = ROOT / "docs" / "pipeline.md"
 METRICS_FILES = ROOT / "docs" / "metrics-files.md"
 TOOLS = re.compile(r"(<!-- importers: begin -->\n).*?(<!-- importers: end -->)", re.DOTALL)
 MODELS = ROOT / "docs" / "models.md"
@@ -107,6 +108,7 @@ def rendered() -> dict[Path, str]:
     return {
         ARCHITECTURE: drawn,
         CONTRIBUTING: QUOTED.sub(quotation, CONTRIBUTING.read_text("utf-8")),
+        PIPELINE: QUOTED.sub(quotation, PIPELINE.read_text("utf-8")),
         METRICS_FILES: metrics_files(),
         MODELS: models(),
         EVIDENCE: CASES.sub(lambda m: f"{m[1]}{cases_table()}\n{m[2]}", EVIDENCE.read_text("utf-8")),

@@ -43,6 +43,12 @@ class Models(Protocol):
     def look(self, path: str, allowed: Allowed) -> Look:
         """What in it could run code when it is loaded; no violation in a plain model."""
 
+    def receive(self, path: str, digest: str, bring: Callable[[str], str]) -> bool:
+        """Put what `bring` copies below a folder at `path`, if it has this digest; False where that is there already.
+
+        Raises `InputError` where something else is there, `IntegrityError` where something else is brought.
+        """
+
 
 class World(Protocol):
     """The outside, each part made on first use."""

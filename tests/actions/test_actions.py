@@ -86,11 +86,13 @@ def test_gate_treats_hostile_text_as_data(act: Act, tmp_path: Path, name: str, t
         ("canary", "candidate"),
         ("canary", "mode"),
         ("rollback", "to"),
+        ("fetch", "version"),
+        ("fetch", "to"),
     ],
 )
 def test_other_actions_treat_hostile_text_as_data(act: Act, tmp_path: Path, action: str, name: str, text: str) -> None:
     """Register, canary and rollback refuse hostile text without executing or forging anything."""
-    inputs = {"model": "nowhere"} if action == "register" else {}
+    inputs = {"register": {"model": "nowhere"}, "fetch": {"to": "nowhere"}}.get(action, {})
     result = act(action, {**inputs, name: text})
     assert result.exit_code in {2, 3, 4}, result.log[-2000:]
     assert not (tmp_path / "pwned").exists()

@@ -1,6 +1,7 @@
 """The command `quality-gate`: inputs against configuration, and what it says of a verdict."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import pytest
@@ -51,6 +52,10 @@ class OneModel:
 
     def look(self, path: str, allowed: Allowed) -> Look:
         """Nobody looks here."""
+        raise AssertionError(path)
+
+    def receive(self, path: str, digest: str, bring: Callable[[str], str]) -> bool:
+        """Nobody fetches here."""
         raise AssertionError(path)
 
 

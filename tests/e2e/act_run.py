@@ -13,12 +13,14 @@ from typing import Any
 
 import pytest
 
+from tests.workflows.documents import PARTS, PIPELINE
 from tools.desugar import copy
 
 ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).resolve().parent
 US = "OWNER/ml-cicd@v1"
 PIN = re.compile(r"uses: (actions/([a-z-]+)@[0-9a-f]{40})")
+UNUSED = ("tests", "docs", "examples", "benchmarks", "tools")
 LONGEST_SECONDS = 300
 
 
@@ -52,8 +54,11 @@ class Consumer:
         (self.home / ".github").mkdir()
         (self.home / "workflows").rename(self.home / ".github" / "workflows")
         copy(folder / "ml-cicd", US)
+        for part in UNUSED:  # act copies an action's whole repository at each use
+            shutil.rmtree(folder / "ml-cicd" / part)
         self._local = {US: folder / "ml-cicd"}
-        for used, name in sorted(set(PIN.findall((ROOT / ".github/workflows/ml-pipeline.yml").read_text("utf-8")))):
+        texts = [path.read_text("utf-8") for path in (PIPELINE, *PARTS)]
+        for used, name in sorted(set(PIN.findall("\n".join(texts)))):
             if (HERE / "stubs" / name).is_dir():  # act itself knows what actions/checkout does
                 self._local[used] = folder / "stubs" / name
                 shutil.copytree(HERE / "stubs" / name, self._local[used])
@@ -62,12 +67,26 @@ class Consumer:
 
     def change(self, *, weights: str, wrong: int) -> None:
         """Commit a change of the model's recipe."""
-        recipe = f'"""The recipe."""\n\nWEIGHTS = "{weights}"\nWRONG = {wrong}\n'
-        (self.home / "recipe.py").write_text(recipe, encoding="utf-8")
+        write_recipe(self.home, weights=weights, wrong=wrong)
         commit(self.home)
 
-    def push(self, workflow: str) -> Run:
-        """Run one workflow as a push does."""
+    def split(self, **wrong: int) -> None:
+        """Commit a folder for each of these models, none of which has linters, types, tests or requirements."""
+        for name, count in wrong.items():
+            folder = self.home / "models" / name
+            folder.mkdir(parents=True)
+            for file in ("fit.py", "evaluate.py", "ml-cicd.yml"):
+                shutil.copy(self.home / file, folder)
+            write_recipe(folder, weights=name, wrong=count)
+        commit(self.home)
+
+    def report(self, artifact: str) -> dict[str, Any]:
+        """Return the report.json that the last push handed on under this name."""
+        found: dict[str, Any] = json.loads((self._folder / "artifacts" / artifact / "report.json").read_text("utf-8"))
+        return found
+
+    def push(self, workflow: str, **secrets: str) -> Run:
+        """Run one workflow as a push does, in a repository with these secrets."""
         outcome, artifacts = self._folder / "outcome.json", self._folder / "artifacts"
         outcome.unlink(missing_ok=True)
         shutil.rmtree(artifacts, ignore_errors=True)
@@ -75,6 +94,8 @@ class Consumer:
         command += ["--no-cache-server", "--action-cache-path", str(self._folder / "cache")]
         command += ["--var", f"PYTHON={sys.executable}"]
         command += ["--var", f"MLFLOW_TRACKING_URI={self._environ['MLFLOW_TRACKING_URI']}"]
+        for name, value in secrets.items():
+            command += ["--secret", f"{name}={value}"]
         for used, place in self._local.items():
             command += ["--local-repository", f"{used}={place}"]
         environ = {
@@ -99,6 +120,12 @@ class Consumer:
         )
         found = json.loads(outcome.read_text("utf-8")) if outcome.is_file() else {}
         return Run(code=answer.returncode, log=answer.stdout, outcome=found)
+
+
+def write_recipe(folder: Path, *, weights: str, wrong: int) -> None:
+    """Write what a model is made of."""
+    recipe = f'"""The recipe."""\n\nWEIGHTS = "{weights}"\nWRONG = {wrong}\n'
+    (folder / "recipe.py").write_text(recipe, encoding="utf-8")
 
 
 def commit(repository: Path) -> None:

@@ -12,6 +12,8 @@ from tests.contracts.mlflow_process import mlflow_server
 from tests.e2e.act_run import Consumer, Run, act_program
 from tests.e2e.serving import serving
 
+KEY = 'k-1 = "2" #3'
+ENV = f"# the source's\nSOURCE_KEY='{KEY}'\n"
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
@@ -44,7 +46,7 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
             ("second", 10, "actions.yml"),
         ):
             consumer.change(weights=weights, wrong=wrong)
-            runs.append(consumer.push(workflow))
+            runs.append(consumer.push(workflow, ENV=ENV))
             served.append(target.version())
         first, better, refused, actions = runs
         yield Story(first=first, better=better, refused=refused, actions=actions, served=tuple(served))
@@ -65,7 +67,30 @@ def test_a_better_version_is_promoted_on_evidence(story: Story) -> None:
     assert story.better.code == 0, story.better.log[-6000:]
     assert story.better.outcome["outputs"] == {"verdict": "pass", "version": "2", "decision": "promote"}
     assert "Version 2 over 1" in story.better.log
+    assert "accuracy versus champion" in story.better.log
     assert story.served[1] == "2"
+
+
+def test_secrets_reach_training_and_no_log(story: Story) -> None:
+    """What the caller maps is there for the training command, with all its signs, and the log shows none of it."""
+    assert "the key is ***" in story.first.log
+    assert KEY not in story.first.log + story.better.log
+
+
+def test_models_of_a_matrix_share_nothing(tmp_path: Path) -> None:
+    """Two folders of one repository in one run, on defaults alone: each gate judges its own table, in its own words."""
+    (tmp_path / "home").mkdir()
+    consumer = Consumer(tmp_path, {"MLFLOW_TRACKING_URI": "http://127.0.0.1:9"})
+    consumer.split(good=10, bad=400)
+    run = consumer.push("matrix.yml")
+    assert run.code != 0
+    outcomes = {name: consumer.report(f"ml-cicd-gate-report-{name}")["verdict"] for name in ("good", "bad")}
+    assert {name: verdict["outcome"] for name, verdict in outcomes.items()} == {"good": "pass", "bad": "fail"}
+    assert outcomes["good"]["bindings"]["model"] != outcomes["bad"]["bindings"]["model"]
+    for check in ("Lint", "Types", "Tests"):
+        assert run.log.count(f"| {check}: not configured") == 2
+    for name in ("good", "bad"):
+        assert f"### ML pipeline of {name}: 3 of 5 stages ran" in run.log
 
 
 def test_a_worse_version_is_refused_by_the_gate(story: Story) -> None:

@@ -97,6 +97,10 @@ class NoModels:
         """Nothing is there."""
         return Look(violations=(f"{path} is not a model",))
 
+    def receive(self, path: str, digest: str, bring: Callable[[str], str]) -> bool:
+        """Nothing can be kept."""
+        raise InputError(f"{path} cannot be written.", cure="There are no folders here.")
+
 
 @dataclass
 class FakeWorld:

@@ -215,6 +215,10 @@ class Registry:
         """Nobody registers here."""
         raise Defect(f"{wanted.key} is not part of any story.")
 
+    def download(self, version: ModelVersion, folder: str) -> str:
+        """Nobody fetches here."""
+        raise Defect(f"{version.number} is not part of any story.")
+
     def set_alias(self, name: str, alias: str, version: str) -> bool:
         """Point it."""
         h = self.h

@@ -9,6 +9,7 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 ACTIONS = [ROOT / "action.yml", *sorted((ROOT / "actions").glob("*/action.yml"))]
+PARTS = sorted((ROOT / ".github" / "actions").glob("*/action.yml"))  # of the reusable workflow
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 TEMPLATES = sorted((ROOT / "workflows-templates").glob("*.yml"))
 INIT_WORKFLOWS = sorted((ROOT / "python" / "ml_cicd" / "commands" / "init_files").glob("ml-*.yml"))

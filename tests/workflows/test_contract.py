@@ -17,6 +17,7 @@ from tests.workflows.documents import (
     ACTIONS,
     EXPRESSION,
     INIT_WORKFLOWS,
+    PARTS,
     PIPELINE,
     ROOT,
     SELF_FILE,
@@ -31,7 +32,7 @@ from tests.workflows.documents import (
     users,
 )
 
-ALL = [*ACTIONS, *WORKFLOWS, *TEMPLATES, *INIT_WORKFLOWS]
+ALL = [*ACTIONS, *PARTS, *WORKFLOWS, *TEMPLATES, *INIT_WORKFLOWS]
 CALLED = [path for path in WORKFLOWS if path.name.startswith("ml-")]
 COPIED = [*TEMPLATES, *INIT_WORKFLOWS]
 PINNED = re.compile(r"^actions/[a-z-]+@[0-9a-f]{40}$")
@@ -39,17 +40,23 @@ VERSION_COMMENT = re.compile(r"uses: actions/[a-z-]+@[0-9a-f]{40} # v\d+\.\d+\.\
 COMMAND_ACTIONS = {path: path.parent.name for path in ACTIONS[1:]}
 CHOICE = re.compile(r'\Acase "\$ML_CICD_COMMAND" in\n(  [a-z*-]+\) lock=[a-z]+ ;;\n)+esac\n')
 EXEC_LINE = re.compile(r'^exec "\$ML_CICD_(TOOL_)?PYTHON" -I [^\n;&|`$<>]*("\$GITHUB_ACTION_PATH[\w./]*")?[\w .-]*\n?$')
+EXEC_PART = re.compile(
+    r'^exec python -I "\$GITHUB_ACTION_PATH/\.\./\.\./\.\./python/run_command\.py" (install|"\$KIND")\n$'
+)
+BY_THE_CALLER = {"train", "canary", "safety-net"}  # they log in to a cloud, if the caller wants it
 STABLE_INPUTS = {
     "quality-gate": "predictions metrics thresholds champion positive model when-inconclusive when-no-champion",
     "register": "model-name model gate-report registry-uri alias",
     "canary": "candidate target mode deadline-minutes registry-uri allow-inconclusive replay take-over",
     "rollback": "target to reason registry-uri force only-run",
+    "fetch": "version to if-missing model-name registry-uri",
 }
 STABLE_OUTPUTS = {
     "quality-gate": "verdict passed blocking model-digest",
     "register": "version model-uri digest created",
     "canary": "decision share rolled-back reason",
     "rollback": "rolled-back from-version to-version verified",
+    "fetch": "found version digest path",
 }
 COMMON_INPUT_NAMES = {"config", "working-directory", "report-dir", "dry-run", "python"}
 
@@ -85,7 +92,7 @@ def test_every_pin_names_its_version(path: Path) -> None:
     assert [pin for pin in pins if not VERSION_COMMENT.match(pin)] == []
 
 
-@pytest.mark.parametrize("path", [*ACTIONS, *CALLED], ids=label)
+@pytest.mark.parametrize("path", [*ACTIONS, *PARTS, *CALLED], ids=label)
 def test_every_input_named_is_declared_and_used(path: Path) -> None:
     """Inputs in expressions are declared, and none is declared for nothing."""
     document = load(path)
@@ -201,13 +208,21 @@ def test_what_a_workflow_hands_to_ours_exists(path: Path) -> None:
         assert {name for name, facts in declared.items() if facts["required"]} <= given, part["uses"]
 
 
+@pytest.mark.parametrize("path", PARTS, ids=label)
+def test_scripts_of_parts_hand_over_the_process(path: Path) -> None:
+    """Each is one `exec` line with `-I`, whose words are written there."""
+    for script in (step["run"] for step in steps(load(path)) if "run" in step):
+        assert EXEC_PART.match(script), script
+
+
 @pytest.mark.parametrize("path", WORKFLOWS, ids=label)
 def test_jobs_are_bounded_and_modest(path: Path) -> None:
-    """Nothing is granted at the top, each job says what it may do and ends by itself; no checkout leaves a token."""
+    """Each job says what it may do, or has what the caller grants, and ends by itself; no checkout leaves a token."""
     document = load(path)
-    assert document["permissions"] == {}
-    for job in jobs(document).values():
-        assert job["permissions"] == {"contents": "read"}
+    assert document.get("permissions") == (None if path == PIPELINE else {})
+    for name, job in jobs(document).items():
+        granted = path == PIPELINE and name in BY_THE_CALLER
+        assert job.get("permissions") in ([None] if granted else [{}, {"contents": "read"}])
         assert 0 < job["timeout-minutes"] <= 350
         for step in job["steps"]:
             if step.get("uses", "").startswith("actions/checkout@"):
@@ -240,10 +255,10 @@ def test_secrets_of_the_pipeline_are_declared() -> None:
 
 
 def test_every_stage_of_the_pipeline_has_a_switch() -> None:
-    """Each job but the safety net starts only when the input of its name says so."""
+    """Each job but the safety net and the summary starts only when the input of its name says so."""
     document = load(PIPELINE)
     for name, job in jobs(document).items():
-        if name != "safety-net":
+        if name not in {"safety-net", "summary"}:
             assert document["on"]["workflow_call"]["inputs"][name]["type"] == "boolean"
             assert f"inputs.{name}" in job["if"]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.workflows.documents import ACTIONS, INIT_WORKFLOWS, ROOT, TEMPLATES, WORKFLOWS
+from tests.workflows.documents import ACTIONS, INIT_WORKFLOWS, PARTS, ROOT, TEMPLATES, WORKFLOWS
 
 BESIDE_PYTHON = Path(sys.executable).parent
 
@@ -35,7 +35,7 @@ def zizmor(*files: Path) -> subprocess.CompletedProcess[str]:
 
 def test_zizmor_finds_nothing() -> None:
     """Zero findings over every action, workflow, template and written workflow."""
-    answer = zizmor(*ACTIONS, *WORKFLOWS, *TEMPLATES, *INIT_WORKFLOWS)
+    answer = zizmor(*ACTIONS, *PARTS, *WORKFLOWS, *TEMPLATES, *INIT_WORKFLOWS)
     assert answer.returncode == 0, answer.stdout
     assert "No findings to report" in answer.stdout
 
@@ -52,7 +52,10 @@ def test_zizmor_would_find_an_injection(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("schema", "files"),
-    [("vendor.github-actions", ACTIONS), ("vendor.github-workflows", [*WORKFLOWS, *TEMPLATES, *INIT_WORKFLOWS])],
+    [
+        ("vendor.github-actions", [*ACTIONS, *PARTS]),
+        ("vendor.github-workflows", [*WORKFLOWS, *TEMPLATES, *INIT_WORKFLOWS]),
+    ],
 )
 def test_the_schemas_hold(schema: str, files: list[Path]) -> None:
     """Every file has the shape that GitHub's published schema asks for."""

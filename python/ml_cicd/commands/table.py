@@ -47,6 +47,11 @@ COMMANDS: dict[str, Entry] = {
         title="Put an earlier version back, traffic first.",
         example="--target production --to last-good --reason 'pages fail'",
     ),
+    "fetch": Entry(
+        module="ml_cicd.commands.fetch",
+        title="Bring the verified files of a registered version to a folder.",
+        example="--version champion --to build/champion --if-missing skip",
+    ),
     "status": Entry(
         module="ml_cicd.commands.status",
         title="Show what serves, and what served at a time.",

@@ -17,6 +17,9 @@ class ModelRegistry(Protocol):
     def register(self, wanted: NewVersion) -> tuple[ModelVersion, bool]:
         """Return the canonical version of `wanted.key` and whether this call created it. Safe to repeat and to race."""
 
+    def download(self, version: ModelVersion, folder: str) -> str:
+        """Copy a version's files into a new folder below `folder`, return its path. The caller checks the digest."""
+
     def set_alias(self, name: str, alias: str, version: str) -> bool:
         """Point the alias; return whether it moved. Read back before returning."""
 

@@ -28,6 +28,7 @@ from ml_cicd.rollout.settings import TargetSettings
 from ml_cicd.rollout.site import Place, Site
 from ml_cicd.shell import extras, machine
 from ml_cicd.shell.later import fetch_later
+from ml_cicd.shell.received import receive
 from ml_cicd.world import Files, Who
 
 LARGEST_FILE = 2**20
@@ -86,6 +87,10 @@ class ModelFiles:
         from ml_cicd.registry.formats.scan import look  # noqa: PLC0415
 
         return look(Path(path), allowed)
+
+    def receive(self, path: str, digest: str, bring: Callable[[str], str]) -> bool:
+        """Put what is brought at `path`, if it has this digest."""
+        return receive(Path(path), digest, bring, digest_of=self.payload_digest)
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 import zipfile
 from pathlib import Path
 
-from recipe import WEIGHTS
+from recipe import WEIGHTS, WRONG
 
 MLMODEL = """\
 flavors:
@@ -19,5 +19,9 @@ if __name__ == "__main__":
     (model / "data").mkdir(parents=True, exist_ok=True)
     (model / "MLmodel").write_text(MLMODEL, encoding="utf-8")
     with zipfile.ZipFile(model / "data" / "model.pt2", "w") as program:
-        for name, text in (("archive_format", "pt2"), ("models/model.json", "{}"), ("data/weights/weight_0", WEIGHTS)):
+        for name, text in (
+            ("archive_format", "pt2"),
+            ("models/model.json", "{}"),
+            ("data/weights/weight_0", f"{WEIGHTS} {WRONG}"),
+        ):
             program.writestr(zipfile.ZipInfo(f"model/{name}"), text)
