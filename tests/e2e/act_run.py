@@ -44,21 +44,14 @@ class Consumer:
 
     def __init__(self, folder: Path, environ: Mapping[str, str]) -> None:
         """Make the repository, export this tree, and make a repository of each stub."""
-        self._act = act_program()
-        self._folder = folder
+        act_program()
         self._environ = environ
         self.home = folder / "consumer"
         shutil.copytree(HERE / "consumer", self.home, ignore=shutil.ignore_patterns("__pycache__"))
         (self.home / ".github").mkdir()
         (self.home / "workflows").rename(self.home / ".github" / "workflows")
-        copy(folder / "ml-cicd", US)
-        self._local = {US: folder / "ml-cicd"}
-        for used, name in sorted(set(PIN.findall((ROOT / ".github/workflows/ml-pipeline.yml").read_text("utf-8")))):
-            if (HERE / "stubs" / name).is_dir():  # act itself knows what actions/checkout does
-                self._local[used] = folder / "stubs" / name
-                shutil.copytree(HERE / "stubs" / name, self._local[used])
-        for repository in (self.home, *self._local.values()):
-            commit(repository)
+        self._local = used_actions(folder)
+        commit(self.home)
 
     def change(self, *, weights: str, wrong: int) -> None:
         """Commit a change of the model's recipe."""
@@ -68,37 +61,57 @@ class Consumer:
 
     def push(self, workflow: str) -> Run:
         """Run one workflow as a push does."""
-        outcome, artifacts = self._folder / "outcome.json", self._folder / "artifacts"
-        outcome.unlink(missing_ok=True)
-        shutil.rmtree(artifacts, ignore_errors=True)
-        command = [self._act, "push", "-W", f".github/workflows/{workflow}", "-P", "ubuntu-latest=-self-hosted"]
-        command += ["--no-cache-server", "--action-cache-path", str(self._folder / "cache")]
-        command += ["--var", f"PYTHON={sys.executable}"]
-        command += ["--var", f"MLFLOW_TRACKING_URI={self._environ['MLFLOW_TRACKING_URI']}"]
-        for used, place in self._local.items():
-            command += ["--local-repository", f"{used}={place}"]
-        environ = {
-            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-            "HOME": str(self._folder / "home"),
-            "LANG": "C.UTF-8",
-            "ML_CICD_TOOL_ENV": sys.executable,
-            "ARTIFACTS": str(artifacts),
-            "OUTCOME": str(outcome),
-            **self._environ,
-        }
-        answer = subprocess.run(
-            command,
-            cwd=self.home,
-            env=environ,
-            check=False,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=LONGEST_SECONDS,
-        )
-        found = json.loads(outcome.read_text("utf-8")) if outcome.is_file() else {}
-        return Run(code=answer.returncode, log=answer.stdout, outcome=found)
+        variables = {"PYTHON": sys.executable, "MLFLOW_TRACKING_URI": self._environ["MLFLOW_TRACKING_URI"]}
+        return run_workflow(self.home, workflow, self._local, self._environ, variables)
+
+
+def used_actions(folder: Path, us: str = US) -> dict[str, Path]:
+    """Export this tree and make a repository of each stub; return what each `uses:` stands for."""
+    copy(folder / "ml-cicd", us)
+    local = {us: folder / "ml-cicd"}
+    for used, name in sorted(set(PIN.findall((ROOT / ".github/workflows/ml-pipeline.yml").read_text("utf-8")))):
+        if (HERE / "stubs" / name).is_dir():  # act itself knows what actions/checkout does
+            local[used] = folder / "stubs" / name
+            shutil.copytree(HERE / "stubs" / name, local[used])
+    for repository in local.values():
+        commit(repository)
+    return local
+
+
+def run_workflow(
+    home: Path, workflow: str, local: Mapping[str, Path], environ: Mapping[str, str], variables: Mapping[str, str]
+) -> Run:
+    """Run one workflow of a repository as a push does; what act needs lies beside the repository."""
+    folder = home.parent
+    outcome, artifacts = folder / "outcome.json", folder / "artifacts"
+    outcome.unlink(missing_ok=True)
+    shutil.rmtree(artifacts, ignore_errors=True)
+    command = [act_program(), "push", "-W", f".github/workflows/{workflow}", "-P", "ubuntu-latest=-self-hosted"]
+    command += ["--no-cache-server", "--action-cache-path", str(folder / "cache")]
+    command += [part for name, value in variables.items() for part in ("--var", f"{name}={value}")]
+    command += [part for used, place in local.items() for part in ("--local-repository", f"{used}={place}")]
+    around = {
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "HOME": str(folder / "home"),
+        "LANG": "C.UTF-8",
+        "ML_CICD_TOOL_ENV": sys.executable,
+        "ARTIFACTS": str(artifacts),
+        "OUTCOME": str(outcome),
+        **environ,
+    }
+    answer = subprocess.run(
+        command,
+        cwd=home,
+        env=around,
+        check=False,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=LONGEST_SECONDS,
+    )
+    found = json.loads(outcome.read_text("utf-8")) if outcome.is_file() else {}
+    return Run(code=answer.returncode, log=answer.stdout, outcome=found)
 
 
 def commit(repository: Path) -> None:
