@@ -21,6 +21,7 @@ RANKS = {
     "gate": 4,
     "registry": 4,
     "rollout": 5,
+    "starter": 5,
     "config": 6,
     "world": 7,
     "commands": 8,

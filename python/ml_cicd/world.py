@@ -11,6 +11,7 @@ from ml_cicd.registry.look import Allowed, Look
 from ml_cicd.registry.ports import Records
 from ml_cicd.rollout.ports import Clock
 from ml_cicd.rollout.site import Site
+from ml_cicd.starter.snapshot import Snapshot
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -100,3 +101,9 @@ class World(Protocol):
 
     def validate(self, paths: Sequence[str]) -> tuple[Finding, ...]:
         """Hold documents against the published schemas; the findings of a path have it as their rule."""
+
+    def survey(self) -> Snapshot:
+        """Read the repository in the working directory."""
+
+    def ask(self, question: str) -> str:
+        """Ask the person at the terminal; empty for "as it is", and where there is nobody."""

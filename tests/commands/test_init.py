@@ -1,4 +1,4 @@
-"""What `init` writes is valid as it stands, and nothing is ever overwritten."""
+"""`init` reads the repository, writes what runs, says what it guessed, and never overwrites."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -6,55 +6,37 @@ from pathlib import Path
 import pytest
 
 from ml_cicd.commands.init import Inputs, WriteFile, run
-from ml_cicd.gate.policy import build_policy
 from ml_cicd.ground.errors import Exit, InputError
+from ml_cicd.shell import streams
 from ml_cicd.shell.machine import SystemFiles
 from ml_cicd.shell.wiring import RealWorld
-from tests.workflows.documents import load
 
-INPUTS = Inputs(model_name="digits", target="eu-west", owner="acme")
-FILES = ["ml-cicd.yml", ".github/workflows/ml-quality-gate.yml", ".github/workflows/ml-release.yml"]
+INPUTS = Inputs(model_name="digits", owner="acme", yes=True)
+FILES = ["ml-cicd.yml", ".github/workflows/ml-quality-gate.yml"]
+RELEASE = ".github/workflows/ml-release.yml"
 
 
 @pytest.fixture
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RealWorld:
-    """An empty repository."""
+    """A small repository of scikit-learn's kind."""
     monkeypatch.chdir(tmp_path)
+    Path("requirements.txt").write_text("scikit-learn\n")
+    Path("train.py").write_text("import sklearn\njoblib.dump(m, 'model.joblib')\n")
+    Path("evaluate.py").write_text("open('metrics.json', 'w').write(json.dumps({'acc': a}))\n")
     return RealWorld({"MLFLOW_TRACKING_URI": "https://mlflow.example"}, lambda _line: None)
 
 
-def test_the_files_are_valid(world: RealWorld) -> None:
-    """The configuration passes the reader, its gate is a policy, and the workflows use the owner's actions."""
+def test_the_files_run_what_is_there(world: RealWorld) -> None:
+    """The configuration names the evaluation's file, the workflow its commands, and the report why."""
     report = run(INPUTS, world)
     assert report.exit_code is Exit.DONE
     assert report.outputs["files"].splitlines() == FILES
-    config = world.config("ml-cicd.yml", required=True)
-    assert config.gate is not None
-    assert len(build_policy(config.gate, thresholds=None, where="x").rules) == 4
-    assert (config.model, list(config.targets)) == ("digits", ["eu-west"])
-    release = load(Path(FILES[2]))
-    assert release["jobs"]["pipeline"]["uses"].startswith("acme/ml-cicd/")
-    assert not [path for path in FILES if "OWNER/" in Path(path).read_text("utf-8")]
-
-
-@pytest.mark.parametrize("there", FILES)
-def test_nothing_is_overwritten(world: RealWorld, there: str) -> None:
-    """One file that exists stops all three, and its content stays."""
-    Path(there).parent.mkdir(parents=True, exist_ok=True)
-    Path(there).write_text("mine")
-    with pytest.raises(InputError, match="Already there"):
-        run(INPUTS, world)
-    assert [path for path in FILES if Path(path).exists()] == [there]
-    assert Path(there).read_text() == "mine"
-
-
-def test_a_dry_run_writes_nothing(world: RealWorld) -> None:
-    """It names the files all the same."""
-    report = run(replace(INPUTS, dry_run=True), world)
-    assert "Would write" in report.headline
-    assert report.receipt is not None
-    assert report.receipt.planned == tuple(f"Write {path}" for path in FILES)
-    assert list(Path().iterdir()) == []
+    assert "metrics: metrics.json" in Path(FILES[0]).read_text("utf-8")
+    assert "          python train.py\n" in Path(FILES[1]).read_text("utf-8")
+    found = {row[0]: row[1:] for row in report.tables[0].rows}
+    assert found["train"] == ("python train.py", "its name", "")
+    assert found["branch"] == ("main", "the usual name", "a guess")
+    assert "python train.py && python evaluate.py && ml-cicd quality-gate --model model.joblib" in report.cure
 
 
 def test_a_second_run_has_nothing_to_do(world: RealWorld) -> None:
@@ -64,7 +46,37 @@ def test_a_second_run_has_nothing_to_do(world: RealWorld) -> None:
     assert (again.exit_code, again.outputs["files"]) == (Exit.DONE, "")
     assert "there already" in again.headline
     assert again.receipt is not None
-    assert [done.changed for done in again.receipt.done] == [False, False, False]
+    assert [done.changed for done in again.receipt.done] == [False, False]
+
+
+@pytest.mark.parametrize("there", FILES)
+def test_nothing_is_overwritten(world: RealWorld, there: str) -> None:
+    """A file with another text stays, the report says what would differ, and the others are written."""
+    Path(there).parent.mkdir(parents=True, exist_ok=True)
+    Path(there).write_text("mine: 1\n")
+    report = run(INPUTS, world)
+    assert Path(there).read_text() == "mine: 1\n"
+    assert report.outputs["files"].splitlines() == [path for path in FILES if path != there]
+    assert any(f"{there} stays as it is" in note and "- mine: 1" in note for note in report.notes)
+
+
+def test_a_folder_or_bytes_where_a_file_should_be(world: RealWorld) -> None:
+    """They stay, and are named as what they are."""
+    Path(FILES[0]).mkdir()
+    Path(FILES[1]).parent.mkdir(parents=True)
+    Path(FILES[1]).write_bytes(b"\xff\xfe")
+    report = run(INPUTS, world)
+    assert "Nothing was written" in report.headline
+    assert sum("no text file" in note for note in report.notes) == 2
+
+
+def test_a_dry_run_writes_nothing(world: RealWorld) -> None:
+    """It names the files all the same."""
+    report = run(replace(INPUTS, dry_run=True), world)
+    assert "Would write" in report.headline
+    assert report.receipt is not None
+    assert report.receipt.planned == tuple(f"Write {path}" for path in FILES)
+    assert not any(Path(path).exists() for path in FILES)
 
 
 def test_half_of_it_is_said(world: RealWorld) -> None:
@@ -72,9 +84,51 @@ def test_half_of_it_is_said(world: RealWorld) -> None:
     Path(".github").write_text("a file where a folder should be")
     report = run(INPUTS, world)
     assert (report.exit_code, report.outputs["files"]) == (Exit.PARTLY, "ml-cicd.yml")
-    assert report.cure == "ml-cicd init --model-name=digits --target=eu-west --owner=acme --config=ml-cicd.yml"
+    assert report.cure == "ml-cicd init --yes --model-name=digits --owner=acme --config=ml-cicd.yml"
     Path(".github").unlink()
     assert run(INPUTS, world).outputs["files"].splitlines() == FILES[1:]
+
+
+def test_registration_is_switched_on_by_a_second_run(world: RealWorld) -> None:
+    """The report says what is missing; once it is there, the release is written beside what stays."""
+    first = run(INPUTS, world)
+    assert any("Registration and canary are not written" in note for note in first.notes)
+    Path("train.py").write_text("import torch\nmlflow.pytorch.save_model(m, 'build/model', input_example=x)\n")
+    Path(".env.example").write_text("MLFLOW_TRACKING_URI=https://mlflow.example\n")
+    assert run(INPUTS, world).outputs["files"].splitlines() == [RELEASE]
+    assert "uses: acme/ml-cicd/.github/workflows/ml-pipeline.yml@v1" in Path(RELEASE).read_text("utf-8")
+
+
+def test_each_guess_is_asked_once(world: RealWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty answer keeps it, another one is written; what is sure is not asked."""
+    asked: list[str] = []
+
+    def ask(question: str) -> str:
+        asked.append(question)
+        return "trunk" if question.startswith("branch") else ""
+
+    monkeypatch.setattr(world, "ask", ask)
+    Path("evaluate.py").unlink()
+    run(replace(INPUTS, yes=False), world)
+    assert [question.partition(":")[0] for question in asked] == ["branch", "evaluate", "evidence"]
+    assert "branches: [trunk]" in Path(FILES[1]).read_text("utf-8")
+
+
+@pytest.mark.parametrize("answer", ["a\nb", "x" * 301, "${{ secrets.X }}"])
+def test_an_answer_that_would_break_a_workflow_is_not_taken(
+    world: RealWorld, monkeypatch: pytest.MonkeyPatch, answer: str
+) -> None:
+    """It is as if nothing had been said."""
+    Path("evaluate.py").unlink()
+    monkeypatch.setattr(world, "ask", lambda question: answer if question.startswith("evaluate") else "")
+    run(replace(INPUTS, yes=False), world)
+    assert "FILL IN" in Path(FILES[1]).read_text("utf-8")
+
+
+def test_nobody_is_asked_without_a_terminal(world: RealWorld) -> None:
+    """Where nobody sits, the guesses stand."""
+    assert streams.ask("x") == ""
+    assert run(replace(INPUTS, yes=False), world).exit_code is Exit.DONE
 
 
 def test_an_operation_says_what_it_did(world: RealWorld) -> None:
@@ -86,18 +140,17 @@ def test_an_operation_says_what_it_did(world: RealWorld) -> None:
         replace(write, text="other").perform(SystemFiles())
 
 
-@pytest.mark.parametrize("name", ["model_name", "target", "owner"])
-@pytest.mark.parametrize("value", ["", "a b", "../x", "a: b", "x" * 33, "${{ x }}", "a\n"])
+@pytest.mark.parametrize("name", ["model_name", "owner"])
+@pytest.mark.parametrize("value", ["a b", "../x", "a: b", "x" * 33, "${{ x }}", "a\n"])
 def test_a_name_that_would_break_a_file_is_refused(world: RealWorld, name: str, value: str) -> None:
     """What goes into YAML is letters, digits, _ and -."""
     with pytest.raises(InputError, match=name.replace("_", "-")):
         run(replace(INPUTS, **{name: value}), world)  # type: ignore[arg-type]
-    assert list(Path().iterdir()) == []
+    assert not any(Path(path).exists() for path in FILES)
 
 
 @pytest.mark.parametrize("word", ["on", "no", "null", "y", "True"])
 def test_a_name_that_yaml_reads_as_something_else(world: RealWorld, word: str) -> None:
-    """Names are quoted where they stand in YAML: `on` is a target, not true."""
-    run(Inputs(model_name=word, target=word, owner="acme"), world)
-    config = world.config("ml-cicd.yml", required=True)
-    assert (config.model, list(config.targets)) == (word, [word])
+    """Names are quoted where they stand in YAML: `on` is a model, not true."""
+    run(replace(INPUTS, model_name=word), world)
+    assert world.config("ml-cicd.yml", required=True).model == word

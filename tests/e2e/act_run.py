@@ -9,6 +9,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -46,24 +47,14 @@ class Consumer:
 
     def __init__(self, folder: Path, environ: Mapping[str, str]) -> None:
         """Make the repository, export this tree, and make a repository of each stub."""
-        self._act = act_program()
-        self._folder = folder
+        act_program()
         self._environ = environ
         self.home = folder / "consumer"
         shutil.copytree(HERE / "consumer", self.home, ignore=shutil.ignore_patterns("__pycache__"))
         (self.home / ".github").mkdir()
         (self.home / "workflows").rename(self.home / ".github" / "workflows")
-        copy(folder / "ml-cicd", US)
-        for part in UNUSED:  # act copies an action's whole repository at each use
-            shutil.rmtree(folder / "ml-cicd" / part)
-        self._local = {US: folder / "ml-cicd"}
-        texts = [path.read_text("utf-8") for path in (PIPELINE, *PARTS)]
-        for used, name in sorted(set(PIN.findall("\n".join(texts)))):
-            if (HERE / "stubs" / name).is_dir():  # act itself knows what actions/checkout does
-                self._local[used] = folder / "stubs" / name
-                shutil.copytree(HERE / "stubs" / name, self._local[used])
-        for repository in (self.home, *self._local.values()):
-            commit(repository)
+        self._local = used_actions(folder)
+        commit(self.home)
 
     def change(self, *, weights: str, wrong: int) -> None:
         """Commit a change of the model's recipe."""
@@ -82,44 +73,71 @@ class Consumer:
 
     def report(self, artifact: str) -> dict[str, Any]:
         """Return the report.json that the last push handed on under this name."""
-        found: dict[str, Any] = json.loads((self._folder / "artifacts" / artifact / "report.json").read_text("utf-8"))
+        found: dict[str, Any] = json.loads((self.home.parent / "artifacts" / artifact / "report.json").read_text("utf-8"))
         return found
 
     def push(self, workflow: str, **secrets: str) -> Run:
         """Run one workflow as a push does, in a repository with these secrets."""
-        outcome, artifacts = self._folder / "outcome.json", self._folder / "artifacts"
-        outcome.unlink(missing_ok=True)
-        shutil.rmtree(artifacts, ignore_errors=True)
-        command = [self._act, "push", "-W", f".github/workflows/{workflow}", "-P", "ubuntu-latest=-self-hosted"]
-        command += ["--no-cache-server", "--action-cache-path", str(self._folder / "cache")]
-        command += ["--var", f"PYTHON={sys.executable}"]
-        command += ["--var", f"MLFLOW_TRACKING_URI={self._environ['MLFLOW_TRACKING_URI']}"]
-        for name, value in secrets.items():
-            command += ["--secret", f"{name}={value}"]
-        for used, place in self._local.items():
-            command += ["--local-repository", f"{used}={place}"]
-        environ = {
-            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-            "HOME": str(self._folder / "home"),
-            "LANG": "C.UTF-8",
-            "ML_CICD_TOOL_ENV": sys.executable,
-            "ARTIFACTS": str(artifacts),
-            "OUTCOME": str(outcome),
-            **self._environ,
-        }
-        answer = subprocess.run(
-            command,
-            cwd=self.home,
-            env=environ,
-            check=False,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=LONGEST_SECONDS,
-        )
-        found = json.loads(outcome.read_text("utf-8")) if outcome.is_file() else {}
-        return Run(code=answer.returncode, log=answer.stdout, outcome=found)
+        variables = {"PYTHON": sys.executable, "MLFLOW_TRACKING_URI": self._environ["MLFLOW_TRACKING_URI"]}
+        return run_workflow(self.home, workflow, self._local, self._environ, variables, secrets)
+
+
+def used_actions(folder: Path, us: str = US) -> dict[str, Path]:
+    """Export this tree and make a repository of each stub; return what each `uses:` stands for."""
+    copy(folder / "ml-cicd", us)
+    for part in UNUSED:  # act copies an action's whole repository at each use
+        shutil.rmtree(folder / "ml-cicd" / part)
+    local = {us: folder / "ml-cicd"}
+    texts = [path.read_text("utf-8") for path in (PIPELINE, *PARTS)]
+    for used, name in sorted(set(PIN.findall("\n".join(texts)))):
+        if (HERE / "stubs" / name).is_dir():  # act itself knows what actions/checkout does
+            local[used] = folder / "stubs" / name
+            shutil.copytree(HERE / "stubs" / name, local[used])
+    for repository in local.values():
+        commit(repository)
+    return local
+
+
+def run_workflow(
+    home: Path,
+    workflow: str,
+    local: Mapping[str, Path],
+    environ: Mapping[str, str],
+    variables: Mapping[str, str],
+    secrets: Mapping[str, str] = MappingProxyType({}),
+) -> Run:
+    """Run one workflow of a repository as a push does; what act needs lies beside the repository."""
+    folder = home.parent
+    outcome, artifacts = folder / "outcome.json", folder / "artifacts"
+    outcome.unlink(missing_ok=True)
+    shutil.rmtree(artifacts, ignore_errors=True)
+    command = [act_program(), "push", "-W", f".github/workflows/{workflow}", "-P", "ubuntu-latest=-self-hosted"]
+    command += ["--no-cache-server", "--action-cache-path", str(folder / "cache")]
+    command += [part for name, value in variables.items() for part in ("--var", f"{name}={value}")]
+    command += [part for name, value in secrets.items() for part in ("--secret", f"{name}={value}")]
+    command += [part for used, place in local.items() for part in ("--local-repository", f"{used}={place}")]
+    around = {
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "HOME": str(folder / "home"),
+        "LANG": "C.UTF-8",
+        "ML_CICD_TOOL_ENV": sys.executable,
+        "ARTIFACTS": str(artifacts),
+        "OUTCOME": str(outcome),
+        **environ,
+    }
+    answer = subprocess.run(
+        command,
+        cwd=home,
+        env=around,
+        check=False,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=LONGEST_SECONDS,
+    )
+    found = json.loads(outcome.read_text("utf-8")) if outcome.is_file() else {}
+    return Run(code=answer.returncode, log=answer.stdout, outcome=found)
 
 
 def write_recipe(folder: Path, *, weights: str, wrong: int) -> None:

@@ -28,6 +28,7 @@ from ml_cicd.rollout.site import Place, Site
 from ml_cicd.rollout.state import Split
 from ml_cicd.settings import Chosen
 from ml_cicd.shell.wiring import open_door
+from ml_cicd.starter.snapshot import Snapshot
 from ml_cicd.world import Files, Models, Who
 from tests.fakes.registry import FakeLedger, FakeRegistry
 from tests.fakes.traffic import FakeClock, FakeRouter, FakeSlots, FakeSource
@@ -195,6 +196,14 @@ class FakeWorld:
     def validate(self, paths: Sequence[str]) -> tuple[Finding, ...]:
         """Nothing can be read here."""
         return ()
+
+    def survey(self) -> Snapshot:
+        """There is no repository here."""
+        return Snapshot()
+
+    def ask(self, question: str) -> str:
+        """Nobody answers."""
+        return ""
 
     def registry(self, uri: str) -> ModelRegistry:
         """Return the registry; tests put a dead one here."""

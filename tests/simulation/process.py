@@ -8,6 +8,7 @@ from ml_cicd.ground.errors import EvidenceError
 from ml_cicd.ground.finding import Finding
 from ml_cicd.registry.ports import Records
 from ml_cicd.rollout.site import Place, Site
+from ml_cicd.starter.snapshot import Snapshot
 from ml_cicd.world import Files, Models, Who
 from tests.fakes.world import NoFiles, NoModels
 from tests.simulation.cheap import CONFIG, MODEL, TARGET
@@ -49,6 +50,14 @@ class ProcessWorld:
     def new_name(self) -> str:
         """Return the process's name."""
         return self.name
+
+    def survey(self) -> Snapshot:
+        """There is no repository here."""
+        return Snapshot()
+
+    def ask(self, question: str) -> str:
+        """Nobody answers."""
+        return ""
 
     def is_gone(self, owner: str) -> bool:
         """Each process is on a machine of its own."""

@@ -12,7 +12,7 @@ ACTIONS = [ROOT / "action.yml", *sorted((ROOT / "actions").glob("*/action.yml"))
 PARTS = sorted((ROOT / ".github" / "actions").glob("*/action.yml"))  # of the reusable workflow
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 TEMPLATES = sorted((ROOT / "workflows-templates").glob("*.yml"))
-INIT_WORKFLOWS = sorted((ROOT / "python" / "ml_cicd" / "commands" / "init_files").glob("ml-*.yml"))
+INIT_WORKFLOWS = sorted((ROOT / "tests" / "starter" / "expected").glob("*/ml-[!c]*.yml"))
 PIPELINE = ROOT / ".github" / "workflows" / "ml-pipeline.yml"
 EXPRESSION = re.compile(r"\$\{\{(.*?)\}\}", flags=re.DOTALL)
 SELF_FILE = re.compile(r"^OWNER/ml-cicd(?:/(?P<path>[^@]+))?@v1$")

@@ -64,8 +64,8 @@ COMMANDS: dict[str, Entry] = {
     ),
     "init": Entry(
         module="ml_cicd.commands.init",
-        title="Write ml-cicd.yml and two workflows into a repository.",
-        example="--dry-run",
+        title="Read a repository; write ml-cicd.yml and workflows that fit it.",
+        example="--yes",
         everywhere=True,
     ),
     "validate": Entry(

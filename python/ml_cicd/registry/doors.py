@@ -16,3 +16,12 @@ FORMATS: dict[str, str] = {
     "catboost": "ml_cicd.registry.formats.catboost_model",
     "image": "ml_cicd.registry.formats.image",
 }
+
+# The call that saves a model as it is read here, by MLflow's name of the flavor. `init` writes it down.
+REGISTRABLE: dict[str, str] = {
+    "pytorch": "mlflow.pytorch.save_model(model, folder, input_example=...)",
+    **{
+        flavor: f"mlflow.{flavor}.save_model(model, folder)"
+        for flavor in ("sklearn", "xgboost", "lightgbm", "catboost", "transformers")
+    },
+}

@@ -19,6 +19,14 @@ def print_err(text: str) -> None:
     _print(f"{visible(text)}\n", sys.stderr)
 
 
+def ask(question: str) -> str:
+    """Ask the person at the terminal; empty where nobody sits there, or says nothing."""
+    if sys.stdin is None or sys.stderr is None or not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return ""
+    print_err(f"{question}\n  Enter keeps it; or write another:")
+    return sys.stdin.readline().strip()
+
+
 def flush_out() -> None:
     """Flush what others printed, so that the interpreter has nothing to complain about at its end."""
     print_out("")

@@ -29,6 +29,8 @@ from ml_cicd.rollout.site import Place, Site
 from ml_cicd.shell import extras, machine
 from ml_cicd.shell.later import fetch_later
 from ml_cicd.shell.received import receive
+from ml_cicd.shell.streams import ask
+from ml_cicd.starter.snapshot import Snapshot
 from ml_cicd.world import Files, Who
 
 LARGEST_FILE = 2**20
@@ -212,6 +214,16 @@ class RealWorld:
         from ml_cicd.shell.validation import validate  # noqa: PLC0415  # needs jsonschema
 
         return validate(paths, files=self.files, environ=self._environ, doors=door_settings)
+
+    def survey(self) -> Snapshot:
+        """Read the repository in the working directory."""
+        from ml_cicd.shell.survey import survey  # noqa: PLC0415
+
+        return survey(Path.cwd())
+
+    def ask(self, question: str) -> str:
+        """Ask the person at the terminal; empty where there is nobody."""
+        return ask(question)
 
     def records(self, uri: str) -> Records:
         """Return registry and ledger of an address, the same ones each time."""
