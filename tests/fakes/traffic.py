@@ -88,6 +88,7 @@ class FakeSource:
     served: dict[str, tuple[int, int]] = field(default_factory=lambda: {"blue": (0, 0), "green": (0, 0)})
     broken: Callable[[], bool] = lambda: False
     reaches: Callable[[str], bool] = lambda _slot: True
+    answers_for_another: bool = False
     open: dict[str, int] = field(default_factory=dict)
 
     def read(self) -> Mapping[str, Counters]:
@@ -101,6 +102,7 @@ class FakeSource:
                 epoch="1",
                 open=self.open.get(slot),
                 reachable=self.reaches(slot),
+                away=0 if self.answers_for_another else None,
             )
             for slot, (n, x) in self.served.items()
         }

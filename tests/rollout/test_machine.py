@@ -130,6 +130,26 @@ def test_a_fencing_number_rises_by_one_with_each_write(row: machine.Row) -> None
             assert (operation.expect_seq, operation.split.seq) == (7, 8)
 
 
+@pytest.mark.parametrize(
+    ("event", "left"),
+    [
+        (Refused(reason="harm"), True),
+        (Reverted(to=TWO, swap=False, stays=True, left=THREE, answers=True), True),
+        (Reverted(to=TWO, swap=False, stays=True, left=THREE), False),
+        (Reverted(to=ONE, swap=True, stays=False, left=TWO), True),
+        (TimedOut(reason="no evidence"), False),
+        (Ended(reason="cancelled"), False),
+    ],
+    ids=["harm", "stopped", "stopped for a dead champion", "rolled back", "deadline", "cancelled"],
+)
+def test_where_a_dead_slot_s_users_never_go(event: Event, *, left: bool) -> None:
+    """To what did harm, or what somebody went back from while there was something else that answered."""
+    after, _ = step(where(Phase.RUNNING), event)
+    assert after.split.left is left
+    claim = EVENTS[Claimed]
+    assert not step(replace(after, state=None), claim)[0].split.left
+
+
 @pytest.mark.parametrize("row", [r for r in ROWS if Phase.RUNNING in r.phases], ids=lambda row: row.event.__name__)
 def test_traffic_comes_back_whatever_the_files_do(row: machine.Row) -> None:
     """A write that takes a running candidate's share and lets the champion serve is urgent; no other one is."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from ml_cicd.ground.errors import Conflict, CorruptState, OutsideError, Unreachable
 from ml_cicd.registry.versions import Release
-from ml_cicd.rollout.arms import check_arms, drain
+from ml_cicd.rollout.arms import check_arms, down_words, drain
 from ml_cicd.rollout.counting import difference, kinds_of
 from ml_cicd.rollout.events import (
     Based,
@@ -138,7 +138,8 @@ def look(session: Session) -> tuple[Session, Decided]:
     session = _count(session, view, counters, whole=known and view.share > 0)
     elapsed = view.now - session.state.started_at
     moment = Look(plan=session.plan, evidence=session.evidence, step=session.state.step, elapsed_seconds=elapsed)
-    session.site.say(look_line(moment, session.where.split, at=view.now))
+    split = session.where.split
+    session.site.say(look_line(moment, split, at=view.now, down=down_words(split, counters)))
     return replace(session, decided_at=(moment.step, elapsed)), decide(moment)
 
 
@@ -190,7 +191,7 @@ def _count(session: Session, view: RouterView, counters: Mapping[str, Counters],
         champion = with_users(champion, groups, split)
     seen = Observation(
         at_seconds=view.now - state.started_at,
-        step=state.step if whole else LAPSED,
+        step=state.step if whole and not champion.down else LAPSED,
         readings={guard.name: guard.reading(candidate, champion) for guard in session.plan.guardrails},
         kinds=kinds_of(candidate, champion),
         requests=(candidate.requests, champion.requests),

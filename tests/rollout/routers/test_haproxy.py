@@ -92,12 +92,55 @@ def test_failures_are_counted_however_they_happen(proxy: Proxy) -> None:
 
 
 def test_what_no_server_took_is_counted(proxy: Proxy) -> None:
-    """A health check marks a dead champion down, and HAProxy answers 503 by itself: failed requests of that slot."""
-    proxy.kill_slot("blue")
-    proxy.await_slot("blue", reachable=False)
+    """Where no slot is left, HAProxy answers 503 by itself: failed requests of the one that serves."""
+    for name in SLOTS:
+        proxy.kill_slot(name)
+        proxy.await_slot(name, reachable=False)
     proxy.served_by(7)
     counted = proxy.source().read()["blue"]
-    assert (counted.requests, counted.events["errors"]) == (7, 7)
+    assert (counted.requests, counted.events["errors"], counted.away) == (7, 7, 0)
+
+
+@pytest.mark.parametrize("threshold", [0, 1, 5000])
+def test_a_dead_champion_s_users_are_answered_by_the_other_slot(proxy: Proxy, threshold: int) -> None:
+    """Nobody gets a 503, each of them is the champion's failure, and none of them is a request of the candidate's."""
+    give(proxy, threshold, lease=60)
+    proxy.kill_slot("blue")
+    proxy.await_slot("blue", reachable=False)
+    source = proxy.source()
+    before = source.read()
+    assert proxy.served_by(40, user="" if threshold else "ada") == {"green": 40}
+    after = source.read()
+    grown = {name: after[name].requests - before[name].requests for name in SLOTS}
+    assert grown["blue"] + grown["green"] == 40
+    assert grown["green"] == 0 or threshold
+    failed = {name: after[name].events["errors"] - before[name].events["errors"] for name in SLOTS}
+    assert failed == {"blue": grown["blue"], "green": 0}
+    assert after["blue"].away - before["blue"].away == grown["blue"]
+    assert not source.groups()
+    proxy.restart_slot("blue")
+    proxy.await_slot("blue", reachable=True)
+    give(proxy, 0, lease=0)
+    assert proxy.served_by(5) == {"blue": 5}
+
+
+def test_a_lease_that_ends_gives_nothing_to_a_dead_champion(proxy: Proxy) -> None:
+    """The share is over, and the slot that is alive answers."""
+    give(proxy, 10_000, lease=-5)
+    proxy.kill_slot("blue")
+    proxy.await_slot("blue", reachable=False)
+    assert proxy.served_by(10) == {"green": 10}
+
+
+def test_nobody_is_sent_to_what_somebody_went_back_from(proxy: Proxy) -> None:
+    """The other slot holds what was rolled back: its users would rather have no answer."""
+    router = proxy.router()
+    view = router.read()
+    router.set_split(view.split.calm(back_to="2"), STATE, expect_seq=view.split.seq, urgent=True)
+    proxy.kill_slot("blue")
+    proxy.await_slot("blue", reachable=False)
+    assert "green" not in proxy.served_by(5)
+    assert proxy.source().read()["blue"].away == 0
 
 
 def test_a_dead_candidate_gets_no_users_and_is_charged_for_them(proxy: Proxy) -> None:

@@ -22,6 +22,7 @@ ENDS: Mapping[str, str] = {
     "c": ", the user said nothing more",
 }
 CHARGED = "charged"  # the template's table, and with it the template's `retries 1`
+DEPUTY = "-deputy"  # and its backends, in which a slot answers for the other one
 EVENTS: Mapping[str, tuple[str, ...]] = {
     "errors": ("hrsp_5xx", "srv_abrt", "cli_abrt"),
     "refusals": ("hrsp_4xx",),
@@ -63,8 +64,8 @@ class HaproxySource:
     retried     `retries 1` makes every retry (wretr, wredis) a request of its own. One that failed in the end is among
                 the answers 5xx already: its server says so (econ), so that it is taken off again. Where a slot has
                 several servers, a request that waited for its retry while the last one went down is counted twice.
-    turned away requests that a candidate without servers would have had. The champion answered them; they are requests
-                and errors of the candidate too.
+    turned away requests that a slot without servers would have had. The other one answered them, in a backend of its
+                own, where they are nobody's evidence; they are requests and errors of the slot that is down.
 
     Tried on 2.6, which does not tell how often a single request was retried.
     """
@@ -81,6 +82,7 @@ class HaproxySource:
         charged = haproxy_socket.table_counts(self._socket, CHARGED)
         times = _times(haproxy_socket.table_counts(self._socket, TABLE), self._slots)
         rows = haproxy_socket.statistics(self._socket)
+        names = {row.get("pxname", "") for row in rows}
         found: dict[str, Counters] = {}
         for row in rows:
             slot = row.get("pxname", "")
@@ -99,6 +101,7 @@ class HaproxySource:
                 events=events,
                 open=_count(row, "scur"),
                 reachable=row.get("status") != "DOWN",
+                away=away if f"{slot}{DEPUTY}" in names else None,
                 times=None if times is None else times[slot],
             )
         missing = [slot for slot in self._slots if slot not in found]
@@ -163,7 +166,7 @@ def _kinds(
         "answer broken off": _count(row, "srv_abrt"),
         "given up by the user": _count(row, "cli_abrt"),
         "hidden by a retry": hidden,
-        "answered by the champion": away,
+        "answered by the other slot": away,
     }
 
 
