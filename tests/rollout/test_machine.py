@@ -52,7 +52,7 @@ EVENTS: dict[type[Event], Event] = {
     Deployed: Deployed(at=11.0),
     Shared: Shared(step=1, threshold=2500, lease=LEASE),
     Based: Based(counters=COUNTERS, lease=LEASE),
-    Looked: Looked(seen=SEEN, counters=COUNTERS),
+    Looked: Looked(seen=SEEN, counters=COUNTERS, began=10.0),
     Renewed: Renewed(lease=LEASE),
     Proven: Proven(reason="proven", ledger=LEDGER, author=AUTHOR, verdict_digest="v"),
     Refused: Refused(reason="it fails"),

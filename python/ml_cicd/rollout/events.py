@@ -69,10 +69,14 @@ class Based:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Looked:
-    """Both arms were looked at; None where there was nothing to compare with."""
+    """Both arms were looked at; None where there was nothing to compare with.
+
+    `began` is when the rollout began by the clock of this look, which may have been put back since the one before it.
+    """
 
     seen: Observation | None
     counters: Mapping[str, Counters]
+    began: float
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

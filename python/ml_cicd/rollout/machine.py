@@ -129,7 +129,7 @@ def _based(where: Where, event: Based) -> tuple[Where, Operations]:
 
 
 def _looked(where: Where, event: Looked) -> tuple[Where, Operations]:
-    state = replace(where.running, counters=event.counters)
+    state = replace(where.running, counters=event.counters, started_at=event.began)
     if event.seen is None:
         return replace(where, state=state), ()
     return replace(where, state=replace(state, looks=state.looks + 1), pending=(*where.pending, event.seen)), ()

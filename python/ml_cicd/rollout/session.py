@@ -25,7 +25,7 @@ from ml_cicd.rollout.operations import SetSplit
 from ml_cicd.rollout.plan import Plan
 from ml_cicd.rollout.site import Site
 from ml_cicd.rollout.state import LAPSED, Counters, Decision, Observation, Phase, RolloutState, RouterView
-from ml_cicd.rollout.users import by_part, groups_of, with_users, with_worth
+from ml_cicd.rollout.users import by_part, by_users, groups_of
 from ml_cicd.rollout.words import look_line, plan_line
 
 DEPLOY_SECONDS = 360.0  # what a deploy hook and the slot's answer may take: a claim that is older is a dead run's
@@ -182,24 +182,24 @@ def _count(session: Session, view: RouterView, counters: Mapping[str, Counters],
     """
     state, split = session.state, session.where.split
     windows, base = difference(state.counters, counters, (split.idle, split.serving))
+    # A clock that was put back must not keep deadline and promotion waiting: a look comes no earlier than the last one.
+    began = min(state.started_at, view.now - session.evidence.at_seconds)
     if windows is None:
-        return _step(session, Looked(seen=None, counters=dict(base)))
-    candidate, champion = windows
+        return _step(session, Looked(seen=None, counters=dict(base), began=began))
     groups = groups_of(session.site.source)
-    if groups:
-        candidate = with_worth(candidate, groups, split, before=session.evidence.requests[0])
-        champion = with_users(champion, groups, split)
+    candidate, champion = by_users(windows, groups, split, before=session.evidence.requests[0])
     seen = Observation(
-        at_seconds=view.now - state.started_at,
+        at_seconds=view.now - began,
         step=state.step if whole and not champion.down else LAPSED,
         readings={guard.name: guard.reading(candidate, champion) for guard in session.plan.guardrails},
         kinds=kinds_of(candidate, champion),
         requests=(candidate.requests, champion.requests),
         groups=by_part(groups, split.salt),
     )
-    session = _step(session, Looked(seen=seen, counters=dict(base)))
-    evidence = take_in(session.plan, session.evidence, seen)
-    return replace(session, evidence=evidence, observations=(*session.observations, seen))
+    session = _step(session, Looked(seen=seen, counters=dict(base), began=began))
+    return replace(
+        session, evidence=take_in(session.plan, session.evidence, seen), observations=(*session.observations, seen)
+    )
 
 
 def go_on(session: Session, decided: Decided) -> Session:
