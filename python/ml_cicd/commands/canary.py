@@ -172,6 +172,8 @@ def _begin(start: Start) -> Report:
     champion = check_champion(session.site, start.facts.view, record.ledger.champion or "")
     _record_the_last(session, champion)
     if start.facts.view.claimed:
+        with session.site.router.hold(session.where.split.idle):
+            pass  # refused where that run's hook lives
         # Should that run live after all: its next write finds another number in the router, and it stops.
         session.site.say(f"Taking over from the run that was deploying version {session.state.candidate.version}.")
     with _traffic_returns(session, always=True):

@@ -159,4 +159,5 @@ def _stays(release: Release, state: RolloutState | None) -> bool:
 
 
 def _deploy(where: Where, release: Release, slot: str) -> DeploySlot:
-    return DeploySlot(slot=slot, model=where.place.model, release=release, serves=slot == where.split.serving)
+    serves = slot == where.split.serving
+    return DeploySlot(slot=slot, model=where.place.model, release=release, serves=serves, waits=True)

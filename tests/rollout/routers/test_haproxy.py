@@ -2,6 +2,8 @@
 
 import socket
 import struct
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -11,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from ml_cicd.ground.errors import CorruptState, InputError, NotFound, OutsideError, Unreachable
+from ml_cicd.ground.errors import Conflict, CorruptState, InputError, NotFound, OutsideError, Unreachable
 from ml_cicd.rollout.routers import haproxy_socket
 from ml_cicd.rollout.routers.haproxy import HaproxyRouter, Settings
 from ml_cicd.rollout.routers.haproxy_socket import set_map_value
@@ -208,7 +210,8 @@ def test_a_configuration_without_the_table_has_its_retries_left_alone() -> None:
     """Three retries of each failed request would be three failures: only the template's single one can be counted."""
 
     def old(text: str) -> str:
-        lines = [line for line in without_table(text, "charged").splitlines() if "retries" not in line]
+        newer = ("retries", "set-var(txn.deputy)")
+        lines = [line for line in without_table(text, "charged").splitlines() if not any(new in line for new in newer)]
         return "\n".join(lines) + "\n"
 
     with running_haproxy(change=old) as proxy:
@@ -395,3 +398,35 @@ def test_the_map_files_other_lines_stay(proxy: Proxy) -> None:
     give(proxy, 100, lease=60)
     lines = Path(file).read_text("utf-8").splitlines()
     assert lines[:2] == ["# by the platform team", "other value"]
+
+
+HOLDER = """
+import sys, time
+from ml_cicd.rollout.routers.haproxy import HaproxyRouter, Settings
+with HaproxyRouter(Settings(socket=sys.argv[1], map=sys.argv[2]), ("blue", "green")).hold("green"):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_a_slot_is_held_no_longer_than_its_process_lives(proxy: Proxy) -> None:
+    """Another process keeps it; whoever may wait waits, and has it as soon as that process is killed."""
+    command = [sys.executable, "-c", HOLDER, proxy.settings.socket, proxy.settings.map]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        router = proxy.router()
+        with pytest.raises(Conflict, match="Another run is filling slot green"), router.hold("green"):
+            pass
+        killer = threading.Timer(0.3, holder.kill)
+        killer.start()
+        with router.hold("green", seconds=30):
+            assert holder.wait(timeout=10)
+        killer.join()
+
+
+def test_a_folder_without_locks_keeps_nobody_from_a_slot(tmp_path: Path) -> None:
+    """Where there can be no lock file, a rollback fills its slot all the same."""
+    router = HaproxyRouter(Settings(socket=str(tmp_path / "s"), map=str(tmp_path / "gone" / "split.map")), SLOTS)
+    with router.hold("green"), router.hold("green"):
+        pass

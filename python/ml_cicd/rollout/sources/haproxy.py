@@ -101,7 +101,7 @@ class HaproxySource:
                 events=events,
                 open=_count(row, "scur"),
                 reachable=row.get("status") != "DOWN",
-                away=away if f"{slot}{DEPUTY}" in names else None,
+                away=away if charged is not None and f"{slot}{DEPUTY}" in names else None,
                 times=None if times is None else times[slot],
             )
         missing = [slot for slot in self._slots if slot not in found]
