@@ -52,10 +52,10 @@ class MetricSource(Protocol):
 
 @runtime_checkable
 class Witness(Protocol):
-    """A metric source that also remembers single failures; a door may leave it out."""
+    """A metric source that also remembers single requests; a door may leave it out."""
 
-    def last_failure(self, slot: str, *, since: float) -> str:
-        """Return the last failed request of a slot since an epoch second, in words; empty where none is remembered."""
+    def examples(self, slot: str, *, since: float) -> tuple[str, ...]:
+        """Return a slot's last request that failed since an epoch second, and the last that was refused, in words."""
 
 
 class SlotHost(Protocol):

@@ -127,14 +127,14 @@ def kinds(observations: tuple[Observation, ...]) -> tuple[Table, ...]:
 
 
 def example(site: Site, slot: str, state: RolloutState) -> tuple[Note, ...]:
-    """Return one failed request of the candidate's; nothing where the source remembers none, or does not answer."""
+    """Return one request of the candidate's that failed and one that it refused, where the source remembers them."""
     if not isinstance(site.source, Witness):
         return ()
     try:
-        found = site.source.last_failure(slot, since=state.started_at)
+        found = site.source.examples(slot, since=state.started_at)
     except OutsideError:
         return ()
-    return (Note(text=f"One of the candidate's failures: {found}."),) if found else ()
+    return tuple(Note(text=f"One of the candidate's failures: {one}.") for one in found)
 
 
 def decision(plan: Plan, evidence: Evidence) -> tuple[Section, ...]:
