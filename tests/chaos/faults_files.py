@@ -141,6 +141,16 @@ async def clock_put_back_during_a_canary(stage: Stage) -> None:
         await stage.finished(place)
 
 
+@fault
+async def clock_put_back_before_a_promotion(stage: Stage) -> None:
+    """Time that has passed is not lost with it: the candidate is promoted as soon as without that."""
+    async with stage.canary(stage.own_clock()) as (place, run):
+        set_clock(place.clock, -HOUR)
+        assert await run.end() == 0, run.output
+        await traffic_is_back(place, time.time(), allowed={"3"}, by=time.time())
+        await stage.finished(place)
+
+
 async def traffic_goes_on(place: Site) -> None:
     """Both arms are served for a while."""
     begin = time.time()

@@ -11,6 +11,9 @@ from tests.chaos.site import LEASE_SECONDS, until
 PROCESSES = replace(LONG, killable=True)
 GAP_SECONDS = 0.3
 DEAD_SECONDS = 3.0
+FOUND_DEAD_SECONDS = 2.0
+FOUND_ALIVE_SECONDS = 1.0
+ENOUGH = 20
 LAPSED_SECONDS = 3.5
 
 
@@ -28,15 +31,32 @@ async def candidate_killed(stage: Stage) -> None:
 
 @fault
 async def champion_killed(stage: Stage) -> None:
-    """A candidate that is proven takes its place: nothing goes to the dead slot any more."""
+    """A candidate that is proven takes its place, and hardly a request is lost: nothing goes to the dead slot."""
     async with stage.canary(PROCESSES) as (place, run):
+        await until(lambda: "of safety 100%" in run.output.rpartition(" s  step ")[2])
         killed, slot = time.time(), place.slots[place.view().split.serving]
         slot.stop()
         assert await run.end() == 0, run.output
-        gone = between(killed, run.ended_at)
         await traffic_is_back(place, run.ended_at, allowed={"3"})
         await slot.start()
-        await stage.finished(place, need_be=gone)
+        await stage.finished(place, need_be=between(killed, killed + FOUND_DEAD_SECONDS))
+
+
+@fault
+async def champion_killed_before_the_proof(stage: Stage) -> None:
+    """Whoever answers at all is better than a dead champion, so there is no verdict; its users stay where somebody
+    answers, and the command that the report names fills its slot again.
+    """
+    async with stage.canary(replace(PROCESSES, deadline="4s", minimum_requests=1_000_000)) as (place, run):
+        killed, slot = time.time(), place.slots[place.view().split.serving]
+        slot.stop()
+        assert await run.end() == 11, run.output
+        await until(lambda: sum(sent.at > run.ended_at for sent in place.load.log) > ENOUGH)
+        answered = {sent.version for sent in place.load.log if sent.at > run.ended_at}
+        assert answered == {"3"}
+        await slot.start()
+        await asyncio.sleep(FOUND_ALIVE_SECONDS)
+        await stage.finished(place, like="deadline", need_be=between(killed, killed + FOUND_DEAD_SECONDS))
 
 
 @fault

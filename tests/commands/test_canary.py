@@ -713,3 +713,27 @@ def test_a_rollout_that_could_not_be_recorded_is_not_begun(world: FakeWorld) -> 
     with pytest.raises(InputError, match="No registry is given"):
         run(Inputs(), world)
     assert world.fake_router.split == split
+
+
+@pytest.mark.parametrize(("failing", "code"), [(0.0, Exit.DONE), (0.02, Exit.INCONCLUSIVE)])
+def test_a_clock_that_is_put_back_delays_nothing(world: FakeWorld, failing: float, code: Exit) -> None:
+    """An hour less on the clock is a look that came at once: promotion and deadline come when they would have."""
+    world.failing = {"1": failing, "2": failing}
+    rules = replace(world.settings.canary, minimum_requests=100 if code is Exit.DONE else 10_000_000)
+    world.settings = replace(world.settings, canary=rules)
+    slept: list[float] = []
+    sleep = world.fake_clock.sleep
+
+    def put_back(seconds: float) -> None:
+        """Let time pass; once, an hour is taken off."""
+        sleep(seconds)
+        slept.append(seconds)
+        if len(slept) == 12:
+            world.fake_clock.time -= 3600
+
+    world.fake_clock.sleep = put_back  # type: ignore[method-assign]
+    report = run(Inputs(allow_inconclusive=True), world)
+    assert report.exit_code is code
+    assert sum(slept) < rules.deadline + 60
+    times = [row[0] for row in report.details["observations"]]  # type: ignore[attr-defined]
+    assert times == sorted(times)

@@ -113,16 +113,22 @@ def test_a_slot_that_is_being_filled_gets_no_traffic(world: FakeWorld, to: str) 
 
 
 def test_a_rollback_that_keeps_the_champion_ends_a_canary_that_deploys(world: FakeWorld) -> None:
-    """It needs no slot, and takes the claim away: the canary finds it gone and gives the candidate nothing."""
+    """It needs no slot, and takes the claim away: the canary finds it gone and gives the candidate nothing. The standby
+    that the hook is replacing comes back by the same command, once the hook is through.
+    """
 
     def stop() -> None:
-        assert go_back(world, "champion").exit_code is Exit.DONE
+        report = go_back(world, "champion")
+        assert (report.exit_code, report.outputs["rolled-back"]) == (Exit.PARTLY, "true")
+        assert "ml-cicd rollback --target production --to 2" in report.cure
 
     during_the_hook(world, stop)
     with pytest.raises(Conflict):
         canary.run(canary.Inputs(), world)
     assert (world.serves(), phase(world)) == ("2", Phase.REVERTED)
     assert world.fake_router.split.threshold == 0
+    assert go_back(world, "2").exit_code is Exit.DONE
+    assert (world.serves(), world.standby()) == ("2", "1")
 
 
 def test_two_canaries_do_not_deploy_at_once(world: FakeWorld) -> None:
@@ -234,8 +240,22 @@ def test_a_claim_outlasts_what_a_deployment_may_take() -> None:
     assert http.HOOK_SECONDS + http.READY_SECONDS <= DEPLOY_SECONDS < CLAIM_SECONDS
 
 
-def test_a_run_that_was_not_dead_stops(world: FakeWorld) -> None:
-    """Somebody takes over from a run that lives: it finds another number, stops, and the new rollout goes on."""
+def test_a_run_whose_hook_lives_is_not_taken_over(world: FakeWorld) -> None:
+    """It holds the slot that it fills: whoever thought it dead is refused, has written nothing, and it goes on."""
+
+    def taken_over() -> None:
+        with pytest.raises(Conflict, match="held"):
+            canary.run(replace(TICK, take_over=True), world)
+
+    during_the_hook(world, taken_over)
+    assert canary.run(canary.Inputs(), world).outputs["decision"] == "promote"
+
+
+def test_a_run_that_was_not_dead_stops(world: FakeWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody takes over from a run that lives, where no slot can be held: it finds another number, stops, and the new
+    rollout goes on.
+    """
+    monkeypatch.setattr(world.fake_router, "hold", lambda *_, **__: contextlib.nullcontext())
 
     def taken_over() -> None:
         assert canary.run(replace(TICK, take_over=True), world).outputs["decision"] == "hold"
@@ -494,3 +514,27 @@ def test_a_rollback_to_what_serves_keeps_the_way_back(world: FakeWorld) -> None:
     deployed = len(world.fake_slots.deployed)
     assert go_back(world, "champion").exit_code is Exit.DONE
     assert (world.standby(), len(world.fake_slots.deployed)) == ("1", deployed)
+
+
+def test_a_hook_that_runs_keeps_a_canary_and_a_standby_away(world: FakeWorld) -> None:
+    """Another run fills the idle slot: nobody else's hook begins there, and no claim or share is left behind."""
+    world.fake_router.held[world.fake_router.split.idle] = "another run"
+    with pytest.raises(Conflict, match="another run"):
+        canary.run(canary.Inputs(), world)
+    assert world.fake_router.split.threshold == world.fake_router.split.lease == 0
+    assert world.fake_slots.deployed[-1][1] == "2"
+
+
+def test_a_rollback_takes_traffic_first_and_then_needs_the_slot(world: FakeWorld) -> None:
+    """A version that no slot holds is deployed where another run's hook is at work: the canary has lost its traffic
+    by then, and the same command goes on once that hook is through.
+    """
+    canary.run(TICK, world)
+    held = world.fake_router.split.idle
+    world.fake_router.held[held] = "another run"
+    with contextlib.suppress(Conflict):
+        go_back(world, "1")
+    assert world.fake_router.split.threshold == 0
+    del world.fake_router.held[held]
+    assert go_back(world, "1").exit_code is Exit.DONE
+    assert world.serves() == "1"

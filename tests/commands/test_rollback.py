@@ -427,3 +427,18 @@ def test_traffic_needs_no_registry_at_all(world: FakeWorld) -> None:
     world.settings = named
     assert run(Inputs(to="1", reason="too slow"), world).exit_code is Exit.DONE
     assert world.record()[-1] == ("rollback", "2", "1")
+
+
+def test_a_canary_that_is_stopped_while_the_champion_is_dead(world: FakeWorld) -> None:
+    """Nothing is given to the dead slot: the router may still send its users to the other one, and it is said."""
+    canary.run(canary.Inputs(mode="tick"), world)
+    serving = world.fake_router.split.serving
+    del world.fake_slots.holds[serving]
+    world.fake_source.reaches = lambda slot: slot != serving
+    world.fake_source.answers_for_another = True
+    world.fake_slots.broken = True
+    report = run(Inputs(to="champion"), world)
+    assert report.exit_code == Exit.PARTLY
+    assert f"Slot {serving}, which serves, is down: slot {world.fake_router.split.idle} answers" in report.headline
+    assert not world.fake_router.split.left
+    assert world.fake_slots.holds[world.fake_router.split.idle].version == world.fake_router.state.candidate.version

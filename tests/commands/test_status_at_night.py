@@ -108,7 +108,7 @@ def test_a_file_is_waited_for_to_its_end() -> None:
 
 def test_the_whole_patience_is_below_twenty_seconds() -> None:
     """Router, slots and registry together: a dead outside ends in time."""
-    assert present.ROUTER_SECONDS + present.SLOTS_SECONDS + present.RECORD_SECONDS <= 20
+    assert present.ROUTER_SECONDS + present.SLOTS_SECONDS + present.COUNTERS_SECONDS + present.RECORD_SECONDS <= 20
 
 
 def test_a_hanging_router_still_leaves_the_slots(world: FakeWorld, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -256,3 +256,16 @@ def test_a_registry_that_nobody_named_hides_nothing(world: FakeWorld) -> None:
     assert (report.exit_code, report.outputs["champion"]) == (Exit.INPUT, "1")
     world.fake_slots.holds["blue"] = release_of("7")
     assert status.run(status.Inputs(), world).exit_code is Exit.OUTSIDE
+
+
+def test_a_slot_that_the_router_does_not_reach_is_told(world: FakeWorld) -> None:
+    """The health check of both slots stands with them, and the headline says who answers for the one that serves."""
+    assert now(status.run(status.Inputs(), world))["slot blue"].endswith("; the router reaches it")
+    world.fake_source.reaches = lambda slot: slot != "blue"
+    world.fake_source.answers_for_another = True
+    report = status.run(status.Inputs(), world)
+    assert now(report)["slot blue"].endswith("; the router does not reach it")
+    assert "Slot blue, which serves, is down: slot green answers its users." in report.headline
+    assert report.exit_code == Exit.OUTSIDE
+    del world.fake_slots.holds["blue"]
+    assert "is down: slot green answers" in status.run(status.Inputs(), world).headline

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Self
@@ -62,12 +62,17 @@ def half_way() -> Iterator[tuple[Proxy, FakeWorld]]:
         yield proxy, world
 
 
-def killed_meanwhile(proxy: Proxy, world: FakeWorld, slot: str) -> tuple[Report, dict[str, int]]:
-    """Run the canary, kill a slot's server once the candidate has served some; return the report and what users saw."""
+def killed_meanwhile(
+    proxy: Proxy, world: FakeWorld, slot: str, *, when: Callable[[], bool] | None = None
+) -> tuple[Report, dict[str, int]]:
+    """Run the canary, kill a slot's server, once the candidate has served some unless told otherwise; return the report
+    and what users saw.
+    """
+    due = when or (lambda: proxy.slots["green"].count >= SERVED)
 
     def kill() -> None:
         end = time.monotonic() + 60
-        while proxy.slots["green"].count < SERVED and time.monotonic() < end:
+        while not due() and time.monotonic() < end:
             time.sleep(0.01)
         proxy.kill_slot(slot)
 
@@ -91,15 +96,38 @@ def test_a_candidate_that_dies_is_rolled_back_and_harms_few() -> None:
     assert saw["green"] > 0
     assert saw.get("<html", 0) <= 20  # between its death and the check that finds it
     (kinds,) = (table for table in report.tables if table.title == "Kinds of failure")
-    assert "answered by the champion" in [row[0] for row in kinds.rows]
+    assert "answered by the other slot" in [row[0] for row in kinds.rows]
 
 
 @pytest.mark.slow
 def test_a_champion_that_dies_gives_way_to_a_proven_candidate() -> None:
-    """Its server is killed at half of the traffic: the candidate shows that it is not worse, and takes all of it."""
+    """Its server is killed once the candidate has shown that it is not worse: the candidate takes all traffic, and
+    hardly any user notices.
+    """
     with half_way() as (proxy, world):
-        report, _ = killed_meanwhile(proxy, world, "blue")
+        report, saw = killed_meanwhile(proxy, world, "blue", when=lambda: "of safety 100%" in world.lines[-1])
         split = proxy.router().read().split
         assert proxy.served_by(20) == {"green": 20}
     assert (report.exit_code, report.outputs["decision"]) == (Exit.DONE, "promote")
     assert (split.serving, split.threshold) == ("green", 0)
+    assert saw.get("<html", 0) <= 20
+
+
+@pytest.mark.slow
+def test_a_champion_that_dies_early_proves_nothing_for_the_candidate() -> None:
+    """Whoever answers at all is better than a dead champion: the rollout ends without a verdict, and its users stay
+    where somebody answers, in words that say so.
+    """
+    with half_way() as (proxy, world):
+        rules = replace(world.settings.canary, deadline=20)
+        world.settings = replace(world.settings, canary=rules)
+        report, saw = killed_meanwhile(proxy, world, "blue", when=lambda: proxy.slots["green"].count >= 5)
+        view = proxy.router().read()
+        assert proxy.served_by(20) == {"green": 20}
+    assert (report.exit_code, report.outputs["decision"]) == (Exit.INCONCLUSIVE, "inconclusive")
+    assert (view.split.serving, view.split.threshold) == ("blue", 0)
+    assert saw.get("<html", 0) <= 20
+    assert "Slot blue, which serves, is down: slot green answers its users." in report.cure
+    assert "rollback --target production --to champion" in report.cure
+    assert [entry.op for entry in world.fake_ledger.read("digits").entries][-1:] == ["ended"]
+    assert world.fake_slots.holds["green"].version == "2", "the standby took the place of what answers"

@@ -70,6 +70,7 @@ def test_all_is_well(proxy: Proxy) -> None:
         ("  retries 1", "", "once for each retry"),
         ("  retries 1", "  retries 1\n  retry-on all-retryable-errors", "once for each retry"),
         ("  stick-table type string len 32 size 100 store gpc0", "", "no table `charged`"),
+        ("backend green-deputy", "backend green-other", "no backend `green-deputy`"),
     ],
 )
 def test_a_configuration_that_helps_nobody_is_a_remark(line: str, instead: str, words: str) -> None:

@@ -225,3 +225,21 @@ def test_the_routers_clock_moves(router: TrafficRouter) -> None:
     assert now > 0
     if not isinstance(router, FakeRouter):
         assert abs(now - time.time()) < 5
+
+
+def test_a_slot_that_is_held_is_nobody_else_s(router: TrafficRouter) -> None:
+    """Nobody else fills it, and no write lets it serve, urgent or not, until it is let go."""
+    split = router.read().split
+    swap = split.swapped()
+    with router.hold(split.idle):
+        with pytest.raises(Conflict), router.hold(split.idle):
+            pass
+        for urgent in (False, True):
+            with pytest.raises(Conflict):
+                router.set_split(swap, STATE, expect_seq=0, urgent=urgent)
+        with router.hold(split.serving):
+            router.set_split(replace(split, seq=1), STATE, expect_seq=0)
+    with router.hold(split.idle):
+        assert router.read().split.serving == split.serving
+    router.set_split(replace(swap, seq=2), STATE, expect_seq=1)
+    assert router.read().split.serving == split.idle

@@ -1,6 +1,7 @@
 """A router, a metric source, slots and a clock in memory; they pass the same contracts as the real things."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from ml_cicd.ground.errors import Conflict, CorruptState, OutsideError
@@ -40,6 +41,19 @@ class FakeRouter:
     log: list[str] = field(default_factory=list)
     full: bool = False
     unsaved: str = ""
+    held: dict[str, str] = field(default_factory=dict)
+
+    @contextmanager
+    def hold(self, slot: str, *, seconds: float = 0.0) -> Iterator[None]:
+        """Hold it; whoever holds it already does so for ever."""
+        del seconds
+        if slot in self.held:
+            raise Conflict(f"Slot {slot} is held by {self.held[slot]}.", cure="Wait.")
+        self.held[slot] = "this run"
+        try:
+            yield
+        finally:
+            del self.held[slot]
 
     def read(self, *, urgent: bool = False) -> RouterView:
         """Read; what is `unsaved` is an error where it is not urgent."""
@@ -64,6 +78,8 @@ class FakeRouter:
             raise OutsideError("The disk is full.", cure="Mend it.")
         if self.split.seq != expect_seq or split.seq <= self.split.seq:
             raise Conflict(f"seq is {self.split.seq}, not {expect_seq}", cure="Mend it.")
+        if split.serving != self.split.serving and split.serving in self.held:
+            raise Conflict(f"Slot {split.serving} is held by {self.held[split.serving]}.", cure="Wait.")
         if state is not None:
             self.looks.setdefault(state.run_id, []).extend(seen)
         self.log.append(f"{split.serving}:{split.idle}:{split.threshold}:{split.lease}:{split.salt}:{split.seq}")
@@ -88,6 +104,7 @@ class FakeSource:
     served: dict[str, tuple[int, int]] = field(default_factory=lambda: {"blue": (0, 0), "green": (0, 0)})
     broken: Callable[[], bool] = lambda: False
     reaches: Callable[[str], bool] = lambda _slot: True
+    answers_for_another: bool = False
     open: dict[str, int] = field(default_factory=dict)
 
     def read(self) -> Mapping[str, Counters]:
@@ -101,6 +118,7 @@ class FakeSource:
                 epoch="1",
                 open=self.open.get(slot),
                 reachable=self.reaches(slot),
+                away=0 if self.answers_for_another else None,
             )
             for slot, (n, x) in self.served.items()
         }

@@ -164,7 +164,7 @@ def test_users_of_an_empty_slot_are_a_problem_before_the_first_release() -> None
     world = FakeWorld()
     world.fake_source.reaches = lambda _slot: False
     assert bad(world) == ["health check"]
-    assert "answers nobody: 400 requests came in 2 s" in findings(world)["health check"].reason
+    assert "nobody answers its users. 400 requests came in 2 s" in findings(world)["health check"].reason
     world.rate = 0
     assert bad(world) == []
 

@@ -52,7 +52,7 @@ EVENTS: dict[type[Event], Event] = {
     Deployed: Deployed(at=11.0),
     Shared: Shared(step=1, threshold=2500, lease=LEASE),
     Based: Based(counters=COUNTERS, lease=LEASE),
-    Looked: Looked(seen=SEEN, counters=COUNTERS),
+    Looked: Looked(seen=SEEN, counters=COUNTERS, began=10.0),
     Renewed: Renewed(lease=LEASE),
     Proven: Proven(reason="proven", ledger=LEDGER, author=AUTHOR, verdict_digest="v"),
     Refused: Refused(reason="it fails"),
@@ -128,6 +128,26 @@ def test_a_fencing_number_rises_by_one_with_each_write(row: machine.Row) -> None
     for operation in operations:
         if isinstance(operation, SetSplit):
             assert (operation.expect_seq, operation.split.seq) == (7, 8)
+
+
+@pytest.mark.parametrize(
+    ("event", "left"),
+    [
+        (Refused(reason="harm"), True),
+        (Reverted(to=TWO, swap=False, stays=True, left=THREE, answers=True), True),
+        (Reverted(to=TWO, swap=False, stays=True, left=THREE), False),
+        (Reverted(to=ONE, swap=True, stays=False, left=TWO), True),
+        (TimedOut(reason="no evidence"), False),
+        (Ended(reason="cancelled"), False),
+    ],
+    ids=["harm", "stopped", "stopped for a dead champion", "rolled back", "deadline", "cancelled"],
+)
+def test_where_a_dead_slot_s_users_never_go(event: Event, *, left: bool) -> None:
+    """To what did harm, or what somebody went back from while there was something else that answered."""
+    after, _ = step(where(Phase.RUNNING), event)
+    assert after.split.left is left
+    claim = EVENTS[Claimed]
+    assert not step(replace(after, state=None), claim)[0].split.left
 
 
 @pytest.mark.parametrize("row", [r for r in ROWS if Phase.RUNNING in r.phases], ids=lambda row: row.event.__name__)

@@ -175,11 +175,11 @@ class TellingSource(FakeSource):
             for slot, seen in super().read().items()
         }
 
-    def last_failure(self, slot: str, *, since: float) -> str:
-        """Return one."""
+    def examples(self, slot: str, *, since: float) -> tuple[str, ...]:
+        """Return one that failed and one that was refused."""
         if self.silent:
             raise OutsideError("It does not answer.", cure="Start it.")
-        return f"{slot} {since:.0f} GET /predict: status 500"
+        return tuple(f"{slot} {since:.0f} GET /predict: status {status}" for status in (500, 422))
 
 
 @pytest.mark.parametrize("silent", [False, True])
@@ -195,5 +195,6 @@ def test_what_failed_is_told_by_kind_with_one_example(world: FakeWorld, *, silen
     errors = next(iter(rows(report, "Errors by share")))["candidate errors"]
     assert sum(int(str(row["candidate"])) for row in found) == errors
     began = int(world.fake_router.state.started_at) if world.fake_router.state else 0
-    note = f"One of the candidate's failures: green {began} GET /predict: status 500."
-    assert (note in report.notes) is not silent
+    for status in (500, 422):
+        note = f"One of the candidate's failures: green {began} GET /predict: status {status}."
+        assert (note in report.notes) is not silent

@@ -1,6 +1,7 @@
 """The ports of one process over the model. Each call is a moment at which something may happen to the process."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar
 
@@ -30,12 +31,6 @@ class Watcher(Protocol):
 
     def fills(self, by: str, slot: str, release: Release) -> None:
         """A hook begins to replace what a slot holds."""
-
-    def filled(self, by: str) -> None:
-        """A hook is through."""
-
-    def broke_off(self, by: str) -> None:
-        """A hook ended before it was through, and its slot holds nothing."""
 
     def appended(self, by: str, entry: LedgerEntry) -> None:
         """The ledger has one more entry."""
@@ -91,6 +86,8 @@ class Router:
         wanted = Wanted(split=split, state=state, expect_seq=expect_seq, seen=tuple(seen), urgent=urgent)
 
         def write() -> RouterView:
+            if split.serving != h.model.memory.serving:
+                self._check_held(split.serving)
             view = self._there().write(
                 wanted, inside=lambda: h.moments.inside(h.name), told=lambda done: h.watcher.wrote(h.name, done)
             )
@@ -104,6 +101,21 @@ class Router:
         """Return the looks."""
         h = self.h
         return h.moments.at(h.name, "looks", lambda: tuple(self._there().looks.get(state.run_id, ())[: state.looks]))
+
+    @contextmanager
+    def hold(self, slot: str, *, seconds: float = 0.0) -> Iterator[None]:
+        """Hold a slot until the block or the process ends. Nobody waits here: whoever would is told at once."""
+        self._check_held(slot)
+        self.h.model.held[slot] = self.h.name
+        try:
+            yield
+        finally:
+            del self.h.model.held[slot]
+
+    def _check_held(self, slot: str) -> None:
+        by = self.h.model.held.get(slot, self.h.name)
+        if by != self.h.name:
+            raise Conflict(f"{slot} is held by {by}.", cure=CURE)
 
     def _there(self) -> Model:
         if self.h.model.now < self.h.model.away_until:
@@ -166,12 +178,10 @@ class Slots:
             if h.model.filling.get(slot) == h.name:  # else it had not begun
                 del h.model.filling[slot]
                 h.model.holds.pop(slot, None)
-                h.watcher.broke_off(h.name)
             raise
         if h.model.filling.get(slot) == h.name:
             del h.model.filling[slot]
         h.model.holds[slot] = release
-        h.watcher.filled(h.name)
         return Identity(slot=slot, release=release)
 
     def _begin(self, slot: str, release: Release) -> None:

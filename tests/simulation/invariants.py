@@ -52,10 +52,6 @@ class Invariants:
     broken: Broken | None = None
     released: set[str] = field(default_factory=set)
     rejected: set[str] = field(default_factory=set)
-    fills_candidate: dict[str, bool] = field(default_factory=dict)
-    hooks: dict[str, tuple[int, bool]] = field(default_factory=dict)
-    last_filled: dict[str, str] = field(default_factory=dict)
-    raced: bool = False
     due: dict[str, LedgerOp] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -84,11 +80,6 @@ class Invariants:
     def put_back(self) -> bool:
         """Whether the clock was."""
         return any(act is Act.BACK for _, act, _, _ in self.schedule.fired)
-
-    @property
-    def outlasted(self) -> bool:
-        """Whether a suspension outlasted a claim: it keeps nobody away then, and its process may wake up yet."""
-        return any(act is Act.LONG_PAUSE for _, act, _, _ in self.schedule.fired)
 
     # Told by the doors
 
@@ -120,16 +111,14 @@ class Invariants:
 
     def _place(self, process: Process, write: Write) -> None:
         model, split, state = self.model, write.split, write.state
-        if self.race(process):
-            return
         if split.serving != write.before.serving and "force" not in process.kind:
             held = model.holds.get(split.serving)
-            filled = self._candidate_fills(split.serving)
+            filled = self._filler(split.serving, process)
             self.check(Law.PLACE, not filled, f"{split.serving} serves while it is filled")
             self.check(Law.PLACE, held and held.version in self.released, f"{split.serving} serves {held}")
         if model.share() and state is not None:
             held = model.holds.get(split.idle)
-            filled = self._candidate_fills(split.idle)
+            filled = self._filler(split.idle, process)
             self.check(Law.PLACE, not filled, f"{split.idle} has a share while it is filled")
             excused = process.faults and held in {STRANGER, None}  # it did not answer when it was asked
             self.check(Law.PLACE, excused or held == state.candidate, f"{split.idle} has a share and holds {held}")
@@ -203,20 +192,8 @@ class Invariants:
     def fills(self, by: str, slot: str, release: Release) -> None:
         """A hook begins to replace what a slot holds."""
         model, process = self.model, self.processes[by]
-        candidate = release.version not in self.released and bool(model.entries) and not self.outlasted
-        self.hooks[by] = (self.schedule.calls, candidate)
-        before = self.processes.get(self.last_filled.get(slot, by))
-        claims = self.fills_candidate.get(slot) or candidate
-        self.raced = self.raced or (not claims and before is not None and before is not process and not before.ended)
-        self.last_filled[slot] = by
-        other = self.processes.get(self._candidate_fills(slot))
-        if other is not None and candidate and not process.lost:
-            self.breaks(Law.PLACE, f"{by} fills {slot}, which {other.name} fills")
-        self.fills_candidate[slot] = candidate
-        if process.calls[0] == "read" and process.knows != model.memory.seq:
-            self.raced = True  # it looked, and somebody wrote in that moment
-        if self.race(process):
-            return
+        other = self._filler(slot, process)
+        self.check(Law.PLACE, not other, f"{by} fills {slot}, which {other} fills")
         state = model.kept.state
         claimed = state is not None and model.view(urgent=True).claimed and state.owner != by
         self.check(Law.PLACE, not claimed, f"{by} fills {slot}, which {state.owner if state else ''} has claimed")
@@ -229,35 +206,10 @@ class Invariants:
         shared = slot == model.memory.idle and model.share()
         self.check(Law.PLACE, not shared, f"{by} fills {slot} with {release.version}, which has a share")
 
-    def filled(self, by: str) -> None:
-        """A hook is through: it raced, if it had no claim and somebody else acted meanwhile."""
-        began, candidate = self.hooks.pop(by)
-        self.raced = self.raced or (not candidate and self.schedule.calls - began > 1)
-
-    def broke_off(self, by: str) -> None:
-        """A hook ended before it was through: one without a claim took the slot from whoever had looked at it."""
-        _, candidate = self.hooks.pop(by)
-        others = (other for other in self.schedule.running if other is not None and other.name != by)
-        self.raced = self.raced or (not candidate and any(other.begun and not other.ended for other in others))
-
-    def race(self, me: Process) -> bool:
-        """Whether some hook that has no claim, a rollback's or a standby's, runs or ran beside another process.
-
-        That is a known limit: nothing keeps others away from the slot meanwhile, and nobody can tell which of them is
-        right. What must be true after a recovery is checked all the same.
-        """
-        fillers = (name for slot, name in self.model.filling.items() if not self.fills_candidate.get(slot))
-        return self.raced or any(name != me.name and not self.processes[name].ended for name in fillers)
-
-    def _candidate_fills(self, slot: str) -> str:
-        """Return who fills a slot with a candidate, under a claim that must keep everybody away; nothing for nobody.
-
-        One who was ousted by a write of somebody else had its claim taken over, or it had passed.
-        """
-        name = self.model.filling.get(slot, "")
-        filler = self.processes.get(name)
-        ousted = filler is None or filler.lost or filler.ended or self.outlasted
-        return "" if ousted or not self.fills_candidate.get(slot) else name
+    def _filler(self, slot: str, me: Process) -> str:
+        """Return who else fills a slot at this moment, and is alive; nothing for nobody."""
+        filler = self.processes.get(self.model.filling.get(slot, ""))
+        return "" if filler is None or filler is me or filler.ended else filler.name
 
     def appended(self, by: str, entry: LedgerEntry) -> None:
         """The ledger has one more entry."""
@@ -281,7 +233,7 @@ class Invariants:
     def _moved(self, process: Process, entry: LedgerEntry) -> None:
         """Hold the record of a move against what serves, as far as a look at the router a moment before can tell."""
         held = self.model.holds.get(self.model.memory.serving)
-        excused = process.calls[0] == "read" or "force" in process.kind or self.race(process) or held is None
+        excused = process.calls[0] == "read" or "force" in process.kind or held is None
         true = excused or (held is not None and held.version == entry.champion)
         self.check(Law.RECORD, true, f"{process.name} records that {entry.champion} serves, and that is {held}")
 

@@ -76,6 +76,7 @@ class Model:
     looks: dict[str, list[Observation]] = field(default_factory=dict)
     holds: dict[str, Release] = field(default_factory=dict)
     filling: dict[str, str] = field(default_factory=dict)
+    held: dict[str, str] = field(default_factory=dict)
     requests: dict[str, int] = field(default_factory=lambda: {"blue": 0, "green": 0})
     failures: dict[str, int] = field(default_factory=lambda: {"blue": 0, "green": 0})
     served: dict[tuple[str, int], tuple[int, int]] = field(default_factory=dict)
@@ -92,7 +93,7 @@ class Model:
         """Return another one in the same state; what is frozen is shared."""
         other = copy.copy(self)
         other.looks = {run: list(seen) for run, seen in self.looks.items()}
-        for name in ("holds", "filling", "requests", "failures", "served", "aliases", "quality"):
+        for name in ("holds", "filling", "held", "requests", "failures", "served", "aliases", "quality"):
             setattr(other, name, dict(getattr(self, name)))
         return other
 

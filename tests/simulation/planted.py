@@ -1,7 +1,7 @@
 """Bugs, each a small change of the product's code in this process, that the laws must find."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 from unittest.mock import patch
@@ -29,6 +29,7 @@ from ml_cicd.rollout.machine import Operations, Where
 from ml_cicd.rollout.operations import DeploySlot, SetSplit
 from ml_cicd.rollout.situation import Situation
 from ml_cicd.rollout.state import Decision, RolloutState, RouterView
+from tests.simulation import doors
 from tests.simulation.cheap import STEPS
 
 Stepped = tuple[Where, Operations]
@@ -174,6 +175,10 @@ def _record_first(found: session.Session, event: Any, words: str) -> Any:
     return join(found.site.apply(move, again=""), record)
 
 
+def _held_by_nobody(*_: Any, **__: Any) -> Any:
+    return nullcontext()
+
+
 def _anywhere(self: DeploySlot, doors: Any) -> Any:
     """Fill a slot whoever has traffic."""
     return DEPLOY(replace(self, serves=True), doors)
@@ -259,6 +264,7 @@ BUGS = (
     Bug(name="the record of a way back comes first", patches=((ending, "_back", _record_first),)),
     Bug(name="settled without asking the router", patches=((ending, "settle", _settles_blindly),)),
     Bug(name="a hook fills the slot that serves", patches=((DeploySlot, "perform", _anywhere),)),
+    Bug(name="nobody holds the slot that it fills", patches=((doors.Router, "hold", _held_by_nobody),)),
     Bug(name="a finished promotion swaps again", patches=((canary, "finish_promotion", _swaps_again),)),
     Bug(name="a rejection is not recorded", patches=((history, "rejected", _forgets_the_end),)),
     Bug(name="an end without evidence is not recorded", patches=((history, "undecided", _forgets_the_end),)),

@@ -194,6 +194,8 @@ STORIES = (
     Story(name="half, champion", begins="half", first=("rollback champion",), second=("canary 3",)),
     Story(name="promoted, previous", begins="promoted", first=("rollback previous",), second=("rollback last-good",)),
     Story(name="promoted, two rollbacks", begins="promoted", first=("rollback 1",), second=("rollback previous",)),
+    Story(name="promoted, one slot", begins="promoted", first=("rollback 1",), second=("rollback 1",)),
+    Story(name="promoted, a hook each", begins="promoted", first=("rollback 1",), second=("canary 2",)),
     Story(name="promoted, canary", begins="promoted", first=("rollback previous",), second=("canary 3",)),
     Story(name="turned down, canary", begins="turned down", first=("canary",), second=("rollback previous",)),
     Story(name="first release", begins="nothing", first=("canary",), second=("canary",)),

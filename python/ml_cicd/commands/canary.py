@@ -13,6 +13,7 @@ from ml_cicd.ground.report import Report
 from ml_cicd.registry.versions import CHALLENGER, TAG_GATE_VERDICT, Release
 from ml_cicd.rollout import forecast as forecasts
 from ml_cicd.rollout import session as sessions
+from ml_cicd.rollout.arms import counters_of, down_words
 from ml_cicd.rollout.ending import already, end, going, not_again, planned
 from ml_cicd.rollout.history import Outcome
 from ml_cicd.rollout.machine import FIRST_RELEASE, Operations
@@ -171,6 +172,8 @@ def _begin(start: Start) -> Report:
     champion = check_champion(session.site, start.facts.view, record.ledger.champion or "")
     _record_the_last(session, champion)
     if start.facts.view.claimed:
+        with session.site.router.hold(session.where.split.idle):
+            pass  # refused where that run's hook lives
         # Should that run live after all: its next write finds another number in the router, and it stops.
         session.site.say(f"Taking over from the run that was deploying version {session.state.candidate.version}.")
     with _traffic_returns(session, always=True):
@@ -277,7 +280,8 @@ def _traffic_returns(session: Session, *, always: bool) -> Iterator[None]:
     except BaseException as problem:
         stops = always or isinstance(problem, IntegrityError)
         if stops and sessions.release(session, f"stopped: {type(problem).__name__}"):
-            session.site.say("Stopped: all traffic is back at the champion.")
+            down = down_words(session.where.split, counters_of(session.site))
+            session.site.say(f"Stopped: {down or 'all traffic is back at the champion.'}")
         raise
 
 

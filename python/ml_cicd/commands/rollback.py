@@ -11,6 +11,7 @@ from ml_cicd.ground.report import Note, Report
 from ml_cicd.registry.ledger import LedgerEntry
 from ml_cicd.registry.versions import CHAMPION, Release
 from ml_cicd.rollout.aim import NAMES, PREVIOUS, Aim, aim_at_what_serves, aim_from_ledger, aim_from_router
+from ml_cicd.rollout.arms import counters_of, down_words
 from ml_cicd.rollout.history import Outcome, known_digest
 from ml_cicd.rollout.machine import Where
 from ml_cicd.rollout.operations import to_finish
@@ -89,9 +90,9 @@ def _attempt(inputs: Inputs, world: World) -> Report:
         raise _or_by_force(problem, forced(aim, where, view, identities), again) from problem
     if inputs.dry_run:
         return _dry_run(traffic, before, aim)
-    if len(traffic.done) < len(way.operations):
-        return _report(way, before, aim, traffic, Observed(verified=False, words=traffic.problem))
     written = traffic.values(RouterView)
+    if len(traffic.done) < len(way.operations):
+        return _report(way, before, aim, traffic, _not_there(site, written[-1] if written else view, traffic.problem))
     if written:  # what follows takes seconds, or longer where the registry is out: nobody should wait for it in doubt
         site.say(f"Traffic is at slot {written[-1].split.serving}. Looking where new requests go ...")
     observed = _observed(site, version, written)
@@ -133,9 +134,17 @@ def _now(site: Site, written: tuple[RouterView, ...]) -> RouterView:
 def _observed(site: Site, version: str, written: tuple[RouterView, ...]) -> Observed:
     """Look at what serves. Traffic has moved by now: a look that fails must not keep the record from being written."""
     try:
-        return observe(site, _now(site, written), version=version)
+        view = _now(site, written)
+        seen = observe(site, view, version=version)
     except MlCicdError as problem:
         return Observed(verified=False, words=problem.what)
+    return seen if seen.verified else _not_there(site, view, seen.words)
+
+
+def _not_there(site: Site, view: RouterView, words: str) -> Observed:
+    """Say what is wrong, and who answers where the slot that serves is down."""
+    down = down_words(view.split, counters_of(site))
+    return Observed(verified=False, words="; ".join(part.rstrip(".") for part in (words, down) if part))
 
 
 def _aim(inputs: Inputs, site: Site, view: RouterView) -> Aim:

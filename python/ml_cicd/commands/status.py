@@ -127,7 +127,9 @@ def _past(site: Site, ledger: Ledger, moment: datetime, text: str) -> Report:
 
 def _present(place: Place, told: Told) -> Report:
     traffic, record, problem = told.traffic, told.record, told.problem
-    apart = (*silent(traffic, record).values(), *disagreements(place, traffic, record))
+    missed = silent(traffic, record)
+    down = (traffic.down,) if traffic.down and (missed or traffic.serving) else ()  # an empty target is no problem
+    apart = (*missed.values(), *down, *disagreements(place, traffic, record))
     unknown = tuple(f"{what}: {why}" for what, why in (("Router", traffic.problem), ("Registry", problem)) if why)
     now = Table(title="Now", header=("what", "is"), rows=(*told.rows, *record_rows(place, record, problem)))
     known = () if record is None else (history(record.ledger),)

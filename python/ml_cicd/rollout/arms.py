@@ -1,9 +1,11 @@
 """What has to be true of the two slots while they are compared."""
 
-from ml_cicd.ground.errors import IntegrityError, Unreachable
+from collections.abc import Mapping
+
+from ml_cicd.ground.errors import IntegrityError, OutsideError, Unreachable
 from ml_cicd.rollout.machine import Where
 from ml_cicd.rollout.site import Site
-from ml_cicd.rollout.state import Counters
+from ml_cicd.rollout.state import Counters, Split
 
 DRAIN_SECONDS = 60.0
 DRAIN_PAUSE_SECONDS = 0.2
@@ -46,6 +48,34 @@ def drain(site: Site, slot: str) -> None:
         if site.clock.now() >= until:
             raise _not_drained(slot, found)
         site.clock.sleep(DRAIN_PAUSE_SECONDS)
+
+
+def is_down(split: Split, counters: Mapping[str, Counters]) -> bool:
+    """Whether the router cannot reach the slot that serves."""
+    return split.serving in counters and not counters[split.serving].reachable
+
+
+def deputises(split: Split, counters: Mapping[str, Counters]) -> bool:
+    """Whether the idle slot answers for the one that serves, which is down."""
+    idle = counters.get(split.idle)
+    alive = idle is not None and idle.reachable and idle.away is not None
+    return is_down(split, counters) and alive and not split.left
+
+
+def down_words(split: Split, counters: Mapping[str, Counters]) -> str:
+    """Say that the slot that serves is down, and who answers in its place; nothing where it can be reached."""
+    if not is_down(split, counters):
+        return ""
+    who = f"slot {split.idle} answers its users" if deputises(split, counters) else "nobody answers its users"
+    return f"Slot {split.serving}, which serves, is down: {who}."
+
+
+def counters_of(site: Site) -> Mapping[str, Counters]:
+    """Read what the router counts; nothing where it does not answer now, since whoever asks goes on all the same."""
+    try:
+        return site.source.read()
+    except OutsideError:
+        return {}
 
 
 def _not_drained(slot: str, found: Counters) -> Unreachable:

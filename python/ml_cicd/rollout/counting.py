@@ -39,7 +39,7 @@ def _from_the_same_start(before: Counters, now: Counters) -> tuple[Counters, Cou
         nothing = dict.fromkeys(now.events, 0)
         kinds = dict.fromkeys(now.kinds, 0)
         times = {} if before.epoch != now.epoch else before.times
-        return Counters(requests=0, epoch=now.epoch, events=nothing, open=0, kinds=kinds, times=times), now
+        return Counters(requests=0, epoch=now.epoch, events=nothing, open=0, away=0, kinds=kinds, times=times), now
     return before, replace(
         now, events={name: max(count, before.events.get(name, 0)) for name, count in now.events.items()}
     )
@@ -53,7 +53,8 @@ def _growth(before: Counters, now: Counters) -> Window:
     # A failure may come to be of another kind (a retry that failed after all): one more here, and one less there.
     kinds = {name: count - before.kinds.get(name, count) for name, count in now.kinds.items()}
     ended = now.requests - before.requests
-    seen = Window(requests=ended, events=events, kinds=kinds, times=times_grown(before.times, now.times))
+    down = not now.reachable or (now.away or 0) > (before.away or 0)
+    seen = Window(requests=ended, events=events, kinds=kinds, times=times_grown(before.times, now.times), down=down)
     if now.open is None or before.open is None:
         return seen
     return replace(seen, started=max(0, ended + now.open - before.open), open=now.open)

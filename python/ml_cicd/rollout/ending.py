@@ -8,7 +8,7 @@ from ml_cicd.ground.errors import Defect, Exit, InputError, OutsideError
 from ml_cicd.ground.operation import Receipt, join
 from ml_cicd.ground.report import Note, Report, Section
 from ml_cicd.registry.versions import TAG_GATE_DIGEST, ModelVersion
-from ml_cicd.rollout.arms import check_arms
+from ml_cicd.rollout.arms import check_arms, counters_of, down_words
 from ml_cicd.rollout.events import Proven, Refused, TimedOut
 from ml_cicd.rollout.evidence import Decided
 from ml_cicd.rollout.history import Outcome
@@ -84,6 +84,12 @@ def end(session: Session, decided: Decided) -> Report:
     reason = f"{decided.reason} ({words})"
     ending = _shown(session, Decided(decision=decided.decision, reason=reason))
     ending = replace(ending, found_at=f"{session.where.split.threshold / 100:g}")
+    split = session.where.split
+    if decided.decision is Decision.ROLLBACK:
+        split = split.calm(back_to=state.champion.version)
+    if decided.decision in TAKEN_BACK and (down := down_words(split, counters_of(session.site))):
+        cure = what_now(decided.decision, session.site.place.target, state, down=down)
+        ending = replace(ending, cure=cure, sections=(*ending.sections, Note(text=down)))
     match decided.decision:
         case Decision.PROMOTE:
             return _promoted(session, ending)
@@ -161,7 +167,7 @@ def _taken_back(session: Session) -> str:
         release(session, "stopped: the router did not take the promotion")
     except OutsideError:
         return "the candidate's share ends with its lease"
-    return "all traffic is at the champion"
+    return down_words(session.where.split, counters_of(session.site)) or "all traffic is at the champion"
 
 
 def _can_finish(session: Session) -> bool:

@@ -69,10 +69,14 @@ class Based:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Looked:
-    """Both arms were looked at; None where there was nothing to compare with."""
+    """Both arms were looked at; None where there was nothing to compare with.
+
+    `began` is when the rollout began by the clock of this look, which may have been put back since the one before it.
+    """
 
     seen: Observation | None
     counters: Mapping[str, Counters]
+    began: float
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -135,13 +139,15 @@ class Finished:
 class Reverted:
     """A version is to serve again. `swap`: it is in the idle slot; `left` is what the serving slot held.
 
-    `stays`: it is the champion already, and only a rollout is stopped. `reason` is what somebody gave, if anything.
+    `stays`: it is the champion already, and only a rollout is stopped. `answers`: its slot says that it is there.
+    `reason` is what somebody gave, if anything.
     """
 
     to: Release
     swap: bool
     stays: bool
     left: Release
+    answers: bool = False
     reason: str = ""
 
 
@@ -152,11 +158,15 @@ class Rewritten:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Settled:
-    """Traffic is where it belongs, and the ledger can be read: the record is to follow."""
+    """Traffic is where it belongs, and the ledger can be read: the record is to follow.
+
+    `keeps`: the slot that serves is down and the idle one answers for it, so that nothing else may be put there.
+    """
 
     ledger: Ledger
     author: Author
     outcome: Outcome
+    keeps: bool = False
 
 
 Event: TypeAlias = (

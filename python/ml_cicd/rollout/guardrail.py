@@ -22,7 +22,7 @@ class Window:
     `started` are the requests that began in between, `open` those that are under way at its end, `times` the answers by
     the bucket of their time; None where the metric source cannot tell. `kinds` are failures by kind, for people, and
     `users` has by name what happened by groups of users so far, where the source tells that, and `worth` is how many
-    equally active users the arm's requests of this rollout are worth.
+    equally active users the arm's requests of this rollout are worth. `down`: it could not be reached for a while.
     """
 
     requests: int
@@ -33,6 +33,7 @@ class Window:
     times: Buckets | None = None
     users: Mapping[str, UserCounts] = field(default_factory=dict)
     worth: float | None = None
+    down: bool = False
 
     def count(self, event: str) -> int:
         """Return how many requests something happened to.

@@ -7,6 +7,7 @@ from typing import TypeVar
 from ml_cicd.ground.errors import Defect, MlCicdError, NotFound
 from ml_cicd.ground.finding import Examined, Finding, Outcome, broken, remark
 from ml_cicd.rollout import forecast as forecasts
+from ml_cicd.rollout.arms import down_words, is_down
 from ml_cicd.rollout.bounded import within
 from ml_cicd.rollout.guardrail import Window, sentence
 from ml_cicd.rollout.plan import Plan, make_plan
@@ -118,7 +119,7 @@ def _counters(
     return (
         _pass("counters", words),
         *_unwatched(plan, now),
-        *_reached(split.serving, now, seen, traffic),
+        *_reached(split, now, seen, traffic),
         traffic_finding(settings, plan, seen),
     )
 
@@ -138,16 +139,19 @@ def _unwatched(plan: Plan, counters: Mapping[str, Counters]) -> Iterator[Finding
             yield remark(guard.name, sentence(blind.what), sentence(blind.cure))
 
 
-def _reached(slot: str, now: Mapping[str, Counters], seen: forecasts.Traffic, traffic: Traffic) -> tuple[Finding, ...]:
+def _reached(
+    split: Split, now: Mapping[str, Counters], seen: forecasts.Traffic, traffic: Traffic
+) -> tuple[Finding, ...]:
     """Tell of a serving slot that the router cannot reach; one that is empty before a first release has no users."""
-    if slot not in now or now[slot].reachable or slot not in traffic.slots:
+    slot = split.serving
+    if not is_down(split, now) or slot not in traffic.slots:
         return ()
     if not traffic.slots[slot].problem:
         what = f"The router's health check does not reach slot {slot}, which serves and answers here."
         return (broken(CHECK, what, "Compare its address in the router's configuration with targets.<name>.slots."),)
     if not seen.requests:
         return ()
-    what = f"Slot {slot} serves and answers nobody: {seen.requests:,} requests came in {seen.seconds:g} s."
+    what = f"{down_words(split, now)} {seen.requests:,} requests came in {seen.seconds:g} s."
     return (broken(CHECK, what, "Start it, or deploy a version there."),)
 
 

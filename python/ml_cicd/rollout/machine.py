@@ -129,7 +129,7 @@ def _based(where: Where, event: Based) -> tuple[Where, Operations]:
 
 
 def _looked(where: Where, event: Looked) -> tuple[Where, Operations]:
-    state = replace(where.running, counters=event.counters)
+    state = replace(where.running, counters=event.counters, started_at=event.began)
     if event.seen is None:
         return replace(where, state=state), ()
     return replace(where, state=replace(state, looks=state.looks + 1), pending=(*where.pending, event.seen)), ()
@@ -162,7 +162,7 @@ def _promotion(event: Proven | FirstReleased, version: str) -> AppendLedger:
 
 def _refused(where: Where, event: Refused) -> tuple[Where, Operations]:
     ended = replace(where.running, phase=Phase.ROLLED_BACK, reason=event.reason, rejected=True, counters=None)
-    after, move = _write(where, where.split.calm(), ended, urgent=True)
+    after, move = _write(where, where.split.calm(back_to=ended.champion.version), ended, urgent=True)
     return after, (move,)
 
 
@@ -213,9 +213,10 @@ def _reverted(where: Where, event: Reverted) -> tuple[Where, Operations]:
             undecided=state.undecided and leaves,
             counters=None,
         )
-    after, move = _write(
-        where, where.split.swapped(back_to=event.to.version) if event.swap else where.split.calm(), state, urgent=True
-    )
+    # Where the aim is down, what is left may be all that answers.
+    to = event.to.version if event.answers else ""
+    split = where.split.swapped(back_to=event.to.version) if event.swap else where.split.calm(back_to=to)
+    after, move = _write(where, split, state, urgent=True)
     return after, (move,)
 
 
@@ -231,7 +232,8 @@ def _settled(where: Where, event: Settled) -> tuple[Where, Operations]:
     wanted = NOTHING if where.state is None or where.state.open else where.state.idle
     back: Operations = ()
     # Nothing to do where the slot has it, which is asked after the record.
-    if wanted and wanted.digest and where.place.has_hook and not was_left(where.state, wanted, event.outcome):
+    free = where.place.has_hook and not event.keeps
+    if wanted and wanted.digest and free and not was_left(where.state, wanted, event.outcome):
         back = (DeploySlot(slot=where.split.idle, model=where.place.model, release=wanted),)
     return where, (*entries, alias, *back)
 

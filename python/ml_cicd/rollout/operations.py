@@ -10,6 +10,7 @@ from ml_cicd.registry.versions import Release
 from ml_cicd.rollout.ports import SlotHost, TrafficRouter
 from ml_cicd.rollout.state import Identity, Observation, RolloutState, RouterView, Split
 
+HELD_SECONDS = 360.0  # what another run's hook and its slot's answer may take
 NOT_ON_DISK = "The new split is not on disk, a reload would undo it"
 
 
@@ -68,13 +69,14 @@ class DeploySlot:
     """Make a slot hold a release: run the deploy hook, then check the slot's identity.
 
     `serves`: it may be the slot that gets the traffic. Any other one must have none when the hook begins, and no canary
-    but the one of `owner`.
+    but the one of `owner`. Nobody else fills it meanwhile; `waits`: who does so already is waited for.
     """
 
     slot: str
     model: str
     release: Release
     serves: bool = False
+    waits: bool = False
     owner: str = ""
 
     def describe(self) -> str:
@@ -83,12 +85,14 @@ class DeploySlot:
 
     def perform(self, doors: Traffic) -> Done[Identity]:
         """Do it, unless the slot is that release already. Raises `Conflict` where somebody else uses it."""
-        there = doors.slots.identify(self.slot)
-        if there.release == self.release:
-            return Done(what=self.describe(), result="was there already", changed=False, value=there)
-        if not self.serves:
-            self._check_free(doors.router.read(urgent=True))
-        now = doors.slots.deploy(self.slot, model=self.model, release=self.release)
+        # Held before it is asked: a slot answers with its old name until somebody else's hook is through.
+        with doors.router.hold(self.slot, seconds=HELD_SECONDS if self.waits else 0.0):
+            there = doors.slots.identify(self.slot)
+            if there.release == self.release:
+                return Done(what=self.describe(), result="was there already", changed=False, value=there)
+            if not self.serves:
+                self._check_free(doors.router.read(urgent=True))
+            now = doors.slots.deploy(self.slot, model=self.model, release=self.release)
         return Done(what=self.describe(), result=f"slot says version {now.release.version}", changed=True, value=now)
 
     def _check_free(self, view: RouterView) -> None:

@@ -1,6 +1,7 @@
 """The seams of this wing. Domain types only; `OutsideError` or one of its children is all that a door lets out."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Protocol, runtime_checkable
 
 from ml_cicd.registry.versions import NOTHING, Release
@@ -29,6 +30,13 @@ class TrafficRouter(Protocol):
 
         Costs the same however many observations there are. Raises `Conflict` when the seq is not `expect_seq`.
         An `urgent` write takes traffic back: it moves traffic first, and what cannot be kept is said in `unsaved`.
+        A slot that another run holds is never made the one that serves: that is a `Conflict` too.
+        """
+
+    def hold(self, slot: str, *, seconds: float = 0.0) -> AbstractContextManager[None]:
+        """Keep every other hook from a slot, and all traffic that it has not, until the block or this process ends.
+
+        Raises `Conflict` where another run holds it for longer than so many seconds.
         """
 
     def observations(self, state: RolloutState) -> tuple[Observation, ...]:
@@ -44,10 +52,10 @@ class MetricSource(Protocol):
 
 @runtime_checkable
 class Witness(Protocol):
-    """A metric source that also remembers single failures; a door may leave it out."""
+    """A metric source that also remembers single requests; a door may leave it out."""
 
-    def last_failure(self, slot: str, *, since: float) -> str:
-        """Return the last failed request of a slot since an epoch second, in words; empty where none is remembered."""
+    def examples(self, slot: str, *, since: float) -> tuple[str, ...]:
+        """Return a slot's last request that failed since an epoch second, and the last that was refused, in words."""
 
 
 class SlotHost(Protocol):

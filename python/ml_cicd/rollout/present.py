@@ -2,21 +2,23 @@
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 from ml_cicd.ground.errors import Defect, MlCicdError
 from ml_cicd.registry.ledger import Ledger, LedgerOp
 from ml_cicd.registry.versions import NOTHING, Release
+from ml_cicd.rollout.arms import counters_of, down_words
 from ml_cicd.rollout.bounded import within
 from ml_cicd.rollout.history import unrecorded
 from ml_cicd.rollout.site import Place, Site
-from ml_cicd.rollout.state import Identity, Observation, Phase, RolloutState, RouterView
+from ml_cicd.rollout.state import Counters, Identity, Observation, Phase, RolloutState, RouterView
 from ml_cicd.rollout.way_back import again_command
 
 ROUTER_SECONDS = 6.0  # longer than the router's own patience, so that its own words are heard where it has some
-SLOTS_SECONDS = 5.0
-RECORD_SECONDS = 9.0  # the three together stay below the 20 s that a person at night is made to wait
+SLOTS_SECONDS = 4.0
+COUNTERS_SECONDS = 1.0
+RECORD_SECONDS = 9.0  # the four together stay below the 20 s that a person at night is made to wait
 UNSAVED = "What serves is not on disk, a reload would undo it"
 
 
@@ -26,7 +28,8 @@ class Traffic:
     taking traffic back, so that damaged files hide nothing: its `unsaved` says what is wrong with them.
 
     `seen` are the looks of an open rollout; none where they cannot be read. `clocks_apart` are the seconds by which the
-    router's clock is ahead of this machine's.
+    router's clock is ahead of this machine's. `counters` tell which slots the router reaches; nothing where they do not
+    answer.
     """
 
     view: RouterView | None
@@ -34,6 +37,12 @@ class Traffic:
     seen: tuple[Observation, ...] = ()
     problem: MlCicdError | None = None
     clocks_apart: float = 0.0
+    counters: Mapping[str, Counters] = field(default_factory=dict)
+
+    @property
+    def down(self) -> str:
+        """Say that the router does not reach the slot that serves, and who answers for it; nothing where it does."""
+        return "" if self.view is None else down_words(self.view.split, self.counters)
 
     @property
     def serving(self) -> str:
@@ -73,7 +82,23 @@ def traffic_now(site: Site, *, ask_router: bool = True, most: float = math.inf) 
         raise
     except MlCicdError as hangs:
         slots = {slot: Identity(slot=slot, problem=hangs.what) for slot in site.place.slots}
-    return Traffic(view=view, slots=slots, seen=seen, problem=problem, clocks_apart=apart)
+    return Traffic(
+        view=view,
+        slots=slots,
+        seen=seen,
+        problem=problem,
+        clocks_apart=apart,
+        counters={} if view is None else _counters(site, most),
+    )
+
+
+def _counters(site: Site, most: float) -> Mapping[str, Counters]:
+    try:
+        return within(min(most, COUNTERS_SECONDS), "What counts the requests", partial(counters_of, site))
+    except Defect:
+        raise
+    except MlCicdError:  # what serves is told all the same
+        return {}
 
 
 def record_seconds(uri: str) -> float:

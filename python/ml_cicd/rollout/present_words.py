@@ -5,7 +5,7 @@ from ml_cicd.rollout.evidence import replay
 from ml_cicd.rollout.plan import Plan
 from ml_cicd.rollout.present import UNSAVED, OnRecord, Traffic
 from ml_cicd.rollout.site import Place, utc
-from ml_cicd.rollout.state import Phase, RolloutState, RouterView
+from ml_cicd.rollout.state import Counters, Phase, RolloutState, RouterView
 from ml_cicd.rollout.words import evidence_words, served_words
 
 Row = tuple[str, str]
@@ -21,7 +21,10 @@ def traffic_rows(traffic: Traffic, plan: Plan, *, same_plan: bool, gone: bool = 
     if view is None:
         rows.append(("router", str(traffic.problem)))
     else:
-        rows += [("now", utc(view.now)), ("router", _split_words(view))]
+        rows += [
+            ("now", utc(view.now)),
+            ("router", f"{_split_words(view)}{f'. {traffic.down}' if traffic.down else ''}"),
+        ]
         if view.unsaved:
             rows.append(("files", f"{UNSAVED}: {view.unsaved}"))
             if view.state is not None:
@@ -33,8 +36,14 @@ def traffic_rows(traffic: Traffic, plan: Plan, *, same_plan: bool, gone: bool = 
                 rows.append(("its process", f"has ended on this machine: {killed}"))
     for slot, found in traffic.slots.items():
         release = found.release
-        rows.append((f"slot {slot}", found.problem or f"version {release.version} ({release.digest[:19]})"))
+        says = found.problem.rstrip(".") or f"version {release.version} ({release.digest[:19]})"
+        reaches = "" if slot not in traffic.counters else _reaches(traffic.counters[slot])
+        rows.append((f"slot {slot}", f"{says}{reaches}"))
     return tuple(rows)
+
+
+def _reaches(found: Counters) -> str:
+    return "; the router reaches it" if found.reachable else "; the router does not reach it"
 
 
 def record_rows(place: Place, record: OnRecord | None, problem: MlCicdError | None) -> tuple[Row, ...]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from ml_cicd.ground.errors import Conflict, CorruptState, OutsideError, Unreachable
 from ml_cicd.registry.versions import Release
-from ml_cicd.rollout.arms import check_arms, drain
+from ml_cicd.rollout.arms import check_arms, down_words, drain
 from ml_cicd.rollout.counting import difference, kinds_of
 from ml_cicd.rollout.events import (
     Based,
@@ -25,7 +25,7 @@ from ml_cicd.rollout.operations import SetSplit
 from ml_cicd.rollout.plan import Plan
 from ml_cicd.rollout.site import Site
 from ml_cicd.rollout.state import LAPSED, Counters, Decision, Observation, Phase, RolloutState, RouterView
-from ml_cicd.rollout.users import by_part, groups_of, with_users, with_worth
+from ml_cicd.rollout.users import by_part, by_users, groups_of
 from ml_cicd.rollout.words import look_line, plan_line
 
 DEPLOY_SECONDS = 360.0  # what a deploy hook and the slot's answer may take: a claim that is older is a dead run's
@@ -138,7 +138,8 @@ def look(session: Session) -> tuple[Session, Decided]:
     session = _count(session, view, counters, whole=known and view.share > 0)
     elapsed = view.now - session.state.started_at
     moment = Look(plan=session.plan, evidence=session.evidence, step=session.state.step, elapsed_seconds=elapsed)
-    session.site.say(look_line(moment, session.where.split, at=view.now))
+    split = session.where.split
+    session.site.say(look_line(moment, split, at=view.now, down=down_words(split, counters)))
     return replace(session, decided_at=(moment.step, elapsed)), decide(moment)
 
 
@@ -181,24 +182,24 @@ def _count(session: Session, view: RouterView, counters: Mapping[str, Counters],
     """
     state, split = session.state, session.where.split
     windows, base = difference(state.counters, counters, (split.idle, split.serving))
+    # A clock that was put back must not keep deadline and promotion waiting: a look comes no earlier than the last one.
+    began = min(state.started_at, view.now - session.evidence.at_seconds)
     if windows is None:
-        return _step(session, Looked(seen=None, counters=dict(base)))
-    candidate, champion = windows
+        return _step(session, Looked(seen=None, counters=dict(base), began=began))
     groups = groups_of(session.site.source)
-    if groups:
-        candidate = with_worth(candidate, groups, split, before=session.evidence.requests[0])
-        champion = with_users(champion, groups, split)
+    candidate, champion = by_users(windows, groups, split, before=session.evidence.requests[0])
     seen = Observation(
-        at_seconds=view.now - state.started_at,
-        step=state.step if whole else LAPSED,
+        at_seconds=view.now - began,
+        step=state.step if whole and not champion.down else LAPSED,
         readings={guard.name: guard.reading(candidate, champion) for guard in session.plan.guardrails},
         kinds=kinds_of(candidate, champion),
         requests=(candidate.requests, champion.requests),
         groups=by_part(groups, split.salt),
     )
-    session = _step(session, Looked(seen=seen, counters=dict(base)))
-    evidence = take_in(session.plan, session.evidence, seen)
-    return replace(session, evidence=evidence, observations=(*session.observations, seen))
+    session = _step(session, Looked(seen=seen, counters=dict(base), began=began))
+    return replace(
+        session, evidence=take_in(session.plan, session.evidence, seen), observations=(*session.observations, seen)
+    )
 
 
 def go_on(session: Session, decided: Decided) -> Session:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from ml_cicd.rollout.arms import counters_of, deputises
 from ml_cicd.rollout.events import Settled
 from ml_cicd.rollout.history import Outcome, entries_due, rejected, undecided
 from ml_cicd.rollout.machine import Operations, Where, step
@@ -19,7 +20,8 @@ def settle(site: Site, where: Where, outcome: Outcome) -> Operations:
     if site.router.read(urgent=True).split.seq != where.split.seq:
         true = replace(outcome, champion=ledger.champion or outcome.champion)
         return entries_due(author, ledger, where.state, true)
-    return step(where, Settled(ledger=ledger, author=author, outcome=outcome))[1]
+    keeps = deputises(where.split, counters_of(site))
+    return step(where, Settled(ledger=ledger, author=author, outcome=outcome, keeps=keeps))[1]
 
 
 def overdue(site: Site, where: Where, outcome: Outcome) -> Operations:

@@ -53,21 +53,28 @@ class Split:
         if not (0 <= self.threshold <= WHOLE and self.lease >= 0 and self.seq >= 0 and SALT.match(self.salt)):
             raise Defect(f"{self} is not a split.")
 
-    def calm(self) -> "Split":
-        """Return the next value, in which the serving slot has all traffic."""
-        salt = self.salt if self.salt.startswith(WENT_TO) and not self.threshold else NO_SALT
-        return replace(self, threshold=0, lease=0, salt=salt, seq=self.seq + 1)
+    def calm(self, *, back_to: str = "") -> "Split":
+        """Return the next value, in which the serving slot has all traffic; `back_to` is what somebody went back to.
 
-    def swapped(self, *, back_to: str = "") -> "Split":
-        """Return the next value, in which the idle slot serves, alone; the other one stays warm.
-
-        A swap back to a version leaves that version's number where a share has its salt. It is all that tells, once the
-        state is lost and both slots are silent, that this has happened already.
+        That version's number is then left where a share has its salt. It tells the router that the idle slot holds what
+        is never to be sent anybody again, also where the serving one dies; and it is all that tells, once the state is
+        lost and both slots are silent, that this has happened already.
         """
+        kept = self.salt if self.left and not self.threshold else NO_SALT
         salt = f"{WENT_TO}{back_to}"
         return replace(
-            self.calm(), serving=self.idle, idle=self.serving, salt=salt if back_to and SALT.match(salt) else NO_SALT
+            self, threshold=0, lease=0, salt=salt if back_to and SALT.match(salt) else kept, seq=self.seq + 1
         )
+
+    def swapped(self, *, back_to: str = "") -> "Split":
+        """Return the next value, in which the idle slot serves, alone; the other one stays warm."""
+        other = replace(self, serving=self.idle, idle=self.serving, salt=NO_SALT)
+        return other.calm(back_to=back_to)
+
+    @property
+    def left(self) -> bool:
+        """Whether the idle slot holds what somebody went back from: nobody is sent there, also where no other is."""
+        return self.salt.startswith(WENT_TO)
 
     def went_to(self, version: str) -> bool:
         """Whether the serving slot serves because somebody went back to this version."""
@@ -108,8 +115,9 @@ class Counters:
 
     Only requests that have ended are counted. `open` are those under way now, and `times` the answers by the bucket of
     their time (`times.py`), None where the source cannot tell. `epoch` changes when they start again from zero.
-    `reachable` is False where the source knows that the slot has no server that can be reached at this moment. `kinds`
-    are failures by the name of their kind, for people: they decide nothing.
+    `reachable` is False where the source knows that the slot has no server that can be reached at this moment, and
+    `away` are those of its requests that the other slot answered for it; None where no slot answers for another.
+    `kinds` are failures by the name of their kind, for people: they decide nothing.
     """
 
     requests: int
@@ -117,6 +125,7 @@ class Counters:
     events: Mapping[str, int] = field(default_factory=dict)
     open: int | None = None
     reachable: bool = True
+    away: int | None = None
     kinds: Mapping[str, int] = field(default_factory=dict)
     times: Buckets | None = None
 
@@ -155,8 +164,9 @@ class Observation:
     `groups` are the requests of both arms since then by groups of users; nothing where the source does not tell them.
 
     A look whose lease ended before it is of step `LAPSED`: the champion had all traffic for a while, so it can show
-    harm, but proves nothing else. `kinds` are the failures since the look before it, by kind: candidate and champion;
-    one that has come to be of another kind is taken off its old one, so that only their sums mean something.
+    harm, but proves nothing else. So is one whose champion was down: whoever answers at all is better than that.
+    `kinds` are the failures since the look before it, by kind: candidate and champion; one that has come to be of
+    another kind is taken off its old one, so that only their sums mean something.
     """
 
     at_seconds: float

@@ -150,6 +150,7 @@ def _counters_data(counters: Counters) -> Mapping[str, object]:
         "epoch": counters.epoch,
         "events": dict(counters.events),
         "open": counters.open,
+        "away": counters.away,
         "kinds": dict(counters.kinds),
         "times": None if counters.times is None else {str(bound): n for bound, n in counters.times.items()},
     }
@@ -209,6 +210,7 @@ def _counters(data: object, where: str) -> Counters:
         epoch=required(found, "epoch", _text, where),
         events={name: as_integer(count, f"{where}.{name}") for name, count in events.items()},
         open=optional(found, "open", as_integer, where),
+        away=optional(found, "away", as_integer, where),
         kinds={name: as_integer(n, f"{where}.{name}") for name, n in _mapping(found, "kinds", where).items()},
         times=optional(found, "times", _buckets, where),  # an earlier version did not write them
     )

@@ -91,7 +91,10 @@ def _by_share(plan: Plan, guard: Guardrail, observations: tuple[Observation, ...
     for seen in observations:
         sums[seen.step] = added(sums.get(seen.step, guard.nothing), seen.readings[guard.name])
     shares = [
-        ("lease over" if step == LAPSED else f"{plan.steps[step] / 100:g} %", reading)
+        (
+            "nothing to compare (lease over, champion down)" if step == LAPSED else f"{plan.steps[step] / 100:g} %",
+            reading,
+        )
         for step, reading in sorted(sums.items(), key=lambda item: (item[0] == LAPSED, item[0]))
     ]
     name, title = guard.name, f"{guard.name[:1].upper()}{guard.name[1:]} by share"
@@ -124,14 +127,14 @@ def kinds(observations: tuple[Observation, ...]) -> tuple[Table, ...]:
 
 
 def example(site: Site, slot: str, state: RolloutState) -> tuple[Note, ...]:
-    """Return one failed request of the candidate's; nothing where the source remembers none, or does not answer."""
+    """Return one request of the candidate's that failed and one that it refused, where the source remembers them."""
     if not isinstance(site.source, Witness):
         return ()
     try:
-        found = site.source.last_failure(slot, since=state.started_at)
+        found = site.source.examples(slot, since=state.started_at)
     except OutsideError:
         return ()
-    return (Note(text=f"One of the candidate's failures: {found}."),) if found else ()
+    return tuple(Note(text=f"One of the candidate's failures: {one}.") for one in found)
 
 
 def decision(plan: Plan, evidence: Evidence) -> tuple[Section, ...]:
@@ -188,11 +191,16 @@ def shares(plan: Plan, state: RolloutState, observations: tuple[Observation, ...
     return (Curve(title="Share of the candidate", x="seconds", y="% of traffic", series=series),)
 
 
-def what_now(decided: Decision, target: str, state: RolloutState) -> str:
-    """Say what to do, also where nothing has to be done."""
+def what_now(decided: Decision, target: str, state: RolloutState, *, down: str = "") -> str:
+    """Say what to do, also where nothing has to be done; `down` says who answers where the champion is down."""
     version, again = state.candidate.version, f"ml-cicd canary --target {target} --candidate {state.candidate.version}"
     if decided is Decision.PROMOTE:
         return f"Nothing: version {version} serves. To undo it: `ml-cicd rollback --target {target}`."
+    if down:
+        back = f"ml-cicd rollback --target {target} --to"
+        or_this = f"; or let version {version}, which is not proven, be the champion: `{back} {version}`"
+        here = f"{down} Put version {state.champion.version} back there: `{back} champion`"
+        return f"{here}{or_this if decided is Decision.INCONCLUSIVE else ''}."
     if decided is Decision.ROLLBACK:
         return (
             f"Nothing at once: version {state.champion.version} has all traffic. Look at what version {version} "

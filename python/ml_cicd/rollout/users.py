@@ -43,6 +43,14 @@ def groups_of(source: object) -> tuple[Group, ...]:
     return source.groups() if isinstance(source, CountsUsers) else ()
 
 
+def by_users(arms: Sequence[Window], groups: Sequence[Group], split: Split, *, before: int) -> tuple[Window, Window]:
+    """Return what candidate and champion did with what is known of their users; as it is where nothing is known."""
+    candidate, champion = arms
+    if not groups:
+        return candidate, champion
+    return with_worth(candidate, groups, split, before=before), with_users(champion, groups, split)
+
+
 def with_worth(candidate: Window, groups: Sequence[Group], split: Split, *, before: int) -> Window:
     """Return what the candidate did, with the users that it and the requests `before` in this rollout are worth."""
     mine = _requests(group for group in groups if (group.slot, group.salt) == (split.idle, split.salt))

@@ -55,7 +55,9 @@ def way_back(
         if stops:
             halts = opened and _stays(release, where.state)
             left = _held(split.idle, identities)
-            _, write = step(where, Reverted(to=release, swap=False, stays=halts, left=left, reason=reason))
+            _, write = step(
+                where, Reverted(to=release, swap=False, stays=halts, left=left, answers=serves, reason=reason)
+            )
         elif view.unsaved:
             _, write = step(where, _kept(release, where, identities, reason))
         fill = not serves and bool(release.digest)
@@ -157,4 +159,5 @@ def _stays(release: Release, state: RolloutState | None) -> bool:
 
 
 def _deploy(where: Where, release: Release, slot: str) -> DeploySlot:
-    return DeploySlot(slot=slot, model=where.place.model, release=release, serves=slot == where.split.serving)
+    serves = slot == where.split.serving
+    return DeploySlot(slot=slot, model=where.place.model, release=release, serves=serves, waits=True)

@@ -40,15 +40,15 @@ def forecast_words(found: Forecast) -> str:
     )
 
 
-def look_line(look: Look, split: Split, *, at: float) -> str:
-    """Say what one look has seen at a time (epoch seconds), and what it waits for."""
+def look_line(look: Look, split: Split, *, at: float, down: str = "") -> str:
+    """Say what one look has seen at a time (epoch seconds), and what it waits for; `down` says that the champion is."""
     (nc, nb), failed = look.evidence.requests, _failed(look.evidence)
     candidate = f"candidate {nc:,} requests" + (f", {failed.xc:,} failed" if failed else "")
     champion = f"champion {nb:,}" + (f", {failed.xb:,}" if failed else "")
     return (
         f"{utc(at)}  {look.elapsed_seconds:5.0f} s  step {look.step + 1} of {len(look.plan.steps)}, "
         f"{split.percent:>5}  {candidate}; {champion}; {evidence_words(look.plan, look.evidence, look.step)}; "
-        f"{waits(look)}"
+        f"{waits(look)}{f'. {down} There is nothing to compare with.' if down else ''}"
     )
 
 

@@ -2,6 +2,8 @@
 
 import socket
 import struct
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -11,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from ml_cicd.ground.errors import CorruptState, InputError, NotFound, OutsideError, Unreachable
+from ml_cicd.ground.errors import Conflict, CorruptState, InputError, NotFound, OutsideError, Unreachable
 from ml_cicd.rollout.routers import haproxy_socket
 from ml_cicd.rollout.routers.haproxy import HaproxyRouter, Settings
 from ml_cicd.rollout.routers.haproxy_socket import set_map_value
@@ -92,12 +94,55 @@ def test_failures_are_counted_however_they_happen(proxy: Proxy) -> None:
 
 
 def test_what_no_server_took_is_counted(proxy: Proxy) -> None:
-    """A health check marks a dead champion down, and HAProxy answers 503 by itself: failed requests of that slot."""
-    proxy.kill_slot("blue")
-    proxy.await_slot("blue", reachable=False)
+    """Where no slot is left, HAProxy answers 503 by itself: failed requests of the one that serves."""
+    for name in SLOTS:
+        proxy.kill_slot(name)
+        proxy.await_slot(name, reachable=False)
     proxy.served_by(7)
     counted = proxy.source().read()["blue"]
-    assert (counted.requests, counted.events["errors"]) == (7, 7)
+    assert (counted.requests, counted.events["errors"], counted.away) == (7, 7, 0)
+
+
+@pytest.mark.parametrize("threshold", [0, 1, 5000])
+def test_a_dead_champion_s_users_are_answered_by_the_other_slot(proxy: Proxy, threshold: int) -> None:
+    """Nobody gets a 503, each of them is the champion's failure, and none of them is a request of the candidate's."""
+    give(proxy, threshold, lease=60)
+    proxy.kill_slot("blue")
+    proxy.await_slot("blue", reachable=False)
+    source = proxy.source()
+    before = source.read()
+    assert proxy.served_by(40, user="" if threshold else "ada") == {"green": 40}
+    after = source.read()
+    grown = {name: after[name].requests - before[name].requests for name in SLOTS}
+    assert grown["blue"] + grown["green"] == 40
+    assert grown["green"] == 0 or threshold
+    failed = {name: after[name].events["errors"] - before[name].events["errors"] for name in SLOTS}
+    assert failed == {"blue": grown["blue"], "green": 0}
+    assert after["blue"].away - before["blue"].away == grown["blue"]
+    assert not source.groups()
+    proxy.restart_slot("blue")
+    proxy.await_slot("blue", reachable=True)
+    give(proxy, 0, lease=0)
+    assert proxy.served_by(5) == {"blue": 5}
+
+
+def test_a_lease_that_ends_gives_nothing_to_a_dead_champion(proxy: Proxy) -> None:
+    """The share is over, and the slot that is alive answers."""
+    give(proxy, 10_000, lease=-5)
+    proxy.kill_slot("blue")
+    proxy.await_slot("blue", reachable=False)
+    assert proxy.served_by(10) == {"green": 10}
+
+
+def test_nobody_is_sent_to_what_somebody_went_back_from(proxy: Proxy) -> None:
+    """The other slot holds what was rolled back: its users would rather have no answer."""
+    router = proxy.router()
+    view = router.read()
+    router.set_split(view.split.calm(back_to="2"), STATE, expect_seq=view.split.seq, urgent=True)
+    proxy.kill_slot("blue")
+    proxy.await_slot("blue", reachable=False)
+    assert "green" not in proxy.served_by(5)
+    assert proxy.source().read()["blue"].away == 0
 
 
 def test_a_dead_candidate_gets_no_users_and_is_charged_for_them(proxy: Proxy) -> None:
@@ -165,7 +210,8 @@ def test_a_configuration_without_the_table_has_its_retries_left_alone() -> None:
     """Three retries of each failed request would be three failures: only the template's single one can be counted."""
 
     def old(text: str) -> str:
-        lines = [line for line in without_table(text, "charged").splitlines() if "retries" not in line]
+        newer = ("retries", "set-var(txn.deputy)")
+        lines = [line for line in without_table(text, "charged").splitlines() if not any(new in line for new in newer)]
         return "\n".join(lines) + "\n"
 
     with running_haproxy(change=old) as proxy:
@@ -352,3 +398,35 @@ def test_the_map_files_other_lines_stay(proxy: Proxy) -> None:
     give(proxy, 100, lease=60)
     lines = Path(file).read_text("utf-8").splitlines()
     assert lines[:2] == ["# by the platform team", "other value"]
+
+
+HOLDER = """
+import sys, time
+from ml_cicd.rollout.routers.haproxy import HaproxyRouter, Settings
+with HaproxyRouter(Settings(socket=sys.argv[1], map=sys.argv[2]), ("blue", "green")).hold("green"):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_a_slot_is_held_no_longer_than_its_process_lives(proxy: Proxy) -> None:
+    """Another process keeps it; whoever may wait waits, and has it as soon as that process is killed."""
+    command = [sys.executable, "-c", HOLDER, proxy.settings.socket, proxy.settings.map]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        router = proxy.router()
+        with pytest.raises(Conflict, match="Another run is filling slot green"), router.hold("green"):
+            pass
+        killer = threading.Timer(0.3, holder.kill)
+        killer.start()
+        with router.hold("green", seconds=30):
+            assert holder.wait(timeout=10)
+        killer.join()
+
+
+def test_a_folder_without_locks_keeps_nobody_from_a_slot(tmp_path: Path) -> None:
+    """Where there can be no lock file, a rollback fills its slot all the same."""
+    router = HaproxyRouter(Settings(socket=str(tmp_path / "s"), map=str(tmp_path / "gone" / "split.map")), SLOTS)
+    with router.hold("green"), router.hold("green"):
+        pass

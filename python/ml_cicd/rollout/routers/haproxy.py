@@ -1,6 +1,7 @@
 """A target behind HAProxy (ports.TrafficRouter): the whole traffic state is one value of one map.
 
-Beside the map file lie the rollout's state (state_files.py) and `<map>.lock`.
+Beside the map file lie the rollout's state (state_files.py), `<map>.lock`, and `<map>.<slot>.lock`, which whoever fills
+that slot holds.
 
     a write         looks, state file, map file, HAProxy's memory, read-back
     an urgent one   HAProxy's memory, read-back, looks and state file, map file
@@ -116,7 +117,8 @@ class HaproxyRouter:
                     cure="Run `ml-cicd status` to see what serves; this run has stopped and touched nothing.",
                 )
             if split.serving != current.serving:
-                self._await_server(split.serving)
+                with self.hold(split.serving):  # else it may be empty a moment later
+                    self._await_server(split.serving)
             if urgent:
                 self._write_memory(split)
                 unsaved = self._try_files(split, state, seen, seq_before=current.seq)
@@ -126,6 +128,21 @@ class HaproxyRouter:
                 self._write_memory(split)
                 unsaved = ""
         return RouterView(split=split, state=state, now=time.time(), unsaved=unsaved)
+
+    @contextmanager
+    def hold(self, slot: str, *, seconds: float = 0.0) -> Iterator[None]:
+        """Hold a lock that ends with this process. A folder in which there can be none keeps nobody from a slot."""
+        with contextlib.ExitStack() as held:
+            try:
+                held.enter_context(_lock(self._map.with_name(f"{self._map.name}.{slot}.lock"), seconds=seconds))
+            except Unreachable as problem:
+                raise Conflict(
+                    f"Another run is filling slot {slot} at this moment.",
+                    cure="Let its hook end, or cancel that run; then run this again.",
+                ) from problem
+            except OutsideError:
+                pass
+            yield
 
     def _await_server(self, slot: str) -> None:
         """Wait for HAProxy's health check, which lags behind a slot that was just filled: its users would get 503.
@@ -238,28 +255,29 @@ class HaproxyRouter:
 
 
 @contextmanager
-def _lock(path: Path) -> Iterator[None]:
+def _lock(path: Path, *, seconds: float = LOCK_SECONDS) -> Iterator[None]:
     try:
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o660)
     except OSError as problem:
         raise Refused(f"{path} cannot be opened: {problem}.", cure="The folder must be writable.") from problem
     try:
-        _acquire(handle, path)
+        _acquire(handle, path, seconds)
         yield
     finally:
         os.close(handle)
 
 
-def _acquire(handle: int, path: Path) -> None:
+def _acquire(handle: int, path: Path, seconds: float) -> None:
     import fcntl  # noqa: PLC0415  # not on Windows, where the settings of this router can be read all the same
 
-    end = time.monotonic() + LOCK_SECONDS
+    end = time.monotonic() + seconds
     while True:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             if time.monotonic() > end:
-                raise Unreachable(f"{path} is held by another run for more than 5 s.", cure="Try again.") from None
+                what = f"{path} is held by another run for more than {seconds:g} s."
+                raise Unreachable(what, cure="Try again.") from None
             time.sleep(0.02)
         else:
             return

@@ -14,6 +14,7 @@ from ml_cicd.ground.finding import Finding, Outcome, remark
 
 TEMPLATE = "examples/haproxy/haproxy.cfg.template has all of them"
 CHARGED = "charged"
+DEPUTY = "-deputy"
 REDISPATCH = ("option", "redispatch")
 LARGEST = 2**20
 SECTIONS = frozenset({
@@ -30,6 +31,7 @@ class Backend:
     slot: str
     lines: tuple[Line, ...]
     counts_retries: bool
+    has_deputy: bool = False
     servers: tuple[Line, ...] = field(default=())
 
     def value(self, *name: str) -> str:
@@ -101,6 +103,7 @@ def read_backends(text: str, slots: Sequence[str]) -> tuple[Backend, ...]:
             slot=slot,
             lines=(*held[slot], *own[slot]),
             counts_retries=counts,
+            has_deputy=f"{slot}{DEPUTY}" in own,
             servers=tuple(line for line in own[slot] if line[0] == "server"),
         )
         for slot in slots
@@ -140,6 +143,10 @@ def _problem(backend: Backend) -> str:
         return "a connection that is refused once, e.g. while it restarts, is not tried again (`retries 0`)."
     if not backend.counts_retries:
         return f"failures that retries hide are not counted: there is no table `{CHARGED}`."
+    if not backend.has_deputy:
+        return (
+            f"it cannot answer for the other slot when that one is down: there is no backend `{backend.slot}{DEPUTY}`."
+        )
     if retries != "1" or backend.value("retry-on") not in {"", "conn-failure"}:
         return "a failed request counts once for each retry: only `retries 1` on refused connections counts right."
     if len(backend.servers) > 1 and not backend.redispatches:

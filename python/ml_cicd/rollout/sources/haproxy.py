@@ -13,7 +13,7 @@ from ml_cicd.rollout.users import Group
 from ml_cicd.settings import setting, text
 
 ENDED = tuple(f"hrsp_{kind}" for kind in ("1xx", "2xx", "3xx", "4xx", "5xx", "other"))
-RING = "failures"
+RINGS: Mapping[str, str] = {"failures": "", "refusals": "4"}  # each with what the status begins with
 LOGGED = ("at", "slot", "status", "ended", "retries", "took", "method", "path")
 ENDS: Mapping[str, str] = {
     "S": ", the slot refused or broke the connection",
@@ -22,10 +22,13 @@ ENDS: Mapping[str, str] = {
     "c": ", the user said nothing more",
 }
 CHARGED = "charged"  # the template's table, and with it the template's `retries 1`
+DEPUTY = "-deputy"  # and its backends, in which a slot answers for the other one
 EVENTS: Mapping[str, tuple[str, ...]] = {
     "errors": ("hrsp_5xx", "srv_abrt", "cli_abrt"),
-    "refusals": ("hrsp_4xx",),
+    "refusals": (),
 }
+REFUSED = ("hrsp_4xx",)  # of the servers: a backend's own count has users who gave up, and what HAProxy refused itself
+
 RETRIED = ("wretr", "wredis")
 TABLE = "times"
 USERS_TABLE = "ml-cicd-users"
@@ -53,7 +56,8 @@ class HaproxySource:
     Requests are those that have ended, each counted once by the class of its answer (hrsp_*, `other` where there was
     none); a request under way is `open` (scur) and neither good nor bad. `errors` are answers 5xx, HAProxy's own 502,
     503 and 504 among them, answers that broke off (srv_abrt) and users who gave up waiting (cli_abrt). `refusals` are
-    answers 4xx. The epoch is HAProxy's process, so a reload starts anew.
+    answers 4xx of the slot itself: HAProxy counts a 400 of its own where a user gives up. The epoch is HAProxy's
+    process, so a reload starts anew.
 
     Times are in the stick table `times`, if the configuration has it, with a key `slot:milliseconds` for each time that
     there was, rounded down to two digits.
@@ -63,8 +67,8 @@ class HaproxySource:
     retried     `retries 1` makes every retry (wretr, wredis) a request of its own. One that failed in the end is among
                 the answers 5xx already: its server says so (econ), so that it is taken off again. Where a slot has
                 several servers, a request that waited for its retry while the last one went down is counted twice.
-    turned away requests that a candidate without servers would have had. The champion answered them; they are requests
-                and errors of the candidate too.
+    turned away requests that a slot without servers would have had. The other one answered them, in a backend of its
+                own, where they are nobody's evidence; they are requests and errors of the slot that is down.
 
     Tried on 2.6, which does not tell how often a single request was retried.
     """
@@ -81,6 +85,7 @@ class HaproxySource:
         charged = haproxy_socket.table_counts(self._socket, CHARGED)
         times = _times(haproxy_socket.table_counts(self._socket, TABLE), self._slots)
         rows = haproxy_socket.statistics(self._socket)
+        names = {row.get("pxname", "") for row in rows}
         found: dict[str, Counters] = {}
         for row in rows:
             slot = row.get("pxname", "")
@@ -88,6 +93,7 @@ class HaproxySource:
                 continue
             events = {name: _sum((row,), fields) for name, fields in EVENTS.items()}
             servers = [one for one in rows if one.get("pxname") == slot and one is not row]
+            events["refusals"] = _sum(servers, REFUSED)
             away, hidden = 0, 0
             if charged is not None:
                 away, hidden = charged.get(slot, 0), _retried(row, servers)
@@ -99,6 +105,7 @@ class HaproxySource:
                 events=events,
                 open=_count(row, "scur"),
                 reachable=row.get("status") != "DOWN",
+                away=away if charged is not None and f"{slot}{DEPUTY}" in names else None,
                 times=None if times is None else times[slot],
             )
         missing = [slot for slot in self._slots if slot not in found]
@@ -108,13 +115,16 @@ class HaproxySource:
             )
         return found
 
-    def last_failure(self, slot: str, *, since: float) -> str:
-        """Return what the template's log ring remembers: no user, no query, no body."""
-        for line in reversed(haproxy_socket.ask(self._socket, f"show events {RING}").splitlines()):
+    def examples(self, slot: str, *, since: float) -> tuple[str, ...]:
+        """Return what the template's log rings remember: no user, no query, no body."""
+        return tuple(filter(None, (self._last(ring, slot, status, since) for ring, status in RINGS.items())))
+
+    def _last(self, ring: str, slot: str, status: str, since: float) -> str:
+        for line in reversed(haproxy_socket.ask(self._socket, f"show events {ring}").splitlines()):
             words = line.split(maxsplit=len(LOGGED) - 1)
             if len(words) == len(LOGGED) and words[0].isdigit() and int(words[0]) >= int(since):
                 found = dict(zip(LOGGED, words, strict=True))
-                if found["slot"] == slot:
+                if found["slot"] == slot and found["status"].startswith(status) and (not status or not _ended(found)):
                     return _failure(found)
         return ""
 
@@ -163,8 +173,13 @@ def _kinds(
         "answer broken off": _count(row, "srv_abrt"),
         "given up by the user": _count(row, "cli_abrt"),
         "hidden by a retry": hidden,
-        "answered by the champion": away,
+        "answered by the other slot": away,
     }
+
+
+def _ended(found: Mapping[str, str]) -> bool:
+    """Whether HAProxy or the user ended the request, so that an answer 4xx is not the slot's."""
+    return found["ended"][:1] in ENDS
 
 
 def _failure(found: Mapping[str, str]) -> str:
