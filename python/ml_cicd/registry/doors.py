@@ -7,4 +7,5 @@ code when they are loaded.
 FORMATS: dict[str, str] = {
     "mlflow": "ml_cicd.registry.formats.mlflow_folder",
     "pt2": "ml_cicd.registry.formats.pt2_archive",
+    "pickle": "ml_cicd.registry.formats.pickle_file",
 }
