@@ -14,6 +14,7 @@ FORMATS: dict[str, str] = {
     "xgboost": "ml_cicd.registry.formats.xgboost_model",
     "lightgbm": "ml_cicd.registry.formats.lightgbm_text",
     "catboost": "ml_cicd.registry.formats.catboost_model",
+    "pickle": "ml_cicd.registry.formats.pickle_file",
     "image": "ml_cicd.registry.formats.image",
 }
 
