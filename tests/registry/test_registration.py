@@ -2,12 +2,13 @@
 
 import json
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from ml_cicd.ground.digest import canonical_digest
 from ml_cicd.ground.errors import InputError, IntegrityError, MlCicdError, NotPassing
-from ml_cicd.ground.finding import Outcome
+from ml_cicd.ground.finding import Finding, Outcome, Severity
 from ml_cicd.registry.gate_report import claim_of, read_gate_report
 from ml_cicd.registry.look import Look
 from ml_cicd.registry.operations import RegisterVersion, SetAlias
@@ -37,6 +38,21 @@ def test_plan_registers_then_points_the_alias() -> None:
     assert register.version.tags["mlcicd.gate_digest"] == VERDICT.digest
     assert canonical_digest(json.loads(register.version.tags["mlcicd.gate_report"])) == VERDICT.digest
     assert all(register.version.tags.values())
+
+
+@pytest.mark.parametrize(
+    ("change", "is_same"),
+    [({"value": 9.0}, True), ({"outcome": Outcome.INCONCLUSIVE, "reason": "slow"}, True), ({"limit": 90.0}, False)],
+    ids=["another time", "another word for it", "another demand"],
+)
+def test_a_time_that_was_measured_anew_is_no_other_verdict(change: dict[str, Any], is_same: bool) -> None:
+    """The key forgets what a clock said, in memory and in a report alike; the tags keep the verdict's own digest."""
+    time = Finding(rule="latency_p99_ms", outcome=Outcome.PASS, reason="", value=8.0, unit="ms", severity=Severity.WARN)
+    first, second = (replace(VERDICT, findings=(FINDING, found)) for found in (time, replace(time, **change)))
+    keys = [plan(CANDIDATE, claim_of(verdict))[0].version.key for verdict in (first, second)]
+    assert (keys[0] == keys[1]) is is_same
+    assert keys == [plan(CANDIDATE, read_gate_report(report(v), "r"))[0].version.key for v in (first, second)]
+    assert claim_of(first).digest != claim_of(second).digest
 
 
 def test_a_report_too_large_for_a_tag_is_left_out() -> None:

@@ -15,13 +15,16 @@ from ml_cicd.ground.report import REPORT_SCHEMA
 CURE = "Give the report.json that `ml-cicd quality-gate --model ...` wrote."
 LARGEST_REPORT = 4 * 2**20
 LONGEST_HEADLINE = 300
+MILLISECONDS = "ms"
+OF_A_TIME = ("rule", "subject", "demand", "limit", "unit")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class GateClaim:
     """What a gate report says: the outcome, the rules that block, and the digests it is bound to.
 
-    `text` is the verdict's record as JSON, for the registry; `digest` is recomputed from it. `first_release` says that
+    `text` is the verdict's record as JSON, for the registry; `digest` is recomputed from it, and `steady` is the digest
+    of what a second look at the same evidence would say again: all but what a clock measured. `first_release` says that
     a rule which compares with the champion was passed over because nobody gave one.
     """
 
@@ -30,6 +33,7 @@ class GateClaim:
     model: str
     commit: str
     digest: str
+    steady: str
     text: str
     first_release: bool = False
 
@@ -53,14 +57,17 @@ def read_gate_report(text: str, path: str) -> GateClaim:
 
 def claim_of(verdict: Verdict) -> GateClaim:
     """Return what a verdict in memory says."""
+    record = verdict_record(verdict)
+    findings = _findings(record, "verdict")
     return GateClaim(
         outcome=verdict.outcome,
         blocking=verdict.blocking,
         model=verdict.bindings.model,
         commit=verdict.bindings.commit,
         digest=verdict.digest,
-        text=_as_json(verdict_record(verdict)),
-        first_release=any(_lacks_champion(found) for found in _findings(verdict_record(verdict), "verdict")),
+        steady=canonical_digest({**record, "findings": [_steady(found) for found in findings]}),
+        text=_as_json(record),
+        first_release=any(_lacks_champion(found) for found in findings),
     )
 
 
@@ -100,6 +107,7 @@ def _claim(stated: Mapping[str, object], path: str) -> GateClaim:
         model=_text_or_nothing(bindings, "model"),
         commit=_text_or_nothing(bindings, "commit"),
         digest=digest,
+        steady=canonical_digest({**record, "findings": [_steady(found) for found in findings]}),
         text=_as_json(record),
         first_release=any(_lacks_champion(found) for found in findings),
     )
@@ -107,6 +115,11 @@ def _claim(stated: Mapping[str, object], path: str) -> GateClaim:
 
 def _findings(stated: Mapping[str, object], path: str) -> list[Mapping[str, object]]:
     return [as_mapping(f, f"{path}.findings") for f in required(stated, "findings", as_list, path)]
+
+
+def _steady(found: Mapping[str, object]) -> Mapping[str, object]:
+    """Leave of a time what was demanded: that it was measured anew is no other verdict."""
+    return {name: found.get(name) for name in OF_A_TIME} if found.get("unit") == MILLISECONDS else found
 
 
 def _lacks_champion(found: Mapping[str, object]) -> bool:

@@ -122,8 +122,8 @@ def _refusal(folder: str, found: Look) -> str:
 
 
 def registration_key(candidate: Candidate, gate: GateClaim) -> str:
-    """Name these bytes judged by this verdict: a version exists at most once per key."""
-    return f"{candidate.digest}:{gate.digest}"
+    """Name these bytes judged by this verdict, whatever its times were: a version exists at most once per key."""
+    return f"{candidate.digest}:{gate.steady}"
 
 
 def _check_claim(candidate: Candidate, gate: GateClaim) -> None:
