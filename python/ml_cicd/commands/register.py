@@ -2,12 +2,12 @@
 
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ml_cicd.ground.errors import EvidenceError, Exit, InputError
 from ml_cicd.ground.inputs import Command, CommonInputs, Needs, option
 from ml_cicd.ground.operation import Receipt, apply
-from ml_cicd.ground.report import Report
+from ml_cicd.ground.report import Note, Report
 from ml_cicd.registry.gate_report import LARGEST_REPORT, GateClaim, read_gate_report
 from ml_cicd.registry.operations import Registered
 from ml_cicd.registry.registration import Candidate, check_first_release, check_names, plan
@@ -61,8 +61,8 @@ def run(inputs: Inputs, world: World) -> Report:
     receipt = apply(operations, records, say=world.say, again=_again(inputs), dry_run=inputs.dry_run)
     if inputs.dry_run:
         there = records.registry.snapshot(name).with_key(operations[0].version.key)
-        return _planned(receipt, candidate, there)
-    return _done(receipt, candidate)
+        return _with_warnings(_planned(receipt, candidate, there), gate)
+    return _with_warnings(_done(receipt, candidate), gate)
 
 
 def _gate(inputs: Inputs, world: World) -> GateClaim:
@@ -85,6 +85,14 @@ def _again(inputs: Inputs) -> str:
         "alias": inputs.alias,
     }
     return shlex.join(["ml-cicd", "register", *(f"--{name}={value}" for name, value in given.items() if value)])
+
+
+def _with_warnings(report: Report, gate: GateClaim) -> Report:
+    """Name what the gate let through: whoever reads this may not read the gate's own report."""
+    if not gate.warnings:
+        return report
+    said = f"The gate let through what only warns: {', '.join(gate.warnings)}."
+    return replace(report, sections=(*report.sections, Note(text=said)))
 
 
 def _planned(receipt: Receipt, candidate: Candidate, there: ModelVersion | None) -> Report:

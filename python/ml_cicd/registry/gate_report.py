@@ -22,7 +22,8 @@ class GateClaim:
     """What a gate report says: the outcome, the rules that block, and the digests it is bound to.
 
     `text` is the verdict's record as JSON, for the registry; `digest` is recomputed from it. `first_release` says that
-    a rule which compares with the champion was passed over because nobody gave one.
+    a rule which compares with the champion was passed over because nobody gave one; `warnings` are rules that did
+    not pass and only warn.
     """
 
     outcome: Outcome
@@ -32,6 +33,7 @@ class GateClaim:
     digest: str
     text: str
     first_release: bool = False
+    warnings: tuple[str, ...] = ()
 
 
 def read_gate_report(text: str, path: str) -> GateClaim:
@@ -61,6 +63,7 @@ def claim_of(verdict: Verdict) -> GateClaim:
         digest=verdict.digest,
         text=_as_json(verdict_record(verdict)),
         first_release=any(_lacks_champion(found) for found in _findings(verdict_record(verdict), "verdict")),
+        warnings=verdict.warnings,
     )
 
 
@@ -102,6 +105,9 @@ def _claim(stated: Mapping[str, object], path: str) -> GateClaim:
         digest=digest,
         text=_as_json(record),
         first_release=any(_lacks_champion(found) for found in findings),
+        warnings=tuple(
+            str(found.get("rule")) for found in findings if found.get("outcome") != Outcome.PASS and not _blocks(found)
+        ),
     )
 
 
