@@ -47,10 +47,12 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeWorld:
     )
 
 
-def judge(accuracy: float) -> None:
+def judge(accuracy: float, when_inconclusive: str = "") -> None:
     """Write report.json by the real gate."""
     Path("metrics.json").write_text(json.dumps({"accuracy": {"value": accuracy, "n": 2000}}))
-    inputs = GateInputs(metrics="metrics.json", thresholds="accuracy: 0.95", model="model")
+    inputs = GateInputs(
+        metrics="metrics.json", thresholds="accuracy: 0.95", model="model", when_inconclusive=when_inconclusive
+    )
     report = run_gate(inputs, RealWorld({"GITHUB_SHA": "abc"}, lambda _line: None))
     Path("report.json").write_text(to_json(report, tool_version="0", outputs={}))
 
@@ -64,6 +66,15 @@ def test_registers_once(world: FakeWorld) -> None:
     assert (first.exit_code, again.exit_code) == (Exit.DONE, Exit.DONE)
     assert world.fake_registry.snapshot("digits").aliases == {"challenger": "1"}
     assert set(first.outputs) == set(OUTPUTS)
+
+
+def test_what_the_gate_let_through_is_named(world: FakeWorld) -> None:
+    """A version that passed by a warning says so where it is registered, and where it would be."""
+    judge(0.951, when_inconclusive="warn")
+    said = ("The gate let through what only warns: accuracy.",)
+    assert (run(replace(INPUTS, dry_run=True), world).notes, run(INPUTS, world).notes) == (said, said)
+    judge(0.97)
+    assert run(INPUTS, world).notes == ()
 
 
 def judge_as_first() -> None:

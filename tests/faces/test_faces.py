@@ -128,6 +128,15 @@ def test_a_run_that_lets_something_through_does_not_look_like_a_clean_one() -> N
     assert to_terminal(report_of(), colour=True, width=100).startswith("\x1b[32mx: Done.")
 
 
+def test_a_point_that_passes_says_so_on_the_terminal() -> None:
+    """A number without a spread was judged as it stands, and nobody must take it for more."""
+    point = replace(FINDING, outcome=Outcome.PASS, reason="'>= 0.9' holds (judged as a point).", point=True)
+    bounded = replace(point, rule="recall", reason="It holds.", point=False)
+    shown = terminal(Findings(verdict=Verdict(outcome=Outcome.PASS, findings=(point, bounded))))
+    assert "judged as a point" in shown
+    assert "It holds." not in shown
+
+
 def test_the_terminal_keeps_to_its_width() -> None:
     """What is wrapped is at most as wide as asked for."""
     (reason,) = {

@@ -41,7 +41,10 @@ def test_a_pass_that_contradicts_its_findings_is_refused() -> None:
 def test_a_warning_does_not_block() -> None:
     """A rule that only warns leaves a pass a pass."""
     warned = replace(FINDING, rule="latency", outcome=Outcome.FAIL, severity=Severity.WARN)
-    assert read_gate_report(report(replace(VERDICT, findings=(FINDING, warned))), "r").outcome is Outcome.PASS
+    through = replace(VERDICT, findings=(FINDING, warned))
+    claim = read_gate_report(report(through), "r")
+    assert (claim.outcome, claim.warnings) == (Outcome.PASS, ("latency",))
+    assert claim == claim_of(through)
 
 
 @pytest.mark.parametrize(

@@ -204,6 +204,18 @@ def test_findings_of_an_action_are_annotations(probe: Path, capsys: pytest.Captu
     ]
 
 
+def test_what_is_let_through_is_an_annotation(probe: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A run that went well and lets something through has its headline there too, as a warning."""
+    through = Finding(rule="accuracy", outcome=Outcome.FAIL, severity=Severity.WARN, reason="Missed.")
+    section = Findings(verdict=Verdict(outcome=Outcome.PASS, findings=(through,)))
+    world = lambda _: done(headline="It passes; 1 rule only warns.", sections=(section,))  # noqa: E731
+    assert main(["action", "probe"], Process(environ={}, make_world=lambda _say: world)) == 0
+    assert capsys.readouterr().out.splitlines()[:2] == [
+        "::warning title=probe::It passes; 1 rule only warns.",
+        "::warning title=accuracy%3A fail::Missed.",
+    ]
+
+
 def test_json_is_the_report(probe: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """`--json` prints what is on disk."""
     _, report = run(lambda _: done(), "--json")

@@ -51,8 +51,8 @@ CURES: dict[Outcome, str] = {
     Outcome.PASS: "",
     Outcome.FAIL: "Improve the model, or change the policy in a reviewed commit.",
     Outcome.INCONCLUSIVE: "Evaluate on more rows, or ask for less; each rule says what would do.",
-    Outcome.MISSING: "See each rule's reason in the table.",
-    Outcome.ERROR: "See each rule's reason in the table.",
+    Outcome.MISSING: "Add what is missing to the evidence; each rule says what it misses.",
+    Outcome.ERROR: "Mend the evidence; each rule says what is wrong with it.",
 }
 
 

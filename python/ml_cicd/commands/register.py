@@ -2,7 +2,7 @@
 
 import shlex
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ml_cicd.config import Config
 from ml_cicd.ground.errors import EvidenceError, Exit, InputError
@@ -66,8 +66,8 @@ def run(inputs: Inputs, world: World) -> Report:
     receipt = apply(operations, records, say=world.say, again=_again(inputs), dry_run=inputs.dry_run)
     if inputs.dry_run:
         there = records.registry.snapshot(name).with_key(operations[0].version.key)
-        return _planned(receipt, candidate, there)
-    return _done(receipt, candidate)
+        return _with_warnings(_planned(receipt, candidate, there), gate)
+    return _with_warnings(_done(receipt, candidate), gate)
 
 
 def _allowed(inputs: Inputs, config: Config) -> Allowed:
@@ -96,6 +96,14 @@ def _again(inputs: Inputs) -> str:
     }
     words = [f"--{name}={value}" for name, value in given.items() if value]
     return shlex.join(["ml-cicd", "register", *words, *(["--allow-code"] if inputs.allow_code else [])])
+
+
+def _with_warnings(report: Report, gate: GateClaim) -> Report:
+    """Name what the gate let through: whoever reads this may not read the gate's own report."""
+    if not gate.warnings:
+        return report
+    said = f"The gate let through what only warns: {', '.join(gate.warnings)}."
+    return replace(report, sections=(*report.sections, Note(text=said)))
 
 
 def _planned(receipt: Receipt, candidate: Candidate, there: ModelVersion | None) -> Report:

@@ -81,7 +81,7 @@ def _measured(verdict: Verdict, width: int) -> list[list[str]]:
     ]
     shown = len(header) if _fits([header, *cells], width) else len(header) - 1  # the picture goes first
     rows = _laid_out(header[:shown], [row[:shown] for row in cells], width)
-    why = ["" if f.outcome is Outcome.PASS else words.why(f) for f in verdict.findings]
+    why = [words.why(f) if f.point or f.outcome is not Outcome.PASS else "" for f in verdict.findings]
     return [
         [*lines, *_wrapped(text, width, first=" " * 4, more=" " * 4)]
         for lines, text in zip(rows, ["", *why], strict=True)

@@ -25,7 +25,8 @@ class GateClaim:
 
     `text` is the verdict's record as JSON, for the registry; `digest` is recomputed from it, and `steady` is the digest
     of what a second look at the same evidence would say again: all but what a clock measured. `first_release` says that
-    a rule which compares with the champion was passed over because nobody gave one.
+    a rule which compares with the champion was passed over because nobody gave one; `warnings` are rules that did
+    not pass and only warn.
     """
 
     outcome: Outcome
@@ -36,6 +37,7 @@ class GateClaim:
     steady: str
     text: str
     first_release: bool = False
+    warnings: tuple[str, ...] = ()
 
 
 def read_gate_report(text: str, path: str) -> GateClaim:
@@ -68,6 +70,7 @@ def claim_of(verdict: Verdict) -> GateClaim:
         steady=canonical_digest({**record, "findings": [_steady(found) for found in findings]}),
         text=_as_json(record),
         first_release=any(_lacks_champion(found) for found in findings),
+        warnings=verdict.warnings,
     )
 
 
@@ -110,6 +113,9 @@ def _claim(stated: Mapping[str, object], path: str) -> GateClaim:
         steady=canonical_digest({**record, "findings": [_steady(found) for found in findings]}),
         text=_as_json(record),
         first_release=any(_lacks_champion(found) for found in findings),
+        warnings=tuple(
+            str(found.get("rule")) for found in findings if found.get("outcome") != Outcome.PASS and not _blocks(found)
+        ),
     )
 
 

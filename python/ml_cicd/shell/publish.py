@@ -18,6 +18,7 @@ from ml_cicd.faces.json_v1 import to_json
 from ml_cicd.faces.markdown import RUNBOOK, to_markdown
 from ml_cicd.faces.picture import PLAINLY
 from ml_cicd.faces.terminal import to_terminal
+from ml_cicd.faces.words import lets_through
 from ml_cicd.ground.errors import Exit
 from ml_cicd.ground.finding import Outcome
 from ml_cicd.ground.report import Report
@@ -188,6 +189,8 @@ def _tell_runner(
 def _annotations(report: Report) -> Iterator[Annotation]:
     if report.exit_code is not Exit.DONE:
         yield Annotation(kind="error", title=report.command, message=f"{report.headline} {report.cure}".strip())
+    elif lets_through(report):
+        yield Annotation(kind="warning", title=report.command, message=report.headline)
     for finding in () if report.verdict is None else report.verdict.findings:  # a verdict is true on pass alone
         if finding.outcome is not Outcome.PASS:
             kind, message = "error" if finding.blocks else "warning", f"{finding.reason} {finding.cure}".strip()
