@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 AUTO = "auto"
 MASKED_LENGTH = 4  # a shorter value is no secret, and hiding it would spoil the log
+NO_SECRETS = {"true", "false", "none", "null"}  # GitHub drops a job's outputs that hold what is hidden
 VERSION_SECONDS = 120
 REQUIREMENTS = ("requirements.txt", "requirements-dev.txt", "dev-requirements.txt")
 TITLES = {"install": "Install", "lint": "Lint", "types": "Types", "tests": "Tests"}
@@ -58,7 +59,7 @@ TOOLS = {
     "tests": (
         Tool(
             "pytest",
-            ("pytest.ini", "conftest.py", "test_*.py", "tests/**/test_*.py", "test/**/test_*.py", "tests/**/*_test.py"),
+            ("pytest.ini", "test_*.py", "tests/**/test_*.py", "test/**/test_*.py", "tests/**/*_test.py"),
             (("pyproject.toml", "[tool.pytest"), ("setup.cfg", "[tool:pytest]"), ("tox.ini", "[pytest]")),
         ),
     ),
@@ -183,7 +184,7 @@ def _unreadable(text: str, place: int, why: str) -> Problem:
 def _mask(value: str) -> None:
     """Have the runner hide a value, and each of its lines, for logs show them one by one."""
     for part in dict.fromkeys([value, *value.splitlines()]):
-        if len(part.strip()) >= MASKED_LENGTH:
+        if len(part.strip()) >= MASKED_LENGTH and part.strip().lower() not in NO_SECRETS:
             print("::add-mask::" + part.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A"))
 
 

@@ -96,6 +96,12 @@ def test_what_is_there_stays(world: FakeWorld, there: str) -> None:
     assert files(Path("build")) == before
 
 
+def test_a_folder_that_cannot_be_made_is_named(world: FakeWorld) -> None:
+    """Where a file stands in its way it is exit 2, with the path."""
+    with pytest.raises(InputError, match=r"made/1/MLmodel/there cannot be written"):
+        run(replace(INPUTS, to="made/1/MLmodel/there"), world)
+
+
 def test_other_files_than_the_registered_ones_are_refused(world: FakeWorld) -> None:
     """Artifacts that were changed behind a version are exit 3, and nothing of them is left."""
     (Path(world.fake_registry.versions[0][1]) / "data" / "model.pt2").write_bytes(b"changed")

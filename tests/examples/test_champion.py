@@ -35,7 +35,7 @@ class Repository:
     def python(self, *arguments: str, **environ: str) -> int:
         """Run a script, or our command line, as a job does."""
         own = {"PATH": os.environ["PATH"], "HOME": str(self.folder), "PYTHONPATH": os.pathsep.join(sys.path)}
-        own |= {"MLFLOW_TRACKING_URI": self.uri, "GITHUB_SHA": "0" * 40, "MLFLOW_DISABLE_TELEMETRY": "true", **environ}
+        own |= {"MLFLOW_TRACKING_URI": self.uri, "GITHUB_SHA": "0" * 40, "OMP_NUM_THREADS": "1", **environ}
         answer = subprocess.run(
             [sys.executable, *arguments], cwd=self.folder, env=own, check=False, capture_output=True, timeout=300
         )

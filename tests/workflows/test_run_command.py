@@ -1,5 +1,6 @@
 """What runs the caller's commands in the reusable workflow: what is configured, and secrets that stay secret."""
 
+import ast
 import importlib.util
 import io
 import os
@@ -215,10 +216,11 @@ def test_a_secret_reaches_the_command_and_no_log(value: str, style: str, tmp_pat
     assert masks == list(dict.fromkeys(wanted))
 
 
-def test_short_values_are_not_hidden(tmp_path: Path) -> None:
-    """To hide every 1 would spoil the log, and GitHub drops outputs that hold what is hidden."""
-    said = run(tmp_path, "command", SHOW, secrets="V=1\nW=\n")
-    assert said.log == "shown '1'\n"
+@pytest.mark.parametrize("value", ["1", "abc", "true", "False"])
+def test_what_is_no_secret_is_not_hidden(value: str, tmp_path: Path) -> None:
+    """To hide every 1 would spoil the log, and GitHub drops outputs that hold what is hidden, `found: true` too."""
+    said = run(tmp_path, "command", SHOW, secrets=f"V={value}\nW=\n")
+    assert said.log == f"shown {value!r}\n"
 
 
 def test_secrets_leave_what_they_do_not_name(tmp_path: Path) -> None:
@@ -249,6 +251,11 @@ def test_what_is_no_variable_is_refused_unshown(text: str, line: int, tmp_path: 
     assert f"cannot be read at line {line}:" in said.log
     assert "hush" not in said.log.replace("::add-mask::hush", "")
     assert "it ran" not in said.log
+
+
+def test_an_older_python_reads_the_script() -> None:
+    """It runs with the caller's Python, which may be older than the tool's."""
+    ast.parse(SCRIPT.read_text("utf-8"), feature_version=(3, 8))
 
 
 def test_a_file_of_windows_is_read(tmp_path: Path) -> None:

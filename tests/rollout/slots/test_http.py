@@ -158,10 +158,12 @@ def test_the_hook_gets_all_it_needs(server: Answers, tmp_path: Path) -> None:
     """It runs in the configuration's folder, with the slot and the version in its environment and no token of ours."""
     server.become("7")
     hook = ("sh", "-c", 'env > seen; test -z "$GITHUB_TOKEN"')
-    there = slots(server, tmp_path, *hook, GITHUB_TOKEN="secret", ACTIONS_RUNTIME_TOKEN="secret")
+    ours = {"GITHUB_TOKEN": "secret", "ACTIONS_RUNTIME_TOKEN": "secret"}
+    there = slots(server, tmp_path, *hook, **ours, ACTIONS_ID_TOKEN_REQUEST_URL="granted")
     assert there.deploy("blue", model="digits", release=SEVEN).release == SEVEN
     seen = (tmp_path / "seen").read_text()
     assert "secret" not in seen
+    assert "ACTIONS_ID_TOKEN_REQUEST_URL=granted\n" in seen  # the caller's permission, for a login to the cloud
     for line in ("SLOT=blue", "MODEL=digits", "VERSION=7", "DIGEST=sha256:d", "TARGET=production"):
         assert f"ML_CICD_{line}\n" in seen
 

@@ -33,6 +33,14 @@ READY_SECONDS = 60.0
 POLL_SECONDS = 0.2
 LAST_LINES = 5
 HIDDEN = ("GITHUB_TOKEN", "GITHUB_OUTPUT", "GITHUB_ENV", "GITHUB_PATH", "GITHUB_STATE", "GITHUB_STEP_SUMMARY")
+IDENTITY = (
+    "ACTIONS_ID_TOKEN_"  # is there only where the caller grants `id-token: write`, for a login to the target's cloud
+)
+
+
+def _is_hidden(name: str) -> bool:
+    """Whether a variable is the runner's business, and none of the hook's."""
+    return name in HIDDEN or (name.startswith("ACTIONS_") and not name.startswith(IDENTITY))
 
 
 class HttpSlots:
@@ -98,7 +106,7 @@ class HttpSlots:
 
     def _run_hook(self, slot: str, model: str, release: Release) -> None:
         environment = {
-            **{k: v for k, v in self._environ.items() if k not in HIDDEN and not k.startswith("ACTIONS_")},
+            **{name: value for name, value in self._environ.items() if not _is_hidden(name)},
             "ML_CICD_SLOT": slot,
             "ML_CICD_SLOT_URL": self._urls[slot],
             "ML_CICD_MODEL": model,
