@@ -5,5 +5,5 @@ A format is a module with `recognises(path)` and `violations(path)`: what in tho
 
 FORMATS: dict[str, str] = {"mlflow-pt2": "ml_cicd.registry.formats.mlflow_pt2"}
 
-# Which models can be registered: MLflow's name of the flavor, and the call that saves one as it is read here.
-REGISTRABLE: dict[str, str] = {"pytorch": "mlflow.pytorch.save_model(model, folder, input_example=...)"}
+# Which kinds of model can be registered: MLflow's name of the flavor, and the call that saves one as it is read here.
+REGISTRABLE: dict[str, str] = {"pytorch": "mlflow.pytorch.save_model"}

@@ -253,7 +253,7 @@ def _blocked(kind: ModelKind | None, scripts: Sequence[Script], guesses: Mapping
     elif kind.flavor not in REGISTRABLE:
         known = ", ".join(name for name in (k.name for k in KINDS if k.flavor in REGISTRABLE))
         yield f"models of this kind cannot be registered ({kind.name}; it can be {known})"
-    elif f"mlflow.{kind.flavor}.save_model" not in {call for script in scripts for call in script.calls}:
-        yield f"the training must save its model with {REGISTRABLE[kind.flavor]}"
+    elif not any(f".{call}".endswith(f".{REGISTRABLE[kind.flavor]}") for script in scripts for call in script.calls):
+        yield f"the training must save its model with {REGISTRABLE[kind.flavor]}(...)"
     if not guesses["registry"].value:
         yield "no MLflow server behind http(s) was found; set the repository's variable MLFLOW_TRACKING_URI to it"
