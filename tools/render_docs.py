@@ -1,5 +1,6 @@
 """Render what the pages take from the code: the diagram of a rollout's phases, the worked extensions and the champion's
-evaluation, the tools whose metrics files are recognised, the model formats, and the cases of evidence.
+evaluation, the tools whose metrics files are recognised, the model formats, and the cases of evidence. And what the
+package takes from the examples, which it writes into the repositories of others.
 
     python tools/render_docs.py [--check]
 
@@ -31,6 +32,12 @@ EVIDENCE = ROOT / "docs" / "evidence.md"
 PHASES = re.compile(r"(<!-- phases: begin -->\n).*?(<!-- phases: end -->)", re.DOTALL)
 CASES = re.compile(r"(<!-- cases: begin -->\n).*?(<!-- cases: end -->)", re.DOTALL)
 QUOTED = re.compile(r"(<!-- quoted: (?P<path>\S+) -->\n).*?(<!-- quoted: end -->)", re.DOTALL)
+SERVING = ROOT / "python" / "ml_cicd" / "starter" / "files"
+EXAMPLES = {
+    SERVING / "server-pytorch.py.txt": ROOT / "examples" / "digits" / "server.py",
+    SERVING / "deploy.py.txt": ROOT / "examples" / "digits" / "deploy.py",
+    SERVING / "haproxy.cfg.txt": ROOT / "examples" / "haproxy" / "haproxy.cfg.template",
+}
 EFFECTS = {SetSplit: "router", AppendLedger: "ledger", SetAlias: "alias", DeploySlot: "slot"}
 GROUPS = {EVERY: "any", (*OVER, Phase.DEPLOYING): "any_but_running"}
 
@@ -111,13 +118,14 @@ def rendered() -> dict[Path, str]:
         PIPELINE: QUOTED.sub(quotation, PIPELINE.read_text("utf-8")),
         METRICS_FILES: metrics_files(),
         MODELS: models(),
+        **{path: source.read_text("utf-8") for path, source in EXAMPLES.items()},
         EVIDENCE: CASES.sub(lambda m: f"{m[1]}{cases_table()}\n{m[2]}", EVIDENCE.read_text("utf-8")),
     }
 
 
 def main(arguments: list[str]) -> int:
     """Write the pages, or say which are stale."""
-    stale = {path: text for path, text in rendered().items() if path.read_text("utf-8") != text}
+    stale = {path: text for path, text in rendered().items() if not path.is_file() or path.read_text("utf-8") != text}
     if arguments == ["--check"]:
         for path in stale:
             print(f"{path.relative_to(ROOT)} is stale: run `make render`.", file=sys.stderr)

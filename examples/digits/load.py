@@ -68,7 +68,7 @@ def bodies(images: list[list[int]], seed: int) -> list[bytes]:
         pixels = list(chance.choice(images))
         if chance.random() < STUCK_SHARE:
             pixels[chance.randrange(len(pixels))] = STUCK_LEVEL
-        result.append(json.dumps({"pixels": pixels}).encode())
+        result.append(json.dumps({"inputs": [pixels]}).encode())
     return result
 
 

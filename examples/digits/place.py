@@ -70,7 +70,7 @@ class Place:
             **urls,
             "DIGITS_SOCKET": str(self.socket),
             "DIGITS_MAP": str(self.folder / "split.map"),
-            "DIGITS_LIFELINE": str(self.lifeline),
+            "SERVE_LIFELINE": str(self.lifeline),
             "MLFLOW_TRACKING_URI": f"sqlite:///{self.folder / 'mlflow.db'}",
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
         }
@@ -129,7 +129,7 @@ class Place:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
         with contextlib.closing(connection):
             connection.request(
-                "POST", "/predict", json.dumps({"pixels": json.loads(self.text("build/images.json"))[0]})
+                "POST", "/predict", json.dumps({"inputs": [json.loads(self.text("build/images.json"))[0]]})
             )
             answer: dict[str, Any] = json.loads(connection.getresponse().read())
         return answer

@@ -154,3 +154,23 @@ def test_a_name_that_yaml_reads_as_something_else(world: RealWorld, word: str) -
     """Names are quoted where they stand in YAML: `on` is a model, not true."""
     run(replace(INPUTS, model_name=word), world)
     assert world.config("ml-cicd.yml", required=True).model == word
+
+
+def test_serving_is_written_beside_what_is_there(world: RealWorld) -> None:
+    """A kind of model with a server gets all its files, also after a first `init`; another kind is told so."""
+    with pytest.raises(InputError, match="no server for this kind of model"):
+        run(replace(INPUTS, serve=True), world)
+    Path("train.py").write_text("import torch\nmlflow.pytorch.save_model(m, 'build/model', input_example=x)\n")
+    run(INPUTS, world)
+    report = run(replace(INPUTS, serve=True), world)
+    assert {Path(path).parts[0] for path in report.outputs["files"].splitlines()} == {"serve"}
+    assert any("ml-cicd.yml stays as it is" in note and "targets:" in note for note in report.notes)
+    assert "/srv/digits/haproxy.sock" in Path("serve/haproxy.cfg").read_text("utf-8")
+
+
+@pytest.mark.parametrize("place", ["srv", "/srv/$(x)", "/srv/a b", "/" + "x" * 80])
+def test_a_place_that_could_not_be_written_everywhere(world: RealWorld, place: str) -> None:
+    """It stands in a configuration, a unit and a shell command: a short plain path."""
+    Path("train.py").write_text("import torch\n")
+    with pytest.raises(InputError, match="place"):
+        run(replace(INPUTS, serve=True, place=place), world)

@@ -13,7 +13,7 @@ IMAGES = [[level] * 64 for level in range(17)]
 
 def test_one_image_in_twenty_has_a_stuck_pixel() -> None:
     """About 5 % of the bodies hold exactly one pixel above the 16 levels, the others none."""
-    above = [sum(pixel > 16 for pixel in json.loads(body)["pixels"]) for body in bodies(IMAGES, 1)]
+    above = [sum(pixel > 16 for pixel in json.loads(body)["inputs"][0]) for body in bodies(IMAGES, 1)]
     assert set(above) == {0, 1}
     assert 0.04 < sum(above) / len(above) < 0.06
 

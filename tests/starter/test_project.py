@@ -80,6 +80,10 @@ def test_each_kind_of_model(row: ModelKind) -> None:
         ({"src/a/train.py": "", "src/a/__init__.py": ""}, "PYTHONPATH=src python -m a.train", True),
         ({"a/train.py": "", "a/__init__.py": ""}, "python -m a.train", True),
         ({"a/train.py": "", "b/train.py": ""}, "python a/train.py", False),
+        ({"Makefile": "train:\n\tpython x.py\n", "dvc.yaml": "stages:\n  train:\n    cmd: x\n"}, "make train", True),
+        ({"train.py": "import torch\ndef train(): ...\n"}, "python train.py", False),
+        ({"api/train.py": "def route(): ...", "core/train.py": TRAINS}, "python core/train.py", True),
+        ({"main.py": '"""A library."""\nX = 1\ndef main(): ...\n'}, "", True),
         ({"main.py": ""}, "python main.py", False),
         ({"train.ipynb": "{}"}, "jupyter nbconvert --to notebook --execute --inplace train.ipynb", False),
         ({"train.py": "p.add_argument('--data', required=True)"}, "python train.py", False),
@@ -136,6 +140,7 @@ def test_limits_of_what_lies_there() -> None:
         ("booster.save_model('model.json')", "model.json"),
         ("model.save_pretrained('out/best')", "out/best"),
         ("p.add_argument('--out', default='m/model.onnx')", "m/model.onnx"),
+        ("mlflow.sklearn.log_model(m, 'model')", ""),
         ("print('model')", ""),
     ],
 )
@@ -211,3 +216,32 @@ def test_nothing_at_all() -> None:
     assert said(project, "model-name") == ("model", False)
     assert said(project, "owner") == ("OWNER", False)
     assert project.value("train") == project.value("evaluate") == project.value("install") == ""
+
+
+def test_what_dvc_says() -> None:
+    """Its stages are the commands, its outputs the model, and its metrics the evidence, wherever they are written."""
+    stages = (
+        "stages:\n  train:\n    cmd: python src/train.py\n    outs: [model.pkl]\n  evaluate:\n    cmd: python x.py\n"
+    )
+    for metrics in ("metrics: [eval/m.json]\n", "    metrics:\n      - eval/m.json:\n          cache: false\n"):
+        project = project_of({"dvc.yaml": stages + metrics, "src/train.py": "open('train.pkl')\nimport sklearn"})
+        assert said(project, "model") == ("model.pkl", True)
+        assert said(project, "evidence") == ("metrics: eval/m.json", True)
+        assert said(project, "evaluate") == ("dvc repro evaluate", True)
+
+
+def test_requirements_that_lie_deeper() -> None:
+    """One such file is installed; of several it is a guess."""
+    assert said(project_of({"src/requirements.txt": ""}), "install") == (
+        "python -m pip install -r src/requirements.txt",
+        True,
+    )
+    assert not project_of({"a/requirements.txt": "", "b/requirements.txt": ""}).guesses["install"].sure
+
+
+def test_numbers_about_something_else() -> None:
+    """Files of documentation, tests and hidden folders are nobody's results."""
+    text = '{"accuracy": 0.9}'
+    files = {".github/project-metrics.json": text, "docs/metrics.json": text, "tests/results.json": text}
+    assert project_of(files).guesses["evidence"].why.startswith("nothing was found")
+    assert said(project_of({**files, "out/metrics.json": text}), "evidence") == ("metrics: out/metrics.json", False)

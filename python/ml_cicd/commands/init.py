@@ -10,6 +10,7 @@ from ml_cicd.ground.inputs import Command, CommonInputs, option
 from ml_cicd.ground.operation import Done, apply
 from ml_cicd.ground.report import Note, Report, Table
 from ml_cicd.starter.project import NAME, Project, read_project
+from ml_cicd.starter.serving import PLACE, SERVERS, Serving
 from ml_cicd.starter.written import WHAT_IS_MISSING, first_files, is_missing, switch_on
 from ml_cicd.world import Files, World
 
@@ -24,6 +25,9 @@ class Inputs(CommonInputs):
 
     model_name: str = option("Registered model's name; empty for the repository's.")
     owner: str = option("Owner of the ml-cicd repository that the workflows use; empty to find it out.")
+    serve: bool = option("Write what serves the model, too: server, deploy hook, HAProxy, units.", default=False)
+    target: str = option("With serve: name of the place where it serves.", default="production")
+    place: str = option("With serve: folder on that machine; empty for /srv/<model>.", path=True)
     yes: bool = option("Take every guess as it is, and ask nothing.", default=False)
 
 
@@ -54,7 +58,8 @@ def run(inputs: Inputs, world: World) -> Report:
     project = _given(read_project(snapshot), inputs)
     if not (inputs.yes or inputs.dry_run):
         project = project.told(_answers(project, world))
-    texts = first_files(project, inputs.config)
+    serving = _serving(project, inputs)
+    texts = first_files(project, inputs.config, serving)
     others = {path for path in texts if world.files.exists(path) and content(path, world.files) != texts[path]}
     wanted = tuple(WriteFile(path=path, text=text) for path, text in texts.items() if path not in others)
     receipt = apply(wanted, world.files, say=world.say, again=_again(inputs), dry_run=inputs.dry_run)
@@ -72,7 +77,7 @@ def run(inputs: Inputs, world: World) -> Report:
 
 
 def _check_names(inputs: Inputs) -> None:
-    for name, value in (("model-name", inputs.model_name), ("owner", inputs.owner)):
+    for name, value in (("model-name", inputs.model_name), ("owner", inputs.owner), ("target", inputs.target)):
         if value and not NAME.fullmatch(value):
             raise InputError(f"Input {name!r} is {value!r}.", cure="Use letters, digits, _ and -, at most 32.")
 
@@ -80,6 +85,27 @@ def _check_names(inputs: Inputs) -> None:
 def _given(project: Project, inputs: Inputs) -> Project:
     given = {"model-name": inputs.model_name, "owner": inputs.owner}
     return project.told({name: value for name, value in given.items() if value})
+
+
+def _serving(project: Project, inputs: Inputs) -> Serving | None:
+    """Return where it is to serve, as far as that was asked for.
+
+    Raises:
+        InputError: nothing here could serve this kind of model, or the folder's path cannot be written everywhere.
+    """
+    if not inputs.serve:
+        return None
+    if project.kind is None or project.kind.flavor not in SERVERS:
+        raise InputError(
+            f"There is no server for this kind of model ({project.value('kind') or 'unknown'}).",
+            cure=f"Leave out --serve; there is one for: {', '.join(SERVERS)}.",
+        )
+    place = inputs.place.rstrip("/") or f"/srv/{project.value('model-name')}"
+    if not PLACE.fullmatch(place):
+        raise InputError(
+            f"Input 'place' is {place!r}.", cure="Use a short absolute path of letters, digits, . _ and -."
+        )
+    return Serving(target=inputs.target, place=place, flavor=project.kind.flavor, packages=project.kind.package)
 
 
 def _answers(project: Project, world: World) -> dict[str, str]:
@@ -143,12 +169,22 @@ def _next(project: Project, inputs: Inputs) -> str:
     model = f" --model {shlex.quote(project.value('model'))}" if project.value("model") else ""
     config = f" --config {shlex.quote(inputs.config)}" if inputs.config != "ml-cicd.yml" else ""
     commands = " && ".join([*local, f"ml-cicd quality-gate{model}{config}"])
-    return f"{look}{'try' if look else 'Try'} it here: `{commands}`. Commit and push the files."
+    serve = " serve/README.md says how it comes to serve." if inputs.serve else ""
+    return f"{look}{'try' if look else 'Try'} it here: `{commands}`. Commit and push the files.{serve}"
 
 
 def _again(inputs: Inputs) -> str:
     given = {"model-name": inputs.model_name, "owner": inputs.owner, "config": inputs.config}
-    return shlex.join(["ml-cicd", "init", "--yes", *(f"--{name}={value}" for name, value in given.items() if value)])
+    given |= {"target": inputs.target, "place": inputs.place} if inputs.serve else {}
+    return shlex.join(
+        [
+            "ml-cicd",
+            "init",
+            "--yes",
+            *(["--serve"] if inputs.serve else []),
+            *(f"--{name}={value}" for name, value in given.items() if value),
+        ]
+    )
 
 
 def content(path: str, there: Files) -> str | None:

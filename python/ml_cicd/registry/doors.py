@@ -18,11 +18,9 @@ FORMATS: dict[str, str] = {
     "image": "ml_cicd.registry.formats.image",
 }
 
-# The call that saves a model as it is read here, by MLflow's name of the flavor. `init` writes it down.
+# Kinds of model that `init` can wire to the registry: MLflow's name of the flavor, and the call that saves one as it is
+# read here.
 REGISTRABLE: dict[str, str] = {
-    "pytorch": "mlflow.pytorch.save_model(model, folder, input_example=...)",
-    **{
-        flavor: f"mlflow.{flavor}.save_model(model, folder)"
-        for flavor in ("sklearn", "xgboost", "lightgbm", "catboost", "transformers")
-    },
+    flavor: f"mlflow.{flavor}.save_model"
+    for flavor in ("pytorch", "sklearn", "xgboost", "lightgbm", "catboost", "transformers")
 }

@@ -23,7 +23,7 @@ def ask(question: str) -> str:
     """Ask the person at the terminal; empty where nobody sits there, or says nothing."""
     if sys.stdin is None or sys.stderr is None or not (sys.stdin.isatty() and sys.stderr.isatty()):
         return ""
-    print_err(f"{question}\n  Enter keeps it; or write another:")
+    print_err(f"{question}\n  Enter leaves it as it is; or write another:")
     return sys.stdin.readline().strip()
 
 

@@ -14,7 +14,7 @@ from ml_cicd.ground.errors import MlCicdError
 from ml_cicd.starter.scripts import Script
 from ml_cicd.starter.snapshot import PLAIN, Snapshot
 from ml_cicd.starter.stages import dvc_stages, table
-from ml_cicd.starter.tools import LABELS, METRICS, PREDICTED, PREDICTIONS, RESULTS
+from ml_cicd.starter.tools import ELSEWHERE, LABELS, METRICS, PREDICTED, PREDICTIONS, RESULTS
 
 FIRST_SHARE = 0.8
 MOST_LIMITS = 3
@@ -87,7 +87,8 @@ def _of_dvc(snapshot: Snapshot) -> Iterator[str]:
 
 def _lying(snapshot: Snapshot) -> Iterator[Source]:
     """Yield the results that lie in the repository, those of a known tool first."""
-    there = [path for path in snapshot.matching(RESULTS) if path in snapshot.texts][:MOST_RESULTS]
+    named = (path for path in snapshot.matching(RESULTS) if not re.fullmatch(rf"{ELSEWHERE}|\..*", path))
+    there = [path for path in named if path in snapshot.texts][:MOST_RESULTS]
     found = [source for path in there if (source := _result(snapshot, path)) is not None]
     yield from sorted(found, key=lambda source: "tool" not in source.why)
 

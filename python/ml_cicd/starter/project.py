@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from ml_cicd.registry.doors import REGISTRABLE
 from ml_cicd.starter.evidence import Limit, Source, sources
 from ml_cicd.starter.scripts import Script, read_script
-from ml_cicd.starter.snapshot import Snapshot, owner_and_name
-from ml_cicd.starter.stages import Way, pyproject, script_of, table, ways
+from ml_cicd.starter.snapshot import PLAIN, Snapshot, owner_and_name
+from ml_cicd.starter.stages import Way, dvc_stages, pyproject, script_of, table, ways
 from ml_cicd.starter.tools import (
     CHECKS,
     DEPENDENCIES,
@@ -22,6 +22,7 @@ from ml_cicd.starter.tools import (
     MLFLOW,
     MLFLOW_FILES,
     MODELS,
+    NESTED,
     PROMPTFOO,
     TRAIN,
     Manager,
@@ -99,8 +100,8 @@ def read_project(snapshot: Snapshot) -> Project:
         "train": _stage(snapshot, train, run),
         "evaluate": Guess() if best is not None and not made_here and not evaluate else _stage(snapshot, evaluate, run),
         "kind": kind_guess,
-        "model": _model(scripts),
-        "evidence": _evidence(found, made_here=made_here or best is None),
+        "model": _model(snapshot, scripts),
+        "evidence": _evidence(found, made_here=made_here or best is None, evaluated=bool(evaluate)),
         "registry": _registry(snapshot),
     }
     return Project(
@@ -155,6 +156,14 @@ def _python(snapshot: Snapshot) -> Guess:
 
 def _install(snapshot: Snapshot, manager: Manager | None, kind: ModelKind | None, checks: Mapping[str, Guess]) -> Guess:
     tools = [tool for guess in checks.values() if (tool := _not_installed(guess, snapshot))]
+    nested = list(snapshot.matching(NESTED))
+    if manager is None and nested:
+        others = f"; also {', '.join(nested[1:4])}" if nested[1:] else ""
+        lines = [
+            f"python -m pip install -r {shlex.quote(nested[0])}",
+            *([f"python -m pip install {' '.join(tools)}"] if tools else []),
+        ]
+        return Guess(value="\n".join(lines), why=f"it lies deeper{others}", sure=not others)
     if manager is None:
         packages = " ".join(dict.fromkeys([*([kind.package] if kind else []), *tools]))
         why = "there is no requirements.txt, pyproject.toml or lock; these are imported" if packages else ""
@@ -185,11 +194,12 @@ def _stage(snapshot: Snapshot, found: Sequence[Way], run: str) -> Guess:
     if not found:
         return Guess()
     best = found[0]
-    rivals = [way.command for way in found[1:] if way.rank == best.rank and not best.command.startswith("make ")]
+    rivals = [way.command for way in found[1:] if (way.rank, way.why) == (best.rank, best.why)]
     wants = script_of(snapshot, best).wants if best.command.startswith("python") or "/" in best.script else ()
     doubts = [f"also there: {', '.join(rivals[:3])}"] if rivals else []
     doubts += [f"it asks for {', '.join(wants[:4])}"] if wants and not best.command.startswith("make ") else []
-    doubts += ["its name may mean something else"] if 0 < best.rank < 100 else []
+    doubts += ["its name may mean something else"] if 0 < best.rank < 50 else []
+    doubts += ["it only defines functions"] if 50 <= best.rank < 100 else []
     doubts += ["a script would be better"] if best.rank >= 100 else []
     return Guess(value=f"{run}{best.command}", why="; ".join([best.why, *doubts]), sure=not doubts)
 
@@ -203,7 +213,8 @@ def _kind(snapshot: Snapshot, scripts: Sequence[Script]) -> tuple[ModelKind | No
         return None, Guess(value="an LLM evaluation", why="there is a configuration of promptfoo")
     counted = Counter(kind for script in _all_scripts(snapshot) for kind in KINDS if kind.imports & script.imports)
     if counted:
-        common = next(kind for kind in KINDS if kind in counted)
+        telling = [kind for kind in KINDS if kind in counted and kind.flavor != "sklearn"]  # all use its metrics
+        common = max(telling or list(counted), key=lambda kind: counted[kind])
         return common, Guess(value=common.name, why=f"{counted[common]} of the files import it", sure=len(counted) == 1)
     return None, Guess()
 
@@ -213,24 +224,30 @@ def _all_scripts(snapshot: Snapshot) -> Iterator[Script]:
     return (read_script(snapshot.text(path)) for path in paths[:MOST_SCRIPTS])
 
 
-def _model(scripts: Sequence[Script]) -> Guess:
+def _model(snapshot: Snapshot, scripts: Sequence[Script]) -> Guess:
     """Return the file or folder that training saves as the model."""
     training = scripts[1]
+    stage = table(next((told for name, told in dvc_stages(snapshot).items() if name in TRAIN.strong), {}))
+    outs = stage.get("outs")
+    made = [out for out in outs if isinstance(out, str) and PLAIN.fullmatch(out)] if isinstance(outs, list) else []
     folders = [path for path in training.saved if "." not in path.rpartition("/")[2]]
-    named = [path for path in (*training.saved, *training.files) if re.fullmatch(MODELS, path)]
-    found = list(dict.fromkeys([*named, *folders]))
+    saved = [path for path in (*made, *training.saved) if re.fullmatch(MODELS, path)]
+    found = list(dict.fromkeys([*saved, *folders]))
+    mentioned = [path for path in training.files if re.fullmatch(MODELS, path)]
     if not found:
-        return Guess()
+        value = next((path for path in mentioned if "model" in path), next(iter(mentioned), ""))
+        return Guess(value=value, why="its name stands in the training", sure=False) if value else Guess()
     why = "the training writes it" + (f"; also {', '.join(found[1:3])}" if len(found) > 1 else "")
     return Guess(value=found[0], why=why, sure=len(found) == 1)
 
 
-def _evidence(found: Sequence[Source], *, made_here: bool) -> Guess:
+def _evidence(found: Sequence[Source], *, made_here: bool, evaluated: bool) -> Guess:
     if not found:
         return Guess(value="metrics: build/metrics.json", why="nothing was found that an evaluation writes", sure=False)
     best = found[0]
     others = [one.path for one in found[1:] if one.kind == best.kind and one.path != best.path]
-    doubt = "" if made_here else "; it is as old as its commit, nothing makes it anew"
+    old = "whether the evaluation makes it anew is not known" if evaluated else "nothing makes it anew"
+    doubt = "" if made_here else f"; it is as old as its commit, {old}"
     doubt += f"; also {', '.join(others[:3])}" if others else ""
     return Guess(value=f"{best.kind}: {best.path}", why=f"{best.why}{doubt}", sure=not doubt)
 
@@ -253,7 +270,7 @@ def _blocked(kind: ModelKind | None, scripts: Sequence[Script], guesses: Mapping
     elif kind.flavor not in REGISTRABLE:
         known = ", ".join(name for name in (k.name for k in KINDS if k.flavor in REGISTRABLE))
         yield f"models of this kind cannot be registered ({kind.name}; it can be {known})"
-    elif f"mlflow.{kind.flavor}.save_model" not in {call for script in scripts for call in script.calls}:
-        yield f"the training must save its model with {REGISTRABLE[kind.flavor]}"
+    elif not any(f".{call}".endswith(f".{REGISTRABLE[kind.flavor]}") for script in scripts for call in script.calls):
+        yield f"the training must save its model with {REGISTRABLE[kind.flavor]}(...)"
     if not guesses["registry"].value:
         yield "no MLflow server behind http(s) was found; set the repository's variable MLFLOW_TRACKING_URI to it"

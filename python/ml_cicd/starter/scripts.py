@@ -23,6 +23,7 @@ class Script:
         words: all other short texts in it.
         keys: names in its dictionaries, nested ones by path.
         wants: arguments that it does not run without.
+        only_defines: it does nothing when it is run.
     """
 
     imports: frozenset[str] = frozenset()
@@ -32,6 +33,7 @@ class Script:
     words: frozenset[str] = frozenset()
     keys: tuple[str, ...] = ()
     wants: tuple[str, ...] = ()
+    only_defines: bool = False
 
 
 def read_script(text: str) -> Script:
@@ -54,6 +56,7 @@ def _read(tree: ast.Module) -> Script:
         words=frozenset(text for text in folded if len(text) <= LONGEST_PATH),
         keys=tuple(dict.fromkeys(_keys(tree))),
         wants=tuple(dict.fromkeys(_wants(calls))),
+        only_defines=_only_defines(tree),
     )
 
 
@@ -62,6 +65,12 @@ def dotted(node: ast.expr) -> str:
     if isinstance(node, ast.Attribute):
         return f"{dotted(node.value)}.{node.attr}".lstrip(".")
     return node.id if isinstance(node, ast.Name) else ""
+
+
+def _only_defines(tree: ast.Module) -> bool:
+    quiet = (ast.Import, ast.ImportFrom, ast.Assign, ast.AnnAssign, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+    noted = [node for node in tree.body if not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))]
+    return bool(noted) and all(isinstance(node, quiet) for node in noted)
 
 
 def _is_path(text: str) -> bool:

@@ -55,11 +55,12 @@ def table(document: object, *names: str) -> Mapping[str, object]:
 
 
 def dvc_stages(snapshot: Snapshot) -> Mapping[str, object]:
-    """Return the stages of dvc.yaml; none where it cannot be read."""
+    """Return the stages of dvc.yaml, and the whole of it as one more; none where it cannot be read."""
     try:
-        return table(read_yaml(snapshot.text("dvc.yaml"), "dvc.yaml").value, "stages")
+        whole = read_yaml(snapshot.text("dvc.yaml"), "dvc.yaml").value
     except InputError:
         return {}
+    return {**table(whole, "stages"), "": whole}
 
 
 def _rank(name: str, stage: Stage) -> int | None:
@@ -118,7 +119,10 @@ def _files(snapshot: Snapshot, stage: Stage) -> Iterator[Way]:
             command = f"jupyter nbconvert --to notebook --execute --inplace {shlex.quote(path)}"
             yield Way(command=command, why="a notebook", rank=rank + 100)
         else:
-            yield Way(command=python_command(path, snapshot), why="its name", script=path, rank=rank)
+            quiet = read_script(snapshot.text(path)).only_defines
+            if not (quiet and rank):
+                rank += 50 * quiet
+                yield Way(command=python_command(path, snapshot), why="its name", script=path, rank=rank)
 
 
 def python_command(path: str, snapshot: Snapshot) -> str:

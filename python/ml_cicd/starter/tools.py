@@ -51,6 +51,7 @@ MANAGERS = (
     ),
     Manager(name="pip", file=r"setup\.py", install=("python -m pip install -e .",)),
 )
+NESTED = r"(.+/)requirements\.txt"
 FOR_DEVELOPERS = r"(requirements[-_./](dev|test|tests|lint)|(dev|test)[-_]requirements)\.txt"
 DEPENDENCIES = rf"requirements[\w./-]*\.txt|(dev|test)[-_]requirements\.txt|{ROOT_PYPROJECT}|(uv|poetry|pdm)\.lock"
 
@@ -147,7 +148,7 @@ TRAIN = Stage(
 EVALUATE = Stage(
     name="evaluate",
     strong=("evaluate", "evaluation", "eval", "evaluate_model", "eval_model", "evaluate-model"),
-    weak=("score", "test_model", "metrics", "validate", "run_eval", "run_evals", "predict"),
+    weak=("score", "test_model", "validate", "run_eval", "run_evals"),
 )
 ELSEWHERE = r"(.*/)?(tests?|docs?|examples?|notebooks|archive|legacy)/.*|(.*/)?(test_|conftest)[^/]*"
 
@@ -158,7 +159,7 @@ METRICS = r"(.*/)?[^/]*(metric|result|score|eval|report)[^/]*\.(json|ya?ml)"
 RESULTS = r"(.*/)?[^/]*(metric|result|score|eval|output)[^/]*\.(json|xml|csv)"  # that lie in the repository
 LABELS = ("label", "y_true", "target", "actual", "truth", "true", "ground_truth", "y_test")
 PREDICTED = ("prediction", "y_pred", "pred", "predicted", "y_hat", "predictions")
-SAVES = frozenset({"dump", "save", "save_model", "log_model", "save_pretrained", "export", "to_onnx"})
+SAVES = frozenset({"dump", "save", "save_model", "save_pretrained", "export", "to_onnx"})
 REGRESSION = (
     r"mean_squared_error|mean_absolute_error|r2_score|root_mean_squared_error|Regressor\b|LinearRegression|MSELoss"
 )

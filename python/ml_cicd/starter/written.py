@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from ml_cicd.gate.metric import Direction
 from ml_cicd.starter.project import Guess, Project
+from ml_cicd.starter.serving import Serving, serving_files
 
 CHECKOUT = "actions/checkout@3d3c42e5aac5ba805825da76410c181273ba90b1 # v7.0.1"
 SETUP_PYTHON = "actions/setup-python@5fda3b95a4ea91299a34e894583c3862153e4b97 # v7.0.0"
@@ -19,6 +20,7 @@ WHAT_IS_MISSING = {
     "train": "the command that trains your model",
     "evaluate": "the command that writes what `evidence` in ml-cicd.yml names",
 }
+HOW_TO_SERVE = "run `ml-cicd init --serve`, do what serve/README.md says, and delete `canary: false`."
 YOURS = "Written by `ml-cicd init`; it is yours now."
 
 
@@ -45,7 +47,7 @@ def is_missing(project: Project, stage: str) -> bool:
     return nothing and (stage == "evaluate" or not project.value("evaluate"))
 
 
-def configuration(project: Project) -> str:
+def configuration(project: Project, serving: Serving | None = None) -> str:
     """Return ml-cicd.yml."""
     kind, _, path = project.value("evidence").partition(": ")
     evidence = project.guesses["evidence"]
@@ -76,9 +78,10 @@ def configuration(project: Project) -> str:
         "  # A candidate may be held against the champion's predictions on the same rows, too:",
         "  # versus_champion: {accuracy: {margin: 0.01}}, with evidence.champion: {predictions: PATH}",
     ]
-    if not project.blocked:
+    if serving or not project.blocked:
+        parts += ["  when_no_champion: first_release # lets a first model in; change it to fail once one serves"]
         parts += ["", "registry: {uri: 'env:MLFLOW_TRACKING_URI'}"]
-    return "\n".join(parts) + "\n"
+    return "\n".join(parts) + "\n" + (serving.targets() if serving else "")
 
 
 def _lines(text: str) -> list[str]:
@@ -199,8 +202,8 @@ def _anew(project: Project) -> str:
 """
 
 
-def release_workflow(project: Project, config: str) -> str:
-    """Return the workflow that takes what lands to the registry."""
+def release_workflow(project: Project, config: str, serving: Serving | None = None) -> str:
+    """Return the workflow that takes what lands to the registry, and on to where it serves."""
     commands = {
         "install-command": _one_line(project.value("install")) or "true",
         **{f"{name}-command": project.value(name) for name in ("lint", "types", "test")},
@@ -217,10 +220,16 @@ def release_workflow(project: Project, config: str) -> str:
         **({} if config == "ml-cicd.yml" else {"config": config}),
     }
     inputs = "".join(f"      {name}: {scalar(value)}\n" for name, value in given.items())
+    inputs += "      registry-uri: ${{ vars.MLFLOW_TRACKING_URI }}\n"
+    if serving:
+        what = "Gates and registers what lands, and rolls it out on evidence."
+        runner = scalar(f'["self-hosted", "{serving.target}"]')
+        inputs += f"      target: {scalar(serving.target)}\n      canary-runs-on: {runner}\n"
+    else:
+        what = f"Gates and registers what lands. The canary is off. To switch it on: {HOW_TO_SERVE}"
+        inputs += "      canary: false\n"
     return f"""\
-# Gates and registers what lands. {YOURS}
-# The canary is off. To switch it on: `ml-cicd init --serve`, its files where the model serves, and no `canary: false`.
-name: ML release
+{comment(what)}{comment(YOURS)}name: ML release
 on:
   push:
     branches: [{scalar(project.value("branch"))}]
@@ -235,9 +244,7 @@ jobs:
       contents: read
     uses: {project.value("owner")}/ml-cicd/.github/workflows/ml-pipeline.yml@v1
     with:
-{inputs}      registry-uri: ${{{{ vars.MLFLOW_TRACKING_URI }}}}
-      canary: false
-    secrets:
+{inputs}    secrets:
       mlflow-username: ${{{{ secrets.MLFLOW_TRACKING_USERNAME }}}}
       mlflow-password: ${{{{ secrets.MLFLOW_TRACKING_PASSWORD }}}}
 """
@@ -256,9 +263,11 @@ def _folder(*paths: str) -> str:
     return "/".join(common) or "."
 
 
-def first_files(project: Project, config: str) -> dict[str, str]:
+def first_files(project: Project, config: str, serving: Serving | None = None) -> dict[str, str]:
     """Return the files by their paths."""
-    files = {config: configuration(project), GATE_WORKFLOW: gate_workflow(project, config)}
+    files = {config: configuration(project, serving), GATE_WORKFLOW: gate_workflow(project, config)}
     if not project.blocked:
-        files[RELEASE_WORKFLOW] = release_workflow(project, config)
+        files[RELEASE_WORKFLOW] = release_workflow(project, config, serving)
+    if serving:
+        files |= serving_files(serving, model=project.value("model-name"), owner=project.value("owner"))
     return files
