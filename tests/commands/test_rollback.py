@@ -442,3 +442,16 @@ def test_a_canary_that_is_stopped_while_the_champion_is_dead(world: FakeWorld) -
     assert f"Slot {serving}, which serves, is down: slot {world.fake_router.split.idle} answers" in report.headline
     assert not world.fake_router.split.left
     assert world.fake_slots.holds[world.fake_router.split.idle].version == world.fake_router.state.candidate.version
+
+
+def test_an_older_map_is_not_what_should_serve(world: FakeWorld) -> None:
+    """Somebody has loaded the map of before the last promotion: the command that keeps the champion brings back the one
+    that state and ledger know, and records no rollback. What was taken back and could not be kept is still kept.
+    """
+    router = world.fake_router
+    router.split = replace(router.split, serving=router.split.idle, idle=router.split.serving, seq=router.split.seq - 3)
+    router.unsaved, router.older = "The map is of before.", True
+    before = world.record()
+    report = run(Inputs(to="champion"), world)
+    assert (moved(report), report.exit_code) == (("true", "1", "2", "true"), Exit.DONE)
+    assert (world.serves(), world.record()) == ("2", before)

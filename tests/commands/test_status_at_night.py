@@ -269,3 +269,25 @@ def test_a_slot_that_the_router_does_not_reach_is_told(world: FakeWorld) -> None
     assert report.exit_code == Exit.OUTSIDE
     del world.fake_slots.holds["blue"]
     assert "is down: slot green answers" in status.run(status.Inputs(), world).headline
+
+
+def test_a_second_rejection_is_recorded_too(world: FakeWorld) -> None:
+    """A version that was turned down is tried again and turned down, and the registry is out: the command that finishes
+    writes that, once.
+    """
+    world.failing["2"] = 0.5
+    world.fake_clock.sleep(20)
+    assert canary.run(canary.Inputs(mode="tick"), world).outputs["decision"] == "rollback"
+    canary.run(canary.Inputs(candidate="2", mode="tick"), world)
+    world.failing["2"] = 1.0
+    world.fake_clock.sleep(30)
+    ledger = world.ledger
+    world.ledger = dead  # type: ignore[method-assign,assignment]
+    assert canary.run(canary.Inputs(candidate="2", mode="tick"), world).exit_code is Exit.PARTLY
+    world.ledger = ledger  # type: ignore[method-assign]
+    assert "rollback" in status.run(status.Inputs(), world).cure
+    for _ in range(2):
+        rollback.run(rollback.Inputs(to="champion"), world)
+        reasons = [entry.reason for entry in world.fake_ledger.read("digits").entries if entry.op == "reject"]
+        assert len(set(reasons)) == len(reasons) == 2
+    assert status.run(status.Inputs(), world).cure == ""

@@ -41,6 +41,7 @@ class FakeRouter:
     log: list[str] = field(default_factory=list)
     full: bool = False
     unsaved: str = ""
+    older: bool = False
     held: dict[str, str] = field(default_factory=dict)
 
     @contextmanager
@@ -61,7 +62,9 @@ class FakeRouter:
             raise OutsideError("The router does not answer.", cure="Mend it.")
         if self.unsaved and not urgent:
             raise CorruptState(self.unsaved, cure="Mend it.")
-        return RouterView(split=self.split, state=self.state, now=self.clock.now(), unsaved=self.unsaved)
+        return RouterView(
+            split=self.split, state=self.state, now=self.clock.now(), unsaved=self.unsaved, older=self.older
+        )
 
     def set_split(
         self,
@@ -83,7 +86,7 @@ class FakeRouter:
         if state is not None:
             self.looks.setdefault(state.run_id, []).extend(seen)
         self.log.append(f"{split.serving}:{split.idle}:{split.threshold}:{split.lease}:{split.salt}:{split.seq}")
-        self.split, self.unsaved = split, "The disk is full." if self.full else ""
+        self.split, self.unsaved, self.older = split, "The disk is full." if self.full else "", False
         if not self.full:
             self.state = state
         return RouterView(split=split, state=state, now=self.clock.now(), unsaved=self.unsaved)

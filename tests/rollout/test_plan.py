@@ -10,8 +10,9 @@ from ml_cicd.rollout.guardrails.errors import ErrorsSettings
 from ml_cicd.rollout.guardrails.refusals import RefusalsSettings
 from ml_cicd.rollout.plan import Plan, make_plan, plan_digest
 from ml_cicd.rollout.settings import CanarySettings, WhenInconclusive
+from ml_cicd.rollout.sources.haproxy import Settings
 from ml_cicd.rollout.state import Decision, Observation
-from ml_cicd.settings import number, setting
+from ml_cicd.settings import Chosen, number, setting
 from ml_cicd.stats.sequential import Counts
 from tests.fakes.world import CANARY
 
@@ -33,14 +34,22 @@ DECIDES_NOTHING: dict[str, object] = {"deadline": 7.0, "interval": 1.0, "lease":
 def test_what_decides_is_in_the_digest(name: str) -> None:
     """Evidence that was collected under other rules decides nothing."""
     changed = replace(CANARY, **{name: CHANGES[name]})  # type: ignore[arg-type]
-    assert plan_digest(changed) != plan_digest(CANARY)
+    assert plan_digest(changed, None) != plan_digest(CANARY, None)
 
 
 @pytest.mark.parametrize("name", DECIDES_NOTHING)
 def test_what_decides_nothing_is_not(name: str) -> None:
     """How often one looks does not stop a running rollout, and it keeps the deadline that it began with."""
     changed = replace(CANARY, **{name: DECIDES_NOTHING[name]})  # type: ignore[arg-type]
-    assert plan_digest(changed) == plan_digest(CANARY)
+    assert plan_digest(changed, None) == plan_digest(CANARY, None)
+
+
+def test_who_counts_the_requests_decides() -> None:
+    """A rollout does not go on with another source's numbers; where none is written, nothing has changed."""
+    sources = [None, *(Chosen("haproxy", Settings(socket=path)) for path in ("/run/a.sock", "/run/b.sock"))]
+    digests = [plan_digest(CANARY, metrics) for metrics in sources]
+    assert len(set(digests)) == 3
+    assert digests == [plan_digest(CANARY, metrics) for metrics in sources]
 
 
 def test_every_setting_is_one_or_the_other() -> None:
@@ -58,12 +67,14 @@ class NextVersion(CanarySettings):
 def test_a_setting_that_an_upgrade_adds_does_not_stop_a_rollout() -> None:
     """The digest is over a named list, so that a class with more fields gives the same one."""
     after = NextVersion(**{field.name: getattr(CANARY, field.name) for field in fields(CanarySettings)})
-    assert plan_digest(after) == plan_digest(CANARY)
+    assert plan_digest(after, None) == plan_digest(CANARY, None)
 
 
 def test_the_digest_is_the_same_on_every_machine() -> None:
     """A literal: whoever changes it stops every running rollout."""
-    assert plan_digest(CanarySettings()) == ("sha256:4053c5e283dbf0fa0e6c9eeca84bbfb4de1f61e217fffa35ce517e409741162c")
+    assert plan_digest(CanarySettings(), None) == (
+        "sha256:4053c5e283dbf0fa0e6c9eeca84bbfb4de1f61e217fffa35ce517e409741162c"
+    )
 
 
 GOOD, BAD = Counts(nc=200, xc=1, nb=200, xb=1), Counts(nc=200, xc=60, nb=200, xb=1)

@@ -136,6 +136,14 @@ def test_another_versions_state_is_recognised(schema: object) -> None:
         load_kept(json.dumps(data), "s", cure="Mend it.")
 
 
+@pytest.mark.parametrize("phase", [Phase.PROMOTED, Phase.ROLLED_BACK, Phase.HELD])
+def test_what_the_first_version_had_ended_is_no_hindrance(phase: Phase) -> None:
+    """Its number is all that is still needed: an upgrade does not stop at a rollout that is over."""
+    states = {"state": {"phase": phase.value, "observations": []}, "before": {"phase": "running"}}
+    kept = load_kept(json.dumps({"schema": "ml-cicd/rollout/v1", "seq": 7, **states}), "s", cure="Mend it.")
+    assert kept == Kept(seq=7, state=None, before=None)
+
+
 def test_an_older_version_does_not_take_ours_for_its_own() -> None:
     """The first version looked for this very name, so it refuses what it would misread."""
     assert json.loads(dump_kept(Kept(seq=1, state=STATE, before=None)))["schema"] != "ml-cicd/rollout/v1"

@@ -124,10 +124,11 @@ def run(inputs: Inputs, world: World) -> Report:
 
 
 def _replay(inputs: Inputs, world: World) -> Report:
-    settings = world.config(inputs.config, required=True).canary
+    config = world.config(inputs.config, required=True)
+    settings, sources = config.canary, [target.metrics for target in config.targets.values()]
     text = world.files.read_text(inputs.replay, limit=LARGEST_RECORD)
     deadline_seconds = _deadline_seconds(inputs, settings)
-    return repeat(settings, read_recorded(text, inputs.replay, deadline_seconds=deadline_seconds))
+    return repeat(settings, sources or [None], read_recorded(text, inputs.replay, deadline_seconds=deadline_seconds))
 
 
 def _look_around(inputs: Inputs, world: World) -> tuple[Start, Situation]:
@@ -140,7 +141,7 @@ def _look_around(inputs: Inputs, world: World) -> tuple[Start, Situation]:
     facts = Facts(
         asked=inputs.candidate,
         waits=not inputs.ticks,
-        plan_digest=plan_digest(config.canary),
+        plan_digest=plan_digest(config.canary, config.targets[site.place.target].metrics),
         view=view,
         takes_over=inputs.take_over,
     )

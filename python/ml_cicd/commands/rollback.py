@@ -150,7 +150,7 @@ def _not_there(site: Site, view: RouterView, words: str) -> Observed:
 def _aim(inputs: Inputs, site: Site, view: RouterView) -> Aim:
     """Find the release to serve; the registry is asked only when the router's state cannot tell."""
     to = inputs.to
-    if to == CHAMPION and view.unsaved:
+    if to == CHAMPION and view.unsaved and not view.older:
         kept = aim_at_what_serves(to, view, site.slots.identify(view.split.serving))
         if kept is not None:
             return kept

@@ -72,7 +72,9 @@ def run(inputs: Inputs, world: World) -> Report:
     traffic = traffic_now(site)
     plan = make_plan(config.canary, deadline_seconds=config.canary.deadline)
     state = None if traffic.view is None else traffic.view.state
-    same = state is not None and state.plan_digest == plan_digest(config.canary)
+    same = state is not None and state.plan_digest == plan_digest(
+        config.canary, config.targets[site.place.target].metrics
+    )
     gone = state is not None and world.is_gone(state.owner)
     rows = traffic_rows(traffic, plan, same_plan=same, gone=gone)
     for what, says in rows:

@@ -52,9 +52,12 @@ def unrecorded(ledger: Ledger, state: RolloutState | None) -> str:
     """Return the candidate whose last rollout ended in a way that the ledger does not have; empty where it has all."""
     lost, open_ended = rejected(state), undecided(state)
     about = lost or open_ended
-    last = next((e.op for e in reversed(ledger.entries) if e.candidate == about), LedgerOp.PROMOTE)
-    said = last is not LedgerOp.PROMOTE and not (lost and last is LedgerOp.ENDED)
-    return "" if said else about
+    last = next((e for e in reversed(ledger.entries) if e.candidate == about), None)
+    if state is None or last is None or last.op is LedgerOp.PROMOTE or (lost and last.op is LedgerOp.ENDED):
+        return about
+    # It may have been tried again. A rollout that ended by itself has words of its own, which the registry may cut.
+    own = state.phase in {Phase.ROLLED_BACK, Phase.HELD} and last.op in {LedgerOp.REJECT, LedgerOp.ENDED}
+    return about if own and not state.reason.startswith(last.reason) else ""
 
 
 def turned_down_before(version: str, ledger: Ledger, state: RolloutState | None) -> str:

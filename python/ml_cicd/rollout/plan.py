@@ -2,12 +2,14 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from typing import Any, cast
 
 from ml_cicd.ground.digest import canonical_digest
 from ml_cicd.rollout.guardrail import Guardrail, Levels
 from ml_cicd.rollout.settings import CanarySettings, WhenInconclusive
 from ml_cicd.rollout.state import Reading
+from ml_cicd.settings import Chosen
 
 PLAN_FORMAT = "ml-cicd/plan/v1"
 
@@ -60,13 +62,14 @@ def make_plan(settings: CanarySettings, *, deadline_seconds: float) -> Plan:
     )
 
 
-def plan_digest(settings: CanarySettings) -> str:
+def plan_digest(settings: CanarySettings, metrics: Chosen | None) -> str:
     """Return the digest of the settings that decide, by name: to notice that they changed half-way.
 
     A list and not the whole class: a setting that an upgrade adds must not stop a running rollout. How often one looks
     and how long a lease is decide nothing, and a rollout keeps the deadline that it began with.
+    What counts the requests decides, where that is not the router itself: two sources are not compared.
     """
-    named = {
+    named: dict[str, object] = {
         "format": PLAN_FORMAT,
         "steps": list(settings.steps),
         "guardrails": {name: guard.named() for name, guard in settings.guardrails.items()},
@@ -77,6 +80,11 @@ def plan_digest(settings: CanarySettings) -> str:
         "minimum_requests": settings.minimum_requests,
         "when_inconclusive": settings.when_inconclusive.value,
     }
+    if metrics is not None:
+        written = ((field, getattr(metrics.settings, field.name)) for field in fields(cast("Any", metrics.settings)))
+        # What is at its default is left out, as in all of this: an upgrade may add a setting.
+        chosen = {field.name: str(value) for field, value in written if value != field.default}
+        named["metrics"] = {"kind": metrics.kind, **chosen}
     return canonical_digest(named)
 
 

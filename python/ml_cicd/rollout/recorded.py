@@ -1,7 +1,7 @@
 """A verdict repeated from what was recorded: the same observations give the same decision and the same words."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from ml_cicd.ground.errors import EvidenceError, Exit, InputError, IntegrityError
@@ -14,6 +14,7 @@ from ml_cicd.rollout.settings import CanarySettings
 from ml_cicd.rollout.state import LAPSED, Decision, Observation
 from ml_cicd.rollout.state_text import load_looks
 from ml_cicd.rollout.words import evidence_table, served_words
+from ml_cicd.settings import Chosen
 
 COMMAND = "canary-replay"  # a name, and so a folder, of its own: the report that it reads stays
 CURE = "Give the report.json of a canary, or the file of looks beside the router's state."
@@ -100,13 +101,13 @@ def _requests(details: Mapping[str, object], rows: int, where: str) -> list[Mapp
     return [{"requests": pair} for pair in found]
 
 
-def repeat(settings: CanarySettings, recorded: Recorded) -> Report:
-    """Decide again, under the plan of the configuration.
+def repeat(settings: CanarySettings, sources: Iterable[Chosen | None], recorded: Recorded) -> Report:
+    """Decide again, under the plan of the configuration; `sources` are its targets' own ones.
 
     Raises:
         InputError: it was recorded under another configuration. IntegrityError: the report says something else.
     """
-    if recorded.plan_digest not in {"", plan_digest(settings)}:
+    if recorded.plan_digest not in {"", *(plan_digest(settings, metrics) for metrics in sources)}:
         raise InputError(
             "This was recorded under another canary configuration, or by a version of ml-cicd with other guardrails.",
             cure="Give the configuration of that run, and use the version that wrote it.",

@@ -248,13 +248,15 @@ class RouterView:
     """What the router says now. `now` is its clock in epoch seconds; `state` None where no rollout ever ran.
 
     `unsaved` says in words how the files beside the router differ from what serves; empty where they agree. Only an
-    urgent read or write has it: a reload would undo what serves, and `state` is then a hint, or nothing.
+    urgent read or write has it: a reload would undo what serves, and `state` is then a hint, or nothing. `older`: the
+    files are not behind it, but ahead: somebody has loaded a value of before.
     """
 
     split: Split
     state: RolloutState | None
     now: float
     unsaved: str = ""
+    older: bool = False
 
     @property
     def leased(self) -> bool:

@@ -23,7 +23,7 @@ from ml_cicd.rollout.times import Times
 from ml_cicd.stats.sequential import Counts
 from ml_cicd.stats.users import Spread, UserCounts
 
-SCHEMA = "ml-cicd/rollout/v2"
+SCHEMA, FIRST_SCHEMA = "ml-cicd/rollout/v2", "ml-cicd/rollout/v1"
 USERS = "users"
 
 
@@ -62,6 +62,8 @@ def load_kept(text: str, where: str, *, cure: str) -> Kept:
     """
     try:
         data = as_mapping(json.loads(text), where)
+        if data.get("schema") == FIRST_SCHEMA and (old := _first(data, where)):
+            return old
         if data.get("schema") != SCHEMA:
             raise InputError(f"schema is {data.get('schema')!r}, not {SCHEMA!r}: another version wrote it.", cure=cure)
         states = {name: None if data[name] is None else _state(data[name], where) for name in ("state", "before")}
@@ -75,6 +77,17 @@ def load_kept(text: str, where: str, *, cure: str) -> Kept:
     except (ValueError, KeyError, InputError, RecursionError) as problem:
         says = problem.what if isinstance(problem, InputError) else problem
         raise CorruptState(f"{where} is not a rollout's state: {says}", cure=cure) from problem
+
+
+def _first(data: Mapping[str, object], where: str) -> Kept | None:
+    """Return what is left of a version 1 whose rollouts have ended: its number, for the ledger has the rest.
+
+    None where one is open: only the version that began it can go on with it.
+    """
+    states = [as_mapping(data[name], where) for name in ("state", "before") if data[name] is not None]
+    if any(state.get("phase") in {Phase.DEPLOYING, Phase.RUNNING} for state in states[:1]):
+        return None
+    return Kept(seq=required(data, "seq", as_integer, where), state=None, before=None)
 
 
 def dump_look(seen: Observation) -> str:

@@ -430,3 +430,14 @@ def test_a_folder_without_locks_keeps_nobody_from_a_slot(tmp_path: Path) -> None
     router = HaproxyRouter(Settings(socket=str(tmp_path / "s"), map=str(tmp_path / "gone" / "split.map")), SLOTS)
     with router.hold("green"), router.hold("green"):
         pass
+
+
+def test_an_older_map_that_somebody_loaded_is_told(proxy: Proxy) -> None:
+    """The state is of a later write, and no kill explains that. What is merely not on disk is no older map."""
+    router = proxy.router()
+    start = router.read().split
+    for seq in (1, 2, 3):
+        router.set_split(replace(start, serving="green", idle="blue", seq=seq), STATE, expect_seq=seq - 1)
+    for seq, older in ((3, False), (2, False), (1, True), (9, False)):
+        set_map_value(proxy.settings.socket, proxy.settings.map, "split", encode(replace(start, seq=seq)))
+        assert router.read(urgent=True).older is older

@@ -86,7 +86,8 @@ class HaproxyRouter:
             self._check_file(split)
         except OutsideError as problem:
             doubts.append(problem.what)
-        return RouterView(split=split, state=state, now=time.time(), unsaved=" ".join(filter(None, doubts)))
+        unsaved, older = " ".join(filter(None, doubts)), self._files.is_ahead(split.seq)
+        return RouterView(split=split, state=state, now=time.time(), unsaved=unsaved, older=older)
 
     def _memory_or_file(self) -> tuple[Split, list[str]]:
         try:

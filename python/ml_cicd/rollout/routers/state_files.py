@@ -60,6 +60,12 @@ class StateFiles:
             cure=f"The map was edited or restored by hand, or its folder could not be written. {CURE}",
         )
 
+    def is_ahead(self, seq: int) -> bool:
+        """Whether the state was written for a later value, and that was no write that a kill cut short."""
+        with contextlib.suppress(OSError, UnicodeDecodeError, CorruptState):
+            return load_kept(self.path.read_text(encoding="utf-8"), str(self.path), cure=CURE).seq > seq + 1
+        return False
+
     def last(self, seq: int) -> tuple[RolloutState | None, str]:
         """Return the state that lies here and, in words, why it may not be the one in force at this seq."""
         try:
