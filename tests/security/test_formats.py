@@ -2,6 +2,7 @@
 
 import pickle
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -68,3 +69,21 @@ def test_what_is_no_image_by_digest_is_refused(address: str) -> None:
     """A tag can point elsewhere tomorrow, and an address is no place for anything else."""
     assert look(Path(address)).format == ""
     assert look(Path(address)).violations
+
+
+@pytest.mark.parametrize("name", PLAIN)
+def test_broken_bytes_end_in_a_sentence(tmp_path: Path, name: str) -> None:
+    """Whatever a byte of a model becomes, the look ends, and says what it found instead of failing."""
+    random = Random(name)
+    whole = built(PLAIN[name], tmp_path)
+    files = [whole] if whole.is_file() else sorted(file for file in whole.rglob("*") if file.stat().st_size)
+    for _ in range(60):
+        file = random.choice([one for one in files if one.is_file()])
+        kept = file.read_bytes()
+        at = random.randrange(len(kept))
+        file.write_bytes(
+            random.choice([kept[:at], kept[:at] + b"\xff" * 8 + kept[at + 8 :], kept[:at] + kept[at + 1 :]])
+        )
+        assert all(isinstance(problem, str) for problem in look(whole).violations)
+        file.write_bytes(kept)
+    assert look(whole).violations == ()

@@ -156,6 +156,22 @@ def bert() -> tuple[Any, Any]:
     return BertForSequenceClassification(BertConfig(vocab_size=7, **sizes)), BertTokenizer(str(vocabulary))
 
 
+def generating(path: Path) -> None:
+    """Write a small model that generates text, with the settings of that."""
+    from transformers import GPT2Config, GPT2LMHeadModel
+
+    GPT2LMHeadModel(GPT2Config(vocab_size=7, n_embd=8, n_layer=1, n_head=2, n_positions=16)).save_pretrained(path)
+    bert()[1].save_pretrained(path)
+
+
+def seeing(path: Path) -> None:
+    """Write a small model of images."""
+    from transformers import ViTConfig, ViTForImageClassification
+
+    sizes = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 8}
+    ViTForImageClassification(ViTConfig(image_size=8, patch_size=4, **sizes)).save_pretrained(path)
+
+
 def onnx_model() -> Any:
     """Return a linear model with weights that can lie outside."""
     from onnx import TensorProto, helper, numpy_helper
@@ -378,6 +394,8 @@ KINDS: dict[str, Callable[[Path], None]] = {
     "hugging-face": hugging_face,
     "hugging-face-bin": lambda path: hugging_face(path, safe=False),
     "hugging-face-sharded": sharded,
+    "hugging-face-generating": generating,
+    "hugging-face-seeing": seeing,
 }
 
 

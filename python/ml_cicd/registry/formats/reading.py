@@ -2,6 +2,8 @@
 
 import json
 import struct
+import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -9,7 +11,10 @@ from typing import Any
 from ml_cicd.registry.look import Allowed
 
 LARGEST_JSON = 256 * 2**20
-BROKEN = (OSError, ValueError, RecursionError, EOFError, NotImplementedError, RuntimeError, struct.error, LookupError)
+BROKEN = (
+    *(OSError, ValueError, RecursionError, EOFError, NotImplementedError, RuntimeError, LookupError),
+    *(struct.error, zipfile.BadZipFile, zlib.error, OverflowError, MemoryError, TypeError, AttributeError),
+)
 
 
 def read_whole(what: str, judge: Callable[[Path], Iterator[str]]) -> Callable[[Path, Allowed], tuple[str, ...]]:
