@@ -1,4 +1,4 @@
-"""Pickles that would run something are refused, and nothing of them runs while they are looked through."""
+"""Files that would run something are refused, and nothing of them runs while they are looked through."""
 
 import subprocess
 import sys
@@ -7,13 +7,17 @@ from pathlib import Path
 import pytest
 
 from ml_cicd.registry.formats.scan import look
+from tests.security.archives import ARCHIVES
 from tests.security.pickle_payloads import PLAIN, Payload
 
 LOADERS = {
     "pickle": "import pickle, sys; pickle.load(open(sys.argv[1], 'rb'))",
     "joblib": "import joblib, sys; joblib.load(sys.argv[1])",
+    "torch": "import torch, sys; torch.load(sys.argv[1], weights_only=False)",
+    "numpy": "import numpy, sys; numpy.load(sys.argv[1], allow_pickle=True)",
 }
-PROVED = {name: payload for name, payload in PLAIN.items() if payload.proof}
+ALL = {f"pickle: {name}": payload for name, payload in PLAIN.items()} | ARCHIVES
+PROVED = {name: payload for name, payload in ALL.items() if payload.proof}
 
 
 def write(folder: Path, payload: Payload) -> tuple[Path, Path]:
@@ -24,7 +28,7 @@ def write(folder: Path, payload: Payload) -> tuple[Path, Path]:
     return file, marker
 
 
-@pytest.mark.parametrize("payload", PLAIN.values(), ids=list(PLAIN))
+@pytest.mark.parametrize("payload", ALL.values(), ids=list(ALL))
 def test_it_is_refused_and_does_not_run(tmp_path: Path, payload: Payload) -> None:
     """Each is refused by whatever format takes the file for its own, and the look runs nothing."""
     file, marker = write(tmp_path, payload)

@@ -1,11 +1,14 @@
 """NumPy's types of numbers as a pickle makes them: how many bytes one takes, and that no bytes become references."""
 
+import re
 from collections.abc import Iterator
 
 from ml_cicd.registry.formats.pickle_stream import NotPlain
 from ml_cicd.registry.formats.symbols import Made, Mapping, Value
 
 DTYPE = "numpy.dtype"
+CODE = re.compile(r"[<>|=]?(b1|[iu][1248]|f(2|4|8|16)|c(8|16|32)|[mM]8|[SUV]\d{1,9}|O8)")
+VERSIONS = (3, 4)  # tuples, for what is looked up in them may be a tuple itself, and those are never hashed
 REFERENCES = 0b111  # the flags by which an array's items are Python objects, kept as a list
 
 
@@ -36,10 +39,10 @@ def hold_dtype(target: Made) -> None:
     if not is_dtype(target):
         return
     state = target.state
-    if not isinstance(state, tuple) or len(state) not in {8, 9} or state[0] not in {3, 4}:
+    if not isinstance(state, tuple) or len(state) not in {8, 9} or state[0] not in VERSIONS:
         raise NotPlain("it has a numpy.dtype with a state that is not known")
     sub_array, fields, size, flags = state[2], state[4], state[5], state[7]
-    if sub_array is not None or not isinstance(flags, int) or size not in {-1, item_size(target)}:
+    if sub_array is not None or not isinstance(flags, int) or size not in (-1, item_size(target)):
         raise NotPlain("it has a numpy.dtype whose state says another size")
     if flags & REFERENCES != (REFERENCES if has_objects(target) else 0):
         raise NotPlain("it has a numpy.dtype whose state says what its items are")
@@ -62,6 +65,6 @@ def _of_fields(fields: Value) -> Iterator[Made]:
 
 def _code(dtype: Made) -> str:
     code = dtype.arguments[0] if isinstance(dtype.arguments, tuple) and dtype.arguments else ""
-    if not isinstance(code, str) or not code:
-        raise NotPlain("it has a numpy.dtype without a code")
+    if not isinstance(code, str) or not CODE.fullmatch(code):
+        raise NotPlain("it has a numpy.dtype without a code that is known")
     return code.lstrip("<>|=")

@@ -6,15 +6,14 @@ listed is harmless with whatever else is listed as its arguments or attributes: 
 looks attributes up by name or makes another pickle be read. `tools/list_callables.py` writes the long lists.
 """
 
-import re
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
+from ml_cicd.registry.formats.arrays import CODE
 from ml_cicd.registry.formats.symbols import Global, Kind, Mapping, Value
 
 KNOWN = Path(__file__).parent / "known"
-DTYPE = re.compile(r"[<>|=]?(b1|[iu][1248]|f(2|4|8|16)|c(8|16|32)|[mM]8|[SUV]\d{1,9}|O8)")
 FILLED = frozenset(  # they are filled by APPENDS or SETITEMS, as list and dict are
     {
         "collections.OrderedDict",
@@ -56,7 +55,7 @@ def _dtype(arguments: Arguments) -> bool:
     """By its code, and a copy: a state would change what everybody else uses too."""
     if len(arguments) != 3 or not isinstance(arguments[1], int) or arguments[2] != 1:
         return False
-    return isinstance(arguments[0], str) and DTYPE.fullmatch(arguments[0]) is not None
+    return isinstance(arguments[0], str) and CODE.fullmatch(arguments[0]) is not None
 
 
 def _from_list(arguments: Arguments) -> bool:

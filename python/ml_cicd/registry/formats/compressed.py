@@ -3,6 +3,7 @@
 import bz2
 import io
 import lzma
+import tarfile
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -98,6 +99,7 @@ UNPACKERS: dict[bytes, Callable[[], Unpacker]] = {
     b"\x5d\x00\x00": lzma.LZMADecompressor,
 }
 LZ4 = b"\x04\x22\x4d\x18"
+TAR_HEADER = tarfile.BLOCKSIZE
 
 
 def begins(path: Path, size: int = 8) -> bytes:
@@ -114,6 +116,15 @@ def begins(path: Path, size: int = 8) -> bytes:
 def is_compressed(first: bytes) -> bool:
     """Whether a file that begins so is compressed; none of these is how a pickle begins that can be read on."""
     return any(first.startswith(magic) for magic in (*UNPACKERS, LZ4))
+
+
+def is_tar(first: bytes) -> bool:
+    """Whether a file that begins so is a tar too: torch.load tries that first."""
+    try:
+        tarfile.TarInfo.frombuf(first[:TAR_HEADER], "utf-8", "surrogateescape")
+    except (tarfile.HeaderError, ValueError, LookupError):
+        return False
+    return True
 
 
 @contextmanager

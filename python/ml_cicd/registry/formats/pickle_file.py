@@ -3,7 +3,7 @@
 import pickle
 from pathlib import Path
 
-from ml_cicd.registry.formats.compressed import PROBLEMS, begins, is_compressed, unpacked
+from ml_cicd.registry.formats.compressed import PROBLEMS, TAR_HEADER, begins, is_compressed, is_tar, unpacked
 from ml_cicd.registry.formats.joblib_arrays import JoblibArrays
 from ml_cicd.registry.formats.pickle_machine import Rules
 from ml_cicd.registry.formats.pickle_stream import NotPlain
@@ -29,6 +29,8 @@ def violations(path: Path, allowed: Allowed) -> tuple[str, ...]:
     """Return what a pickle would call that is not known to be harmless, or why it cannot be judged."""
     try:
         packed = is_compressed(begins(path))
+        if is_tar(begins(path, TAR_HEADER)):
+            raise NotPlain("it is a tar too")
         arrays = JoblibArrays(allowed=allowed.callables, safe=packed or path.suffix.lower() == ONLY_JOBLIB_READS)
         with unpacked(path) as stream:
             return tuple(f"{path.name} {problem}" for problem in problems_in(stream, arrays.rules()))
