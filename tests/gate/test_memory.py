@@ -5,10 +5,10 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import pandas as pd  # type: ignore[import-untyped]
+import pandas as pd
 import pytest
-from scipy import sparse  # type: ignore[import-untyped]
-from scipy.stats import skew  # type: ignore[import-untyped]
+from scipy import sparse
+from scipy.stats import skew
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
