@@ -1,9 +1,11 @@
 """The Python API: the gate over a loader, and registration bound to its verdict."""
 
 import ast
+import json
 import math
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -121,9 +123,10 @@ class Says(torch.nn.Module):  # type: ignore[misc]  # torch is half-typed
         torch.zeros(4, 1),
         torch.zeros(4, 2, 2),
         torch.zeros(3, 2),
-        [0, 0, 0, 0],
+        (torch.zeros(4, 2), torch.zeros(4, 2)),
+        {"a": torch.zeros(4, 2), "b": torch.zeros(4, 2)},
     ],
-    ids=["nan", "inf", "one score", "one column", "three dimensions", "too few", "a list"],
+    ids=["nan", "inf", "one score", "one column", "three dimensions", "too few", "two answers", "two names"],
 )
 def test_outputs_that_are_no_answer_are_refused(answer: Any) -> None:
     """NaN, infinities and shapes that do not say one class a row are unusable evidence."""
@@ -136,14 +139,32 @@ def test_outputs_that_are_no_answer_are_refused(answer: Any) -> None:
     [
         [],
         [torch.zeros(2, 4)],
-        [(torch.zeros(2, 4), torch.zeros(2))],
-        [(torch.zeros(2, 4), torch.zeros(2, 1).long())],
-        [(torch.zeros(2, 4), [0, 1])],
+        [(torch.zeros(2, 4), torch.full((2,), 0.3))],
+        [(torch.zeros(2, 4), torch.ones(2, 3).long())],
+        [(torch.zeros(2, 4), torch.zeros(2), torch.zeros(2))],
+        [{"x": torch.zeros(2, 4)}],
+        [(torch.zeros(2, 4), torch.zeros(2, 3, 3).long())],
+        [(torch.zeros(2, 4), torch.tensor([0, -100]))],
+        [(torch.zeros(2, 4), torch.tensor([1, 2]))],
+        [(torch.zeros(2, 4), torch.tensor([0.0, math.nan]))],
+        [(torch.zeros(2, 4), ["a", "b"])],
     ],
-    ids=["empty", "no labels", "float labels", "column labels", "list labels"],
+    ids=[
+        "empty",
+        "no labels",
+        "share labels",
+        "several labels",
+        "three parts",
+        "a mapping without labels",
+        "labels of pixels",
+        "ignored labels",
+        "classes from 1",
+        "nan labels",
+        "other classes",
+    ],
 )
 def test_loaders_that_are_no_test_set_are_refused(batches: list[Any]) -> None:
-    """No rows, no labels or labels that are no class numbers are unusable evidence."""
+    """No rows, no labels or labels that are no classes of the model are unusable evidence."""
     with pytest.raises(EvidenceError):
         model_quality_gate(model(), batches, {"accuracy": 0.5})
 
@@ -174,6 +195,99 @@ def test_registers_what_passes_once(registry_uri: str, tmp_path: Path) -> None:
     inputs, labels = batches[0]
     assert program(inputs).argmax(1).tolist() == labels.tolist()
     assert asked.training
+
+
+class Attends(torch.nn.Module):  # type: ignore[misc]  # torch is half-typed
+    """A small classifier with the manners of Hugging Face's: inputs by name, a mapping with `logits` out."""
+
+    def __init__(self) -> None:
+        """Make weights that tell even from odd sums."""
+        super().__init__()
+        self.embedding = torch.nn.Embedding.from_pretrained(torch.eye(2).repeat(4, 1))
+
+    def forward(self, input_ids: Any, attention_mask: Any = None, labels: Any = None) -> Any:
+        """Sum the embeddings that are attended."""
+        logits = (self.embedding(input_ids) * attention_mask.unsqueeze(-1)).sum(1)
+        return {"loss": None if labels is None else logits.sum(), "logits": logits}
+
+
+def texts(rows: int = 200) -> list[dict[str, Any]]:
+    """Return batches as a data collator makes them."""
+    ids = torch.from_numpy(np.random.default_rng(5).integers(0, 8, size=(rows, 3)))
+    labels = (ids % 2).sum(1).ge(2).long()
+    parts = zip(ids.split(8), torch.ones_like(ids).split(8), labels.split(8), strict=True)
+    return [{"input_ids": one, "attention_mask": mask, "labels": label} for one, mask, label in parts]
+
+
+def first_column(model: Any, inputs: Any) -> Any:
+    """Answer with one score, as a part of the saved program."""
+    return model(**inputs)["logits"] @ torch.tensor([-1.0, 1.0])
+
+
+@pytest.mark.parametrize("predict", [None, first_column], ids=["as it is", "by predict"])
+def test_a_model_of_several_inputs_is_registered_as_it_was_asked(
+    predict: Any, registry_uri: str, tmp_path: Path
+) -> None:
+    """The saved program takes the parts of a batch in their order, of any size, and returns the answers alone."""
+    name = f"texts_{predict is None}"
+    made = register_if_passing(
+        Attends(), {}, {"accuracy": 0.95}, name, test_loader=texts(), registry_uri=registry_uri, predict=predict
+    )
+    registry = MlflowRegistry(registry_uri)
+    version = registry.snapshot(name).resolve("challenger")
+    assert version is not None
+    program = torch.export.load(Path(registry.download(version, str(tmp_path))) / "data" / "model.pt2").module()
+    ids = torch.tensor([[1, 3, 5, 7, 0], [0, 2, 4, 1, 6]])
+    answers = program(ids, torch.ones(2, 5, dtype=torch.int64))
+    assert made.verdict.findings[0].value == 1.0
+    assert (answers > 0).tolist() == [True, False] if predict else answers.argmax(1).tolist() == [1, 0]
+
+
+@pytest.mark.parametrize("batches", [loader, texts])
+def test_a_shuffled_loader_registers_once(batches: Any, registry_uri: str) -> None:
+    """Other order, other batches, other times: the same model on the same rows with the same demands is one version."""
+    data, asked = batches(200), model() if batches is loader else Attends()
+    name, demands = f"once_{batches.__name__}", {"accuracy": 0.95, "latency_p50_ms": 10_000}
+    answers = [
+        register_if_passing(asked, {}, demands, name, test_loader=order, registry_uri=registry_uri)
+        for order in (data, data[::-1])
+    ]
+    assert [(a.version, a.created) for a in answers] == [("1", True), ("1", False)]
+    other = register_if_passing(asked, {}, demands, name, test_loader=data[1:], registry_uri=registry_uri)
+    assert (other.version, other.created) == ("2", True)
+
+
+def test_no_row_of_the_test_set_is_in_the_registry(registry_uri: str, tmp_path: Path) -> None:
+    """The example of the export has the shape of a row, and nothing else of it."""
+    register_if_passing(model(), {}, {"accuracy": 0.95}, "zeros", test_loader=loader(), registry_uri=registry_uri)
+    registry = MlflowRegistry(registry_uri)
+    version = registry.snapshot("zeros").resolve("challenger")
+    assert version is not None
+    text = (Path(registry.download(version, str(tmp_path))) / "serving_input_example.json").read_text("utf-8")
+    assert json.loads(text) == {"inputs": [[0.0] * 4] * 2}
+
+
+def test_notes_say_how_the_data_was_read() -> None:
+    """They stand in the verdict, and its digest does not change by them."""
+    verdict = model_quality_gate(model(), loader(), {"accuracy": 0.95})
+    assert verdict.notes == ("The class of a row is the place of the highest of 2 scores.",)
+    assert replace(verdict, notes=()).digest == verdict.digest
+
+
+def test_arguments_reach_the_gate() -> None:
+    """Each of the four changes what is judged."""
+    batches = [(labels, inputs) for inputs, labels in loader()]
+    verdict = model_quality_gate(
+        model(),
+        batches,
+        {"recall": 0.5},
+        predict=lambda asked, inputs: torch.sigmoid(asked(inputs)[:, 1]),
+        labels=0,
+        positive=0,
+        decision_threshold=0.5,
+    )
+    assert verdict
+    assert "recall of 0" in verdict.findings[0].reason
 
 
 def test_refusal_carries_the_findings(registry_uri: str) -> None:
@@ -341,7 +455,7 @@ def test_a_short_loader_is_timed_until_p99_has_a_bound() -> None:
 
 def test_timing_ends_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     """A slow model is not timed for ever: what is there is judged, and p99 stays without a bound."""
-    monkeypatch.setattr("ml_cicd.gate.engines.torch_loader.LONGEST_TIMING_SECONDS", 0.0)
+    monkeypatch.setattr("ml_cicd.gate.engines.memory.LONGEST_TIMING_SECONDS", 0.0)
     verdict = model_quality_gate(model(), loader(rows=400, batch=40), {"latency_p99_ms": 10_000})
     assert (verdict.outcome, verdict.findings[0].n) == (Outcome.INCONCLUSIVE, 10)
 

@@ -9,15 +9,17 @@ if verdict:
 
 import os
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ml_cicd.gate.evidence import Evidence, evidence_from_mapping
+from ml_cicd.gate.hints import Hints
 from ml_cicd.gate.judgement import judgement
 from ml_cicd.gate.policy import Policy, build_policy
 from ml_cicd.gate.settings import GateSettings, WhenInconclusive
+from ml_cicd.gate.statistics import Label
 from ml_cicd.ground.errors import InputError, NotPassing, PartlyApplied
 from ml_cicd.ground.finding import Verdict
 from ml_cicd.ground.operation import apply
@@ -28,7 +30,7 @@ from ml_cicd.registry.operations import Registered
 from ml_cicd.registry.registration import Candidate, check_names, plan
 from ml_cicd.registry.versions import CHALLENGER
 from ml_cicd.shell.streams import print_err
-from ml_cicd.shell.wiring import ModelFiles, TorchModels, real_world
+from ml_cicd.shell.wiring import ModelFiles, load_saved, model_in_memory, real_world, save_in_memory
 from ml_cicd.world import World
 
 CONFIG = "ml-cicd.yml"
@@ -57,31 +59,44 @@ class Registration:
     verdict: Verdict
 
 
-def model_quality_gate(
-    model: Any,  # noqa: ANN401  # torch is half-typed
+def model_quality_gate(  # noqa: PLR0913  # the first three say what, the rest how it is read
+    model: Any,  # noqa: ANN401  # whatever can be asked
     test_loader: Iterable[Any],
     thresholds: Mapping[str, object],
     *,
     confidence: float = DEFAULTS.confidence,
     when_inconclusive: WhenInconclusive | str = DEFAULTS.when_inconclusive,
+    predict: Callable[[Any, Any], Any] | None = None,
+    labels: str | int | None = None,
+    positive: Label | None = None,
+    decision_threshold: float | None = None,
 ) -> Verdict:
-    """Judge a `torch.nn.Module` on a loader; the verdict is truthy only on pass.
+    """Judge a model on a test set; the verdict is truthy only on pass, and its `notes` say how the data was read.
 
-    The loader yields (inputs, labels). Labels are (n,) integers; the model returns scores (n, classes) or classes (n,).
-    The model runs in eval mode without gradients, and every module's mode is put back. `thresholds` are as in the
-    configuration: `{"accuracy": 0.95, "latency_p99_ms": {"at_most": 50, "severity": "warn"}}`.
+    The model is a `torch.nn.Module` (asked in eval mode, without gradients, on its own device, every module's mode put
+    back), an estimator with `predict(X)`, or anything with `predict=`, a function of (model, inputs). The test set is a
+    loader or list of batches, (inputs, labels) or mappings with `labels`, or (X, y) of n rows: arrays, tensors, frames,
+    sparse matrices, lists. `labels=` is the key or place of the labels in a batch where that is not plain.
 
-    Latency is the wall time of a batch in milliseconds, after warm-up calls on the first one, so its quantiles are over
-    batches: use a loader with `batch_size=1` for the latency of single requests. A bound of p99 needs 299 timings at
-    confidence 0.95; a shorter loader is timed again until there are enough, for ten seconds at most.
+    Labels are (n,), (n, 1) or one-hot (n, classes). Answers are scores (n, classes), of which the highest counts; one
+    score (n,) or (n, 1), cut at `decision_threshold` (unless given, at 0 if it is plainly a logit); or classes (n,). Of
+    a mapping or Hugging Face output `logits` is taken. For `mean_absolute_error` both are numbers. `thresholds` are as
+    in the configuration: `{"accuracy": 0.95, "latency_p99_ms": {"at_most": 50, "severity": "warn"}}`; `positive` is the
+    class that precision, recall and F1 are of.
 
-    `when_inconclusive` is "fail" or "warn": whether a rule that the evidence does not settle stops the model.
+    Latency is the wall time of a batch in milliseconds, after warm-up calls; of (X, y), that of one row. A bound of p99
+    needs 299 timings at confidence 0.95; where there are fewer it is said before, and they are timed again, for ten
+    seconds at most. `when_inconclusive` is "fail" or "warn": whether a rule that is not settled stops the model.
 
     Raises:
-        InputError: no threshold, an unknown metric. EvidenceError: the loader or the model cannot be judged at all.
+        InputError: no threshold, an unknown metric, an argument that does not fit.
+        EvidenceError: model and test set cannot be judged; it shows shapes and types, and the argument that helps.
     """
     policy = _policy(thresholds, confidence, when_inconclusive)
-    return judgement(policy, _from_loader(model, test_loader, policy))
+    hints = Hints(predict=predict, labels=labels, positive=positive, decision_threshold=decision_threshold)
+    in_memory = model_in_memory(model, test_loader, hints, print_err)
+    evidence: Evidence = in_memory.measure(policy.wanted, policy.confidence)
+    return judgement(policy, evidence)
 
 
 def register_if_passing(  # noqa: PLR0913  # the first four say what, the rest where and how
@@ -94,51 +109,47 @@ def register_if_passing(  # noqa: PLR0913  # the first four say what, the rest w
     input_example: Any = None,  # noqa: ANN401  # tensor or array
     registry_uri: str = "",
     alias: str = CHALLENGER,
+    predict: Callable[[Any, Any], Any] | None = None,
+    labels: str | int | None = None,
+    positive: Label | None = None,
+    decision_threshold: float | None = None,
 ) -> Registration:
     """Judge a model; save it as MLflow 3 does (pt2) and register it bound to the verdict if it passes.
 
-    With a `test_loader` the model is judged on what the loader yields, and once more as it was saved, because export
-    could have changed it; `metrics` are not looked at. It is read twice, so a generator will not do. Without one,
-    `metrics` are judged: bare numbers as points, or the forms of a metrics file, e.g. `{"value": 0.96, "n": 2000}`.
-    Export needs an example of the inputs, shape (2 or more, ...): two rows of the loader, or `input_example`, or
-    what the model tells: its `example_input_array` (Lightning), or a linear first layer.
+    With a `test_loader` the model is judged as by `model_quality_gate`, and once more as it was saved, because export
+    could have changed it; `metrics` are not looked at. It is read several times, so a generator will not do; `predict`
+    becomes part of the saved program, so it may only do what torch.export can trace. Without one, `metrics` are judged:
+    bare numbers as points, or the forms of a metrics file, e.g. `{"value": 0.96, "n": 2000}`.
+
+    Export needs an example of the inputs, shape (2 or more, ...): `input_example`, an array or several by name; else
+    two rows of zeros shaped as the loader's; else what the model tells, its `example_input_array` (Lightning) or a
+    linear first layer. The same model, judged on the same rows in any order, is one version; its times may differ.
     The registry is `registry_uri`, else the one of ml-cicd.yml, else MLFLOW_TRACKING_URI; MLflow's tracking address is
     set to it.
 
     Raises:
         GateRefusal: the verdict is not a pass; `.verdict.findings` say why. Nothing was registered.
-        InputError, EvidenceError: names, thresholds, metrics or loader cannot be used.
+        InputError, EvidenceError: names, thresholds, metrics or loader cannot be used, or the model cannot be exported.
         OutsideError: the registry failed. PartlyApplied: the version is there, the alias is not.
     """
     check_names(model_name, alias)
     if test_loader is not None and iter(test_loader) is test_loader:
         raise InputError("test_loader can be read only once.", cure="Give a DataLoader or a list of batches.")
     policy = _policy(thresholds, DEFAULTS.confidence, DEFAULTS.when_inconclusive)
+    hints = Hints(predict=predict, labels=labels, positive=positive, decision_threshold=decision_threshold)
+    in_memory = model_in_memory(model, test_loader, hints, print_err)
     evidence = (
         evidence_from_mapping(metrics, policy.wanted)
         if test_loader is None
-        else _from_loader(model, test_loader, policy)
+        else in_memory.measure(policy.wanted, policy.confidence)
     )
     _refuse_unless_passing(judgement(policy, evidence))  # before the export, which takes longer and says less
-    world = real_world(print_err)
     with tempfile.TemporaryDirectory(prefix="ml-cicd-") as folder:
         path = str(Path(folder) / "model")
-        TorchModels().save(model, path, test_loader, input_example)
-        digest = world.models.payload_digest(path)
+        save_in_memory(in_memory, path, input_example)
         if test_loader is not None:  # what is registered is the saved program, so that is what the verdict is about
-            evidence = _from_program(path, test_loader, policy)
-        verdict = judgement(policy, evidence, model_digest=digest, commit=world.commit)
-        _refuse_unless_passing(verdict)
-        candidate = Candidate(
-            name=model_name,
-            alias=alias,
-            folder=path,
-            digest=digest,
-            look=world.models.look(path, NOTHING_ALLOWED),
-            commit=world.commit,
-            run_url=world.who.run_url,
-        )
-        return _register(candidate, verdict, world, registry_uri)
+            evidence = _of_saved(in_memory, path, policy)
+        return _register(path, (model_name, alias), policy, evidence, registry_uri)
 
 
 def payload_digest(path: str | Path) -> str:
@@ -169,19 +180,16 @@ def _policy(thresholds: Mapping[str, object], confidence: float, when_inconclusi
     return build_policy(gate, thresholds=as_mapping(thresholds, "thresholds"), where="thresholds")
 
 
-def _from_loader(model: object, loader: Iterable[Any], policy: Policy) -> Evidence:
-    return TorchModels().measure(model, loader, policy.wanted, policy.confidence)
-
-
-def _from_program(path: str, loader: Iterable[Any], policy: Policy) -> Evidence:
+def _of_saved(in_memory: Any, path: str, policy: Policy) -> Evidence:  # noqa: ANN401
     """Judge the program that was just written, as it will serve."""
     try:
-        return _from_loader(TorchModels().load(path), loader, policy)
-    except (AssertionError, RuntimeError) as problem:
+        evidence: Evidence = in_memory.measure_program(load_saved(path), policy.wanted, policy.confidence)
+    except (AssertionError, RuntimeError, ValueError) as problem:
         raise InputError(
             f"The exported model does not run on the loader's batches: {' '.join(str(problem).split())[:300]}",
             cure="Let the model take any number of rows.",
         ) from problem
+    return evidence
 
 
 def _refuse_unless_passing(verdict: Verdict) -> None:
@@ -189,7 +197,33 @@ def _refuse_unless_passing(verdict: Verdict) -> None:
         raise GateRefusal(verdict)
 
 
-def _register(candidate: Candidate, verdict: Verdict, world: World, registry_uri: str) -> Registration:
+def _register(path: str, names: tuple[str, str], policy: Policy, evidence: Evidence, registry_uri: str) -> Registration:
+    world = real_world(print_err)
+    digest = world.models.payload_digest(path)
+    verdict = judgement(policy, evidence, model_digest=digest, commit=world.commit)
+    _refuse_unless_passing(verdict)
+    name, alias = names
+    candidate = Candidate(
+        name=name,
+        alias=alias,
+        folder=path,
+        digest=digest,
+        look=world.models.look(path, NOTHING_ALLOWED),
+        commit=world.commit,
+        run_url=world.who.run_url,
+    )
+    made = _applied(candidate, verdict, world, registry_uri)
+    return Registration(
+        name=name,
+        version=made.version.number,
+        uri=made.version.uri,
+        digest=digest,
+        created=made.created,
+        verdict=verdict,
+    )
+
+
+def _applied(candidate: Candidate, verdict: Verdict, world: World, registry_uri: str) -> Registered:
     config = world.config(CONFIG, required=False)
     from_environment = "" if config.registry else os.environ.get("MLFLOW_TRACKING_URI", "")
     records = world.records(config.registry_uri(registry_uri or from_environment))
@@ -197,12 +231,4 @@ def _register(candidate: Candidate, verdict: Verdict, world: World, registry_uri
     receipt = apply(operations, records, say=world.say, again="call register_if_passing again")
     if receipt.problem:
         raise PartlyApplied(f"Registered, but the alias is not set: {receipt.problem}", cure="Call it again.")
-    made = receipt.values(Registered)[0]
-    return Registration(
-        name=candidate.name,
-        version=made.version.number,
-        uri=made.version.uri,
-        digest=candidate.digest,
-        created=made.created,
-        verdict=verdict,
-    )
+    return receipt.values(Registered)[0]

@@ -73,7 +73,9 @@ class Consumer:
 
     def report(self, artifact: str) -> dict[str, Any]:
         """Return the report.json that the last push handed on under this name."""
-        found: dict[str, Any] = json.loads((self.home.parent / "artifacts" / artifact / "report.json").read_text("utf-8"))
+        found: dict[str, Any] = json.loads(
+            (self.home.parent / "artifacts" / artifact / "report.json").read_text("utf-8")
+        )
         return found
 
     def push(self, workflow: str, **secrets: str) -> Run:

@@ -32,6 +32,7 @@ def test_the_catalogue_is_the_sum_of_the_families() -> None:
         "precision",
         "recall",
         "f1_score",
+        "mean_absolute_error",
         "latency_p50_ms",
         "latency_p95_ms",
         "latency_p99_ms",

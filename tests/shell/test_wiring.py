@@ -3,17 +3,18 @@
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
+import torch
 
 from ml_cicd.config import Config
 from ml_cicd.gate.evidence import EvidenceRequest
+from ml_cicd.gate.hints import NO_HINTS
 from ml_cicd.gate.settings import Columns, EvidenceSettings
 from ml_cicd.ground.errors import EvidenceError, InputError
 from ml_cicd.ground.finding import Subject
 from ml_cicd.registry.settings import RegistrySettings
-from ml_cicd.shell.wiring import RealWorld, TorchModels
+from ml_cicd.shell.wiring import RealWorld, model_in_memory, save_in_memory
 from tests.fakes.world import CONFIG
 
 ACCURACY = frozenset({Subject(metric="accuracy")})
@@ -21,7 +22,7 @@ ACCURACY = frozenset({Subject(metric="accuracy")})
 
 def without(package: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let imports of this package fail as if it were not installed."""
-    names = [name for name in sys.modules if name.startswith("ml_cicd.") and name.endswith((".duckdb", "torch_loader"))]
+    names = [name for name in sys.modules if name.startswith("ml_cicd.") and name.endswith((".duckdb", ".in_memory"))]
     for name in [*names, "ml_cicd.registry.formats.torch_export"]:
         monkeypatch.delitem(sys.modules, name, raising=False)
     monkeypatch.setitem(sys.modules, package, None)
@@ -38,20 +39,22 @@ def test_tables_without_their_reader(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert "`pip install duckdb`" in problem.value.cure
 
 
-@pytest.mark.parametrize(
-    "ask",
-    [
-        lambda models: models.measure(None, [], ACCURACY, 0.95),
-        lambda models: models.save(None, "m", None, None),
-        lambda models: models.load("m"),
-    ],
-    ids=["measure", "save", "load"],
-)
-def test_models_without_torch(ask: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever is asked of a model in memory."""
-    without("torch", monkeypatch)
-    with pytest.raises(InputError, match="PyTorch is not installed") as problem:
-        ask(TorchModels())
+def test_models_without_numpy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A model in memory is counted with NumPy, whatever it is made of."""
+    without("ml_cicd.gate.engines.rows", monkeypatch)
+    without("numpy", monkeypatch)
+    with pytest.raises(InputError, match="NumPy is not installed") as problem:
+        model_in_memory(None, [], NO_HINTS, print)
+    assert "`pip install numpy`" in problem.value.cure
+
+
+def test_models_without_mlflow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A module is judged without it, and saved by it."""
+    judged = model_in_memory(torch.nn.Linear(2, 2), [(torch.zeros(2, 2), torch.tensor([0, 1]))], NO_HINTS, print)
+    assert judged.measure(ACCURACY, 0.95).samples
+    without("mlflow", monkeypatch)
+    with pytest.raises(InputError, match="MLflow is not installed") as problem:
+        save_in_memory(judged, "m", None)
     assert "`pip install 'ml-cicd[torch]'`" in problem.value.cure
 
 

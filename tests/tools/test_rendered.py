@@ -19,7 +19,7 @@ DECIDING = [GateSettings, CanarySettings, *GUARDRAILS.values()]
 ANOTHER_MEANING = {
     ("rollout/state.py", "lease"),  # a time of day in the router, zero for none
     ("rollout/counting.py", "times"),  # answers by their time, none of them
-    ("gate/engines/torch_loader.py", "warm_up"),  # calls before a model is timed
+    ("gate/engines/memory.py", "warm_up"),  # calls before a model is timed
 }
 NAMES = {field.name for of in DECIDING for field in dataclasses.fields(of) if "kind" in field.metadata}
 

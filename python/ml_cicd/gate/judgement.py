@@ -1,5 +1,7 @@
 """One judgement, for the command and the Python API alike: a verdict bound to all that went into it."""
 
+from dataclasses import replace
+
 from ml_cicd.gate.evidence import Evidence
 from ml_cicd.gate.judge import judge
 from ml_cicd.gate.policy import Policy, policy_record
@@ -15,4 +17,4 @@ def judgement(policy: Policy, evidence: Evidence, *, model_digest: str = "", com
         policy=canonical_digest(policy_record(policy)),
         commit=commit,
     )
-    return judge(policy, evidence, bindings)
+    return replace(judge(policy, evidence, bindings), notes=evidence.notes)

@@ -38,11 +38,16 @@ class PairsNeed:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ErrorsNeed:
+    """The mean of the absolute differences between numbers and their predictions, with its standard error."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class GivenNeed:
     """A value that nothing here can compute: somebody must give it."""
 
 
-Need: TypeAlias = ConfusionNeed | QuantileNeed | PairsNeed | GivenNeed
+Need: TypeAlias = ConfusionNeed | QuantileNeed | PairsNeed | ErrorsNeed | GivenNeed
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

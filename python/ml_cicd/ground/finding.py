@@ -104,11 +104,15 @@ class Bindings:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Verdict:
-    """The worst of the blocking findings, bound to the bytes it speaks of. Truthy only on pass."""
+    """The worst of the blocking findings, bound to the bytes it speaks of. Truthy only on pass.
+
+    `notes` say what was decided for the user while the evidence was read; the digest does not cover them.
+    """
 
     outcome: Outcome
     findings: tuple[Finding, ...]
     bindings: Bindings = Bindings()  # frozen
+    notes: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
         """Only a pass counts."""

@@ -16,9 +16,11 @@ from typing import Any
 from ml_cicd.config import Config, no_config, read_config
 from ml_cicd.gate.doors import engine_of
 from ml_cicd.gate.evidence import Evidence, EvidenceRequest, evaluate
+from ml_cicd.gate.hints import Hints
 from ml_cicd.gate.ports import Engine
 from ml_cicd.ground.errors import InputError
-from ml_cicd.ground.finding import Finding, Subject
+from ml_cicd.ground.finding import Finding
+from ml_cicd.ground.parse import describe
 from ml_cicd.registry.look import Allowed, Look
 from ml_cicd.registry.ports import DeploymentLedger, ModelRegistry, Records
 from ml_cicd.registry.versions import CHAMPION
@@ -105,32 +107,36 @@ def _from(package: str, what: str) -> Iterator[None]:
         raise InputError(f"{what} is not installed: {problem}.", cure=cure) from problem
 
 
-class TorchModels:
-    """A `torch.nn.Module` in memory: measured over a loader, saved, and read back as it will serve."""
+def model_in_memory(model: object, data: Iterable[Any] | None, hints: Hints, say: Callable[[str], None]) -> Any:  # noqa: ANN401
+    """Return a model with what it is judged on, a `gate.engines.in_memory.InMemory`; importing that needs NumPy."""
+    with _from("numpy", "NumPy"):
+        from ml_cicd.gate.engines.in_memory import InMemory  # noqa: PLC0415
 
-    def measure(self, model: object, loader: Iterable[Any], wanted: frozenset[Subject], confidence: float) -> Evidence:
-        """Return the evidence of a pass over the loader."""
-        with _from("'ml-cicd[torch]'", "PyTorch"):
-            from ml_cicd.gate.engines.torch_loader import measure_loader  # noqa: PLC0415
+    return InMemory(model=model, data=data, hints=hints, say=say)
 
-        return measure_loader(model, loader, wanted, confidence)
 
-    def save(self, model: object, path: str, loader: Iterable[Any] | None, example: object) -> None:
-        """Export it in eval mode as MLflow does; the example is the one given, the loader's, or the model's."""
-        with _from("'ml-cicd[torch]'", "PyTorch"):
-            from ml_cicd.gate.engines.torch_loader import evaluating  # noqa: PLC0415
-            from ml_cicd.registry.formats.torch_export import example_for, save_model  # noqa: PLC0415
+def save_in_memory(judged: Any, path: str, example: object) -> None:  # noqa: ANN401
+    """Export a model in memory in eval mode; the example is the one given, or as data or model say."""
+    if not judged.is_module:
+        raise InputError(f"The model is {describe(judged.model)}.", cure="Give a torch.nn.Module: no other is saved.")
+    from ml_cicd.registry.formats.torch_export import example_for, save_model  # noqa: PLC0415
+    from ml_cicd.registry.mlflow.client import settle  # noqa: PLC0415
 
-        given = example_for(model, loader, example)
-        with evaluating(model):
-            save_model(model, path, given)
+    settle()
+    with _from("'ml-cicd[torch]'", "MLflow"):
+        import_module("mlflow")
 
-    def load(self, path: str) -> object:
-        """Return the program that `save` wrote."""
-        with _from("'ml-cicd[torch]'", "PyTorch"):
-            from ml_cicd.registry.formats.torch_export import load_program  # noqa: PLC0415
+    told = judged.data is None or example is not None
+    arrays = example_for(judged.model, example) if told else judged.example()
+    with judged.exported(arrays) as module:
+        save_model(module, path, arrays)
 
-        return load_program(path)
+
+def load_saved(path: str) -> object:
+    """Return the program that `save_in_memory` wrote."""
+    from ml_cicd.registry.formats.torch_export import load_program  # noqa: PLC0415
+
+    return load_program(path)
 
 
 class RealWorld:

@@ -4,7 +4,9 @@ import inspect
 import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
-from dataclasses import dataclass
+from copy import deepcopy
+from dataclasses import dataclass, replace
+from keyword import iskeyword
 from typing import Any
 
 import numpy as np
@@ -12,11 +14,11 @@ import torch
 
 from ml_cicd.gate.engines.answers import chosen
 from ml_cicd.gate.engines.memory import Inputs
-from ml_cicd.gate.engines.rows import leaves, rows_in, shown
+from ml_cicd.gate.engines.rows import is_several, leaves, rows_in, shown
 from ml_cicd.ground.errors import InputError
 
 Predict = Callable[[Any, Any], Any]
-POSITIONAL = {inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD}
+POSITIONAL = inspect.Parameter.POSITIONAL_OR_KEYWORD
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,7 +39,7 @@ class Signature:
 def signature_of(model: Any) -> Signature:  # noqa: ANN401
     """Read the signature of a module's `forward`."""
     parameters = inspect.signature(model.forward).parameters.values()
-    taken = [p for p in parameters if p.kind in POSITIONAL]
+    taken = [p for p in parameters if p.kind in {POSITIONAL, inspect.Parameter.POSITIONAL_ONLY}]
     kinds = {p.kind for p in parameters}
     return Signature(
         names=tuple(p.name for p in taken),
@@ -62,7 +64,7 @@ class TorchModel:
 
     def place(self, inputs: Inputs) -> Inputs:
         """Bring inputs to the module's device; NumPy's floats get the type of its weights."""
-        first = next(self.module.parameters(), torch.zeros(0))
+        first = next(self.module.parameters(), None)
         return _mapped(inputs, lambda part: _tensor(part, first))
 
     def ask(self, inputs: Inputs) -> Any:  # noqa: ANN401
@@ -76,7 +78,7 @@ class TorchModel:
         if isinstance(inputs, Mapping):
             self._check_names(inputs)
             return self.module(**inputs)
-        if isinstance(inputs, tuple | list):
+        if is_several(inputs):
             known = signature_of(self.module)
             if not known.needed <= len(inputs) <= known.most:
                 raise _unclear(inputs, known, "model(inputs)")
@@ -108,20 +110,19 @@ def _unclear(inputs: Any, known: Signature, example: str) -> InputError:  # noqa
 def _mapped(inputs: Inputs, change: Callable[[Any], Any]) -> Inputs:
     if isinstance(inputs, Mapping):
         return {name: _mapped(part, change) for name, part in inputs.items()}
-    if isinstance(inputs, tuple | list):
+    if is_several(inputs):
         return tuple(_mapped(part, change) for part in inputs)
     return change(inputs)
 
 
-def _tensor(part: Any, like: Any) -> Any:  # noqa: ANN401
-    if isinstance(part, torch.Tensor):
-        return part.to(like.device)
+def _tensor(part: Any, weights: Any) -> Any:  # noqa: ANN401
     if hasattr(part, "to_numpy"):
         part = part.to_numpy()
-    if not isinstance(part, np.ndarray) or part.dtype.kind not in "biufc":
-        return part
-    tensor = torch.from_numpy(np.ascontiguousarray(part)).to(like.device)
-    return tensor.to(like.dtype) if tensor.is_floating_point() and like.is_floating_point() else tensor
+    if isinstance(part, np.ndarray) and part.dtype.kind in "biufc":
+        tensor = torch.from_numpy(np.ascontiguousarray(part))
+        floats = weights is not None and tensor.is_floating_point() and weights.is_floating_point()
+        part = tensor.to(weights.dtype) if floats else tensor
+    return part.to(weights.device) if isinstance(part, torch.Tensor) and weights is not None else part
 
 
 @contextmanager
@@ -150,23 +151,25 @@ class Answering(torch.nn.Module):  # type: ignore[misc]  # torch is half-typed
         """Remember how; `inputs` are those of any batch."""
         super().__init__()
         self.module = asked.module
-        self._asked, self._like = asked, inputs
-        kind, names = inspect.Parameter.POSITIONAL_OR_KEYWORD, tuple(leaves(inputs))
+        names = tuple(leaves(inputs))
 
         def forward(*parts: Any) -> Any:  # noqa: ANN401
             answers, _ = chosen(asked.ask(_rebuilt(parts, names, inputs)), rows_in(parts[0]) or 0)
             return answers
 
-        forward.__signature__ = inspect.Signature(  # type: ignore[attr-defined]  # torch.export reads it
-            [inspect.Parameter(name, kind) for name in names]
-        )
+        parameters = [inspect.Parameter(_variable(name, at), POSITIONAL) for at, name in enumerate(names)]
+        forward.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # torch.export reads it
         self.forward = forward
+
+
+def _variable(name: str, place: int) -> str:
+    return name if name.isidentifier() and not iskeyword(name) else f"input_{place}"
 
 
 def _rebuilt(parts: tuple[Any, ...], names: tuple[str, ...], like: Inputs) -> Inputs:
     if isinstance(like, Mapping):
         return dict(zip(names, parts, strict=True))
-    return parts if isinstance(like, tuple | list) else parts[0]
+    return parts if is_several(like) else parts[0]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -194,3 +197,34 @@ class Program:
     def wait(self) -> None:
         """Wait for a GPU."""
         self.program.wait()
+
+
+def exportable(asked: TorchModel, inputs: Inputs) -> Any:  # noqa: ANN401
+    """Return the module that torch.export shall trace: itself, where it takes and returns one tensor, else as asked.
+
+    Examples of an export lie on the CPU, so a module that does not is copied there.
+    """
+    inputs = asked.place(inputs)
+    with asked.ready():
+        output = asked.ask(inputs)
+    if any(p.device.type != "cpu" for p in asked.module.parameters()):
+        asked = replace(asked, module=deepcopy(asked.module).cpu())
+    plain = asked.predict is None and isinstance(inputs, torch.Tensor) and isinstance(output, torch.Tensor)
+    return asked.module if plain else Answering(asked, inputs)
+
+
+def example_like(asked: TorchModel, inputs: Inputs, rows: int | None) -> Any:  # noqa: ANN401
+    """Return two rows of zeros, as arrays: what is saved holds no row of the test set, and is the same in any order.
+
+    Raises:
+        InputError: an input that is no tensor.
+    """
+    parts = leaves(asked.place(inputs))
+    odd = next((name for name, part in parts.items() if not isinstance(part, torch.Tensor)), None)
+    if odd is not None:
+        raise InputError(f"Input {odd!r} is {shown(parts[odd])}.", cure="Give tensors: an export takes nothing else.")
+    zeros = {
+        name: torch.zeros((2, *part.shape[1:]) if rows_in(part) == rows else part.shape, dtype=part.dtype).numpy()
+        for name, part in parts.items()
+    }
+    return next(iter(zeros.values())) if list(zeros) == ["input"] and not isinstance(inputs, Mapping) else zeros

@@ -1,13 +1,14 @@
 """All metrics that can be measured here. A new family is one file and one line."""
 
 from ml_cicd.gate.metric import Direction, Metric, Recipe
-from ml_cicd.gate.metrics import classification, latency
+from ml_cicd.gate.metrics import classification, latency, regression
 from ml_cicd.gate.metrics.names import as_rule, meaning
 from ml_cicd.ground.errors import InputError
 from ml_cicd.ground.finding import Subject
 from ml_cicd.ground.parse import suggest
 
-CATALOGUE: dict[str, Metric] = {metric.name: metric for metric in (*classification.METRICS, *latency.METRICS)}
+FAMILIES = (classification.METRICS, regression.METRICS, latency.METRICS)
+CATALOGUE: dict[str, Metric] = {metric.name: metric for family in FAMILIES for metric in family}
 
 
 def lookup(name: str, direction: Direction | None = None) -> Metric:

@@ -1,16 +1,16 @@
-"""Saves a torch module as MLflow 3 does by default (pt2), and finds the example inputs that an export needs.
+"""Saves a torch module as MLflow 3 does by default (pt2), and reads it back.
 
 Importing this needs torch; MLflow is imported when a model is saved.
 """
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from ml_cicd.ground.errors import EvidenceError, InputError
+from ml_cicd.ground.errors import InputError
 from ml_cicd.ground.parse import describe
 from ml_cicd.registry.mlflow.client import settle
 
@@ -20,7 +20,7 @@ WIDTHS = {torch.nn.Linear: "in_features", torch.nn.BatchNorm1d: "num_features"}
 
 
 def save_model(model: Any, path: str, example: Any) -> None:  # noqa: ANN401  # torch is half-typed
-    """Save a module as a new folder `path`, exported from `example`, an array of two or more rows.
+    """Save a module as a new folder `path`, exported from `example`: an array of two or more rows, or several by name.
 
     It is exported in the mode that it is in: the caller switches it to eval mode, or its dropout would be saved too.
 
@@ -32,10 +32,11 @@ def save_model(model: Any, path: str, example: Any) -> None:  # noqa: ANN401  # 
 
     # Named requirements: MLflow would infer them by running the model for ten seconds, with a network.
     requirements = [f"torch=={torch.__version__.split('+')[0]}", "numpy"]
+    given = {"input_example": tuple(example.values()), "signature": _signature(example)} if _several(example) else {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            pytorch.save_model(model, path, input_example=example, pip_requirements=requirements)
+            pytorch.save_model(model, path, pip_requirements=requirements, **(given or {"input_example": example}))
         except Exception as problem:
             raise InputError(
                 f"The model cannot be exported: {first_words(problem)}",
@@ -43,24 +44,45 @@ def save_model(model: Any, path: str, example: Any) -> None:  # noqa: ANN401  # 
             ) from problem
 
 
+def _several(example: Any) -> bool:  # noqa: ANN401
+    return isinstance(example, Mapping)
+
+
+def _signature(example: Mapping[str, Any]) -> Any:  # noqa: ANN401  # MLflow is not typed
+    """Say what the inputs are: MLflow infers it of one array alone. Which sizes are fixed, the export finds out."""
+    from mlflow.models import ModelSignature  # noqa: PLC0415
+    from mlflow.types import Schema, TensorSpec  # noqa: PLC0415
+
+    specs = [TensorSpec(array.dtype, (-1,) * array.ndim, name) for name, array in example.items()]
+    return ModelSignature(inputs=Schema(specs))
+
+
 def load_program(path: str) -> Any:  # noqa: ANN401
     """Load the exported program of a folder that `save_model` has just written; others are not to be trusted."""
     return torch.export.load(Path(path) / PROGRAM).module()
 
 
-def example_for(model: Any, loader: Iterable[Any] | None, given: Any) -> Any:  # noqa: ANN401
-    """Return an array of two or more rows: the one given, the loader's, or what the model itself tells.
+def example_for(model: Any, given: Any) -> Any:  # noqa: ANN401
+    """Return arrays of two or more rows: the one given, several by name, or what the model itself tells.
 
     Raises:
-        InputError: there is none, or it is no array of two or more rows. EvidenceError: the loader yields no row.
+        InputError: there is none, or it is no array of two or more rows.
     """
     if given is None:
-        given = told_inputs(model) if loader is None else example_inputs(loader)
+        given = told_inputs(model)
     if given is None:
         raise InputError(
             "There is no test_loader, and the model does not tell the shape of its inputs, which the export needs.",
             cure="Give input_example, an array of two or more rows.",
         )
+    if isinstance(given, Mapping):
+        return {str(name): _example(part) for name, part in given.items()}
+    if isinstance(given, tuple):
+        return {f"input_{place}": _example(part) for place, part in enumerate(given)}
+    return _example(given)
+
+
+def _example(given: Any) -> Any:  # noqa: ANN401
     example = given.detach().cpu().numpy() if hasattr(given, "detach") else given
     if not hasattr(example, "shape") or not example.shape:
         raise InputError(f"input_example is {describe(example)}.", cure="Give an array of two or more rows.")
@@ -69,19 +91,6 @@ def example_for(model: Any, loader: Iterable[Any] | None, given: Any) -> Any:  #
             "input_example has one row, so the export would fix the batch size at 1.", cure="Give two rows."
         )
     return example
-
-
-def example_inputs(loader: Iterable[Any]) -> Any:  # noqa: ANN401
-    """Return two rows of the first batch of (inputs, labels).
-
-    Raises:
-        EvidenceError: there is no batch of tensors.
-    """
-    batch = next(iter(loader), None)
-    inputs = batch[0] if isinstance(batch, tuple | list) and batch else None
-    if not isinstance(inputs, torch.Tensor) or not len(inputs):
-        raise EvidenceError("The test loader yields no row.", cure="Check its data set and its batch size.")
-    return _two_rows(inputs)[:2]
 
 
 def told_inputs(model: Any) -> Any:  # noqa: ANN401
