@@ -160,7 +160,7 @@ def test_bytes_that_are_no_text(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="UTF-8"):
         world().config(str(path), required=True)
     path.write_bytes(b"#" * (2**20 + 1))
-    with pytest.raises(InputError, match="larger than 1 MiB"):
+    with pytest.raises(InputError, match="more than 1048576"):
         world().config(str(path), required=True)
 
 

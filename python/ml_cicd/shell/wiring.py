@@ -198,12 +198,7 @@ class RealWorld:
             if required or file.exists():
                 raise InputError(f"There is no configuration file {path}.", cure="Write one with `ml-cicd init`.")
             return no_config(path)
-        if file.stat().st_size > LARGEST_FILE:
-            raise InputError(f"{path} is larger than 1 MiB.", cure="Is it the right file?")
-        try:
-            content = file.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as problem:
-            raise InputError(f"{path} cannot be read: {problem}.", cure="It must be UTF-8 text.") from problem
+        content = self.files.read_text(path, limit=LARGEST_FILE)
         return read_config(content, path, self._environ, door_settings)
 
     def measure(self, request: EvidenceRequest) -> Evidence:
