@@ -174,3 +174,21 @@ def test_a_place_that_could_not_be_written_everywhere(world: RealWorld, place: s
     Path("train.py").write_text("import torch\n")
     with pytest.raises(InputError, match="place"):
         run(replace(INPUTS, serve=True, place=place), world)
+
+
+def test_a_hostile_repository(world: RealWorld) -> None:
+    """What no parser takes, what has no end and what is there three thousand times: files are written all the same."""
+    Path("train.py").write_text(f"x = {'[' * 3000}{']' * 3000}")
+    Path("evaluate.py").write_bytes(b"\xff\xfe\x00")
+    Path("pyproject.toml").write_text("[project\n")
+    Path("dvc.yaml").write_text("a: &a [*a]\n")
+    Path("Makefile").write_text("train:" * 20_000)
+    Path("metrics.json").write_text("[" * 100_000)
+    Path("results.json").write_text('{"accuracy": NaN, "f1": 1e999}')
+    Path("requirements.txt").unlink()
+    Path("requirements.txt").symlink_to("/dev/zero")
+    for number in range(3000):
+        Path(f"f{number}.py").write_text("import torch\n")
+    report = run(INPUTS, world)
+    assert report.outputs["files"].splitlines() == FILES
+    assert world.config("ml-cicd.yml", required=True).model == "digits"

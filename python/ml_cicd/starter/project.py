@@ -268,8 +268,8 @@ def _blocked(kind: ModelKind | None, scripts: Sequence[Script], guesses: Mapping
     if kind is None:
         yield "no model was found that could be registered"
     elif kind.flavor not in REGISTRABLE:
-        known = ", ".join(name for name in (k.name for k in KINDS if k.flavor in REGISTRABLE))
-        yield f"models of this kind cannot be registered ({kind.name}; it can be {known})"
+        known = ", ".join(one.name for one in KINDS if one.flavor in REGISTRABLE)
+        yield f"{kind.name} models cannot be registered ({known} models can)"
     elif not any(f".{call}".endswith(f".{REGISTRABLE[kind.flavor]}") for script in scripts for call in script.calls):
         yield f"the training must save its model with {REGISTRABLE[kind.flavor]}(...)"
     if not guesses["registry"].value:
