@@ -1,5 +1,6 @@
 """`init` reads the repository, writes what runs, says what it guessed, and never overwrites."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -129,6 +130,21 @@ def test_nobody_is_asked_without_a_terminal(world: RealWorld) -> None:
     """Where nobody sits, the guesses stand."""
     assert streams.ask("x") == ""
     assert run(replace(INPUTS, yes=False), world).exit_code is Exit.DONE
+
+
+@pytest.mark.parametrize(("typed", "said"), [("trunk\n", "trunk"), ("\n", ""), ("\x04", "")])
+def test_a_person_at_a_terminal_is_asked(monkeypatch: pytest.MonkeyPatch, typed: str, said: str) -> None:
+    """A line is the answer; an empty one and the end of the input leave things as they are."""
+    person, terminal = os.openpty()
+    with (
+        os.fdopen(person, "wb", buffering=0) as keys,
+        os.fdopen(os.dup(terminal), "r") as reads,
+        os.fdopen(terminal, "w") as writes,
+    ):
+        monkeypatch.setattr("sys.stdin", reads)
+        monkeypatch.setattr("sys.stderr", writes)
+        keys.write(typed.encode())
+        assert streams.ask("branch: main") == said
 
 
 def test_an_operation_says_what_it_did(world: RealWorld) -> None:
