@@ -1,5 +1,6 @@
 """`init` reads the repository, writes what runs, says what it guessed, and never overwrites."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -131,6 +132,21 @@ def test_nobody_is_asked_without_a_terminal(world: RealWorld) -> None:
     assert run(replace(INPUTS, yes=False), world).exit_code is Exit.DONE
 
 
+@pytest.mark.parametrize(("typed", "said"), [("trunk\n", "trunk"), ("\n", ""), ("\x04", "")])
+def test_a_person_at_a_terminal_is_asked(monkeypatch: pytest.MonkeyPatch, typed: str, said: str) -> None:
+    """A line is the answer; an empty one and the end of the input leave things as they are."""
+    person, terminal = os.openpty()
+    with (
+        os.fdopen(person, "wb", buffering=0) as keys,
+        os.fdopen(os.dup(terminal), "r") as reads,
+        os.fdopen(terminal, "w") as writes,
+    ):
+        monkeypatch.setattr("sys.stdin", reads)
+        monkeypatch.setattr("sys.stderr", writes)
+        keys.write(typed.encode())
+        assert streams.ask("branch: main") == said
+
+
 def test_an_operation_says_what_it_did(world: RealWorld) -> None:
     """A new file has its size, one with the same text is left, one with another is never overwritten."""
     write = WriteFile(path="new.txt", text="é")
@@ -174,3 +190,21 @@ def test_a_place_that_could_not_be_written_everywhere(world: RealWorld, place: s
     Path("train.py").write_text("import torch\n")
     with pytest.raises(InputError, match="place"):
         run(replace(INPUTS, serve=True, place=place), world)
+
+
+def test_a_hostile_repository(world: RealWorld) -> None:
+    """What no parser takes, what has no end and what is there three thousand times: files are written all the same."""
+    Path("train.py").write_text(f"x = {'[' * 3000}{']' * 3000}")
+    Path("evaluate.py").write_bytes(b"\xff\xfe\x00")
+    Path("pyproject.toml").write_text("[project\n")
+    Path("dvc.yaml").write_text("a: &a [*a]\n")
+    Path("Makefile").write_text("train:" * 20_000)
+    Path("metrics.json").write_text("[" * 100_000)
+    Path("results.json").write_text('{"accuracy": NaN, "f1": 1e999}')
+    Path("requirements.txt").unlink()
+    Path("requirements.txt").symlink_to("/dev/zero")
+    for number in range(3000):
+        Path(f"f{number}.py").write_text("import torch\n")
+    report = run(INPUTS, world)
+    assert report.outputs["files"].splitlines() == FILES
+    assert world.config("ml-cicd.yml", required=True).model == "digits"

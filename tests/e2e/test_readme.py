@@ -1,4 +1,4 @@
-"""The README's step of a workflow, copied as it stands into a stranger's job, runs under act to a verdict."""
+"""The README's workflows, copied as they stand into a user's repository, run under act."""
 
 import re
 import shutil
@@ -7,7 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.act_run import HERE, ROOT, US, act_program, commit, run_workflow, used_actions
+from tests.contracts.haproxy_process import haproxy_program
+from tests.contracts.mlflow_process import mlflow_server
+from tests.e2e.act_run import HERE, ROOT, US, Consumer, act_program, commit, run_workflow, used_actions
+from tests.e2e.serving import serving
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 BLOCKS = re.findall(r"^```yaml\n(.*?)^```", (ROOT / "README.md").read_text("utf-8"), re.MULTILINE | re.DOTALL)
@@ -20,6 +23,12 @@ jobs:
     steps:
       - uses: actions/checkout@3d3c42e5aac5ba805825da76410c181273ba90b1 # v7.0.1
       - run: python fit.py && python evaluate.py && python to_parquet.py
+"""
+MAKEFILE = """\
+train:
+\tpython fit.py
+evaluate:
+\tpython evaluate.py
 """
 TO_PARQUET = """\
 import duckdb
@@ -45,3 +54,23 @@ def test_the_gates_step_runs_as_written(tmp_path: Path) -> None:
     assert "verdict=pass" in run.log
     for rule in ("accuracy", "f1_score", "latency_p99_ms"):
         assert rule in run.log
+
+
+def test_the_pipeline_runs_as_written(tmp_path: Path) -> None:
+    """`make train` and `make evaluate`, a model at build/model, a registry: from a push to the version that serves."""
+    act_program()
+    haproxy_program()
+    for name in ("mlflow", "home"):
+        (tmp_path / name).mkdir()
+    (workflow,) = (block for block in BLOCKS if block.startswith("jobs:"))
+    with mlflow_server(tmp_path / "mlflow") as registry, serving() as target:
+        consumer = Consumer(tmp_path, {**target.environ, "MLFLOW_TRACKING_URI": registry})
+        (consumer.home / "Makefile").write_text(MAKEFILE)
+        (consumer.home / "requirements.txt").write_text("")
+        (consumer.home / "checks.py").rename(consumer.home / "test_recipe.py")
+        (consumer.home / ".github" / "workflows" / "readme.yml").write_text(f"on: push\n{workflow}")
+        consumer.change(weights="first", wrong=20)
+        run = consumer.push("readme.yml")
+        assert run.code == 0, run.log[-6000:]
+        assert "verdict=pass" in run.log
+        assert target.version() == "1"

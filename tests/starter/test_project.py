@@ -116,7 +116,9 @@ def test_what_the_gate_judges(text: str, evidence: str, columns: str) -> None:
 
 def test_first_limits() -> None:
     """Names come from the script's dictionaries: the most telling first, and what nobody can guess is asked for."""
-    text = "json.dump({'loss': 1, 'test': {'acc': a, 'f1_macro': b}, 'epoch': 3, 'n_rows': 4}, open('m_results.json'))"
+    text = (
+        "json.dump({'loss': 1, 'train_acc': 1, 'test': {'acc': a, 'f1_macro': b}, 'epoch': 3}, open('m_results.json'))"
+    )
     limits = {one.metric: (one.direction, one.limit) for one in project_of({"evaluate.py": text}).limits}
     assert limits == {
         "test.acc": (Direction.HIGHER, 0.8),

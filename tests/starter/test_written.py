@@ -62,9 +62,26 @@ def test_the_configuration_is_valid(name: str) -> None:
 
 
 def test_a_version_is_registered_only_where_it_can_be() -> None:
-    """A model that mlflow.pytorch saves and a server behind https have a release; others have the sentence instead."""
+    """A model that can be registered and a server behind https have a release; others have the sentence instead."""
     assert [name for name in REPOSITORIES if RELEASE_WORKFLOW in written(name)] == ["torch-mlflow"]
-    assert "cannot be registered (scikit-learn" in written("sklearn-pip")[".github/workflows/ml-quality-gate.yml"]
+    gate = written("sklearn-pip")[".github/workflows/ml-quality-gate.yml"]
+    assert "no MLflow server behind http(s) was found" in gate
+    assert "must save its model" not in gate
+
+
+@pytest.mark.parametrize(
+    ("training", "said"),
+    [
+        ("import sklearn, joblib\njoblib.dump(model, 'out/model.joblib')", ""),
+        ("import sklearn\nmodel.save('out/model')", "must save its model with mlflow.sklearn.save_model"),
+        ("import tensorflow\nmodel.save('out/model.keras')", ""),
+        ("import tensorflow\nmodel.save('out/model')", "cannot be registered as folders"),
+    ],
+)
+def test_what_keeps_a_model_from_the_registry(training: str, said: str) -> None:
+    """A file of a known format is registered as it lies; a folder only as MLflow saves it."""
+    found = [one for one in project_of({"train.py": training}).blocked if "MLflow server" not in one]
+    assert found == [] if not said else said in found[0]
 
 
 def test_a_password_stays_where_it_is() -> None:

@@ -20,6 +20,7 @@ ANOTHER_MEANING = {
     ("rollout/state.py", "lease"),  # a time of day in the router, zero for none
     ("rollout/counting.py", "times"),  # answers by their time, none of them
     ("gate/engines/memory.py", "warm_up"),  # calls before a model is timed
+    ("starter/written.py", "steps"),  # of a workflow's job, none of them
 }
 NAMES = {field.name for of in DECIDING for field in dataclasses.fields(of) if "kind" in field.metadata}
 

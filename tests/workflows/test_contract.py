@@ -52,7 +52,7 @@ STABLE_INPUTS = {
     "fetch": "version to if-missing model-name registry-uri",
 }
 STABLE_OUTPUTS = {
-    "quality-gate": "verdict passed blocking model-digest",
+    "quality-gate": "verdict passed blocking warnings model-digest",
     "register": "version model-uri digest created",
     "canary": "decision share rolled-back reason",
     "rollback": "rolled-back from-version to-version verified",

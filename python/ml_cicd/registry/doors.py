@@ -27,3 +27,10 @@ REGISTRABLE: dict[str, str] = {
     flavor: f"mlflow.{flavor}.save_model"
     for flavor in ("pytorch", "sklearn", "xgboost", "lightgbm", "catboost", "transformers")
 }
+
+# What `init` takes for a model's file: these are registered as they lie, once their format has been looked through.
+SUFFIXES = (
+    *(".skops", ".joblib", ".pkl", ".pickle", ".npz"),
+    *(".onnx", ".safetensors", ".pt", ".pth", ".pt2", ".ckpt", ".keras", ".h5"),
+    *(".ubj", ".lgb", ".cbm"),
+)

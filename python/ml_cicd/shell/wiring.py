@@ -28,10 +28,9 @@ from ml_cicd.rollout.doors import ROUTERS, SOURCES
 from ml_cicd.rollout.ports import Clock, MetricSource, SlotHost, TrafficRouter
 from ml_cicd.rollout.settings import TargetSettings
 from ml_cicd.rollout.site import Place, Site
-from ml_cicd.shell import extras, machine
+from ml_cicd.shell import extras, machine, streams
 from ml_cicd.shell.later import fetch_later
 from ml_cicd.shell.received import receive
-from ml_cicd.shell.streams import ask
 from ml_cicd.starter.snapshot import Snapshot
 from ml_cicd.world import Files, Who
 
@@ -222,9 +221,7 @@ class RealWorld:
 
         return survey(Path.cwd())
 
-    def ask(self, question: str) -> str:
-        """Ask the person at the terminal; empty where there is nobody."""
-        return ask(question)
+    ask = staticmethod(streams.ask)  # the person at the terminal; empty where there is nobody
 
     def records(self, uri: str) -> Records:
         """Return registry and ledger of an address, the same ones each time."""

@@ -19,6 +19,8 @@ from ml_cicd.starter.tools import ELSEWHERE, LABELS, METRICS, PREDICTED, PREDICT
 FIRST_SHARE = 0.8
 MOST_LIMITS = 3
 MOST_RESULTS = 50
+# Numbers of what was learnt, of the machine and of the file: nobody is judged by them.
+ASIDE = re.compile(r"(?i)train|runtime|timestamp|(^|[._/])_|^(failures|errors|skipped|passed|tests)$")
 TAIL = 0.05  # what a candidate like this one has against it in the gate, which asks for 95 % confidence
 
 
@@ -115,10 +117,10 @@ def _wanted(names: Sequence[str]) -> list[str]:
     """Return the names that a gate would ask for, the most telling first and each meaning once."""
     known = list(dict.fromkeys(KNOWN.values()))
     met: dict[str, str] = {}
-    for name in names:
+    for name in sorted((name for name in names if not ASIDE.search(name)), key=lambda name: meaning(name) != name):
         says = meaning(name)
         told = says in known or is_share(name) or direction_of(name) is Direction.LOWER
-        if told and re.fullmatch(r"[\w./,@ -]{1,80}", name) and "stderr" not in name:
+        if told and re.fullmatch(r"[\w./,@() -]{1,80}", name) and "stderr" not in name:
             met.setdefault(says, name)
     order = sorted(met, key=lambda says: known.index(says) if says in known else len(known))
     return [met[says] for says in order][:MOST_LIMITS]
@@ -142,6 +144,7 @@ def _reached(reading: Reading, name: str, path: str) -> Limit:
     bound = (judged.lower if higher else judged.upper) or judged.value
     step = 0.01 * max(1.0, abs(bound))
     limit = (math.floor(bound / step - 1) if higher else math.ceil(bound / step + 1)) * step
+    limit = max(0.0, limit) if bound >= 0 else limit
     return Limit(
         metric=name,
         direction=direction,

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from ml_cicd.registry.doors import REGISTRABLE
+from ml_cicd.registry.doors import REGISTRABLE, SUFFIXES
 from ml_cicd.starter.evidence import Limit, Source, sources
 from ml_cicd.starter.scripts import Script, read_script
 from ml_cicd.starter.snapshot import PLAIN, Snapshot, owner_and_name
@@ -267,9 +267,11 @@ def _blocked(kind: ModelKind | None, scripts: Sequence[Script], guesses: Mapping
     """Say what keeps a version of this repository from being registered."""
     if kind is None:
         yield "no model was found that could be registered"
+    elif guesses["model"].value.endswith(SUFFIXES):
+        pass  # the file is registered as it lies
     elif kind.flavor not in REGISTRABLE:
-        known = ", ".join(name for name in (k.name for k in KINDS if k.flavor in REGISTRABLE))
-        yield f"models of this kind cannot be registered ({kind.name}; it can be {known})"
+        known = ", ".join(one.name for one in KINDS if one.flavor in REGISTRABLE)
+        yield f"{kind.name} models cannot be registered as folders ({known} models can)"
     elif not any(f".{call}".endswith(f".{REGISTRABLE[kind.flavor]}") for script in scripts for call in script.calls):
         yield f"the training must save its model with {REGISTRABLE[kind.flavor]}(...)"
     if not guesses["registry"].value:
