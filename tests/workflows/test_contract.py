@@ -46,7 +46,7 @@ STABLE_INPUTS = {
     "rollback": "target to reason registry-uri force only-run",
 }
 STABLE_OUTPUTS = {
-    "quality-gate": "verdict passed blocking model-digest",
+    "quality-gate": "verdict passed blocking warnings model-digest",
     "register": "version model-uri digest created",
     "canary": "decision share rolled-back reason",
     "rollback": "rolled-back from-version to-version verified",
