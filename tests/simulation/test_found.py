@@ -28,6 +28,11 @@ FOUND = (
     ("half, champion", "12:SWITCH 56:SWITCH 57:PAUSE"),
     # A rollback to what serves already, behind whose back the files are: the standby was written down as another one.
     ("canary, version 1", "58:FULL 86:FAIL"),
+    # A second try found its slot by its old name while the hook of a standby was at work there.
+    ("two bad canaries", "37:SWITCH"),
+    # Another question between the look at the router and the entry: traffic had moved, and the record did not know.
+    ("promoted, two rollbacks", "0:SWITCH 12:SWITCH 27:CANCEL"),
+    ("promoted, two rollbacks", "0:SWITCH 11:SWITCH 26:CANCEL"),
 )
 
 

@@ -17,10 +17,10 @@ def settle(site: Site, where: Where, outcome: Outcome) -> Operations:
     """
     ledger = site.history()
     author = site.author()
-    if site.router.read(urgent=True).split.seq != where.split.seq:
+    keeps = deputises(where.split, counters_of(site))
+    if site.router.read(urgent=True).split.seq != where.split.seq:  # last: what is read here is soon out of date
         true = replace(outcome, champion=ledger.champion or outcome.champion)
         return entries_due(author, ledger, where.state, true)
-    keeps = deputises(where.split, counters_of(site))
     return step(where, Settled(ledger=ledger, author=author, outcome=outcome, keeps=keeps))[1]
 
 
