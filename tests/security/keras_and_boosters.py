@@ -74,6 +74,19 @@ def behind(path: Path, mark: Path) -> None:
     whole.write_bytes(b"PK\x03\x04" + bytes(30) + whole.read_bytes())
 
 
+def endless() -> bytes:
+    """Return HDF5 with a tree in which each of fifteen nodes names the next one ten times."""
+    nodes = [len(WEIGHTS) + 200 * number for number in range(15)]
+    out = bytearray(WEIGHTS)
+    for at in nodes:
+        child = (at + 200).to_bytes(8, "little")
+        out += b"TREE" + bytes([0, 1]) + (10).to_bytes(2, "little") + b"\xff" * 16 + (bytes(8) + child) * 10 + bytes(16)
+    out += b"SNOD" + bytes(100)
+    out[40:48] = len(out).to_bytes(8, "little")
+    tree = WEIGHTS.index(b"TREE").to_bytes(8, "little")
+    return bytes(out).replace(tree, nodes[0].to_bytes(8, "little"))
+
+
 KERAS_PLAIN: dict[str, Build] = {
     "Keras": keras(DENSE),
     "a nested model": keras(DENSE, json.loads(sequential(DENSE))),
@@ -133,6 +146,7 @@ KERAS: dict[str, Build] = {
     "a pickle behind HDF5's first bytes": pickle_as("model.h5", before=WEIGHTS[:8]),
     "HDF5 without a configuration": file("model.h5", WEIGHTS),
     "half of HDF5": file("model.weights.h5", WEIGHTS[:300]),
+    "HDF5 that leads round for ever": file("model.weights.h5", endless()),
     "HDF5 that leads nowhere": file("model.weights.h5", WEIGHTS[:64] + b"\xff" * 8 + WEIGHTS[72:]),
 }
 TREE = b"tree\nversion=v4\nmax_feature_idx=1\ntree_sizes=1\n"
