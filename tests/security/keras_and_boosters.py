@@ -92,6 +92,7 @@ KERAS_PLAIN: dict[str, Build] = {
     "a nested model": keras(DENSE, json.loads(sequential(DENSE))),
     "an activation by name": keras(layer("Activation", activation=function("relu"))),
     "XGBoost": file("model.ubj", UBJ),
+    "XGBoost of MLflow 2": file("model.xgb", UBJ),
     "XGBoost in JSON": file("model.json", b'{"learner": {"gradient_booster": {}}, "version": [3, 2, 0]}'),
 }
 KERAS: dict[str, Build] = {
@@ -155,6 +156,7 @@ BOOSTERS: dict[str, Build] = {
     "a pickle as XGBoost's JSON": pickle_as("model.json"),
     "an old pickle as XGBoost's JSON": pickle_as("model.json", protocol=0),
     "a pickle behind a brace": pickle_as("model.ubj", before=b"{"),
+    "a pickle as XGBoost of MLflow 2": pickle_as("model.xgb"),
     "a pickle behind XGBoost": pickle_as("model.ubj", before=UBJ),
     "XGBoost with another key": file("model.ubj", UBJ[:-1] + b"U\x04code" + b"SU\x01x}"),
     "XGBoost with a key twice": file("model.ubj", UBJ[:-1] + b"U\x07version[]}"),
