@@ -164,6 +164,16 @@ def generating(path: Path) -> None:
     bert()[1].save_pretrained(path)
 
 
+def sentences(path: Path) -> None:
+    """Write a model of sentence_transformers with each of its usual parts."""
+    from sentence_transformers import SentenceTransformer, models
+
+    hugging_face(path.with_name("words"))
+    words = models.Transformer(str(path.with_name("words")))
+    pooling = models.Pooling(words.get_word_embedding_dimension())
+    SentenceTransformer(modules=[words, pooling, models.Dense(8, 4), models.Normalize()]).save(str(path))
+
+
 def seeing(path: Path) -> None:
     """Write a small model of images."""
     from transformers import ViTConfig, ViTForImageClassification
@@ -396,6 +406,7 @@ KINDS: dict[str, Callable[[Path], None]] = {
     "hugging-face-sharded": sharded,
     "hugging-face-generating": generating,
     "hugging-face-seeing": seeing,
+    "sentence-transformers": sentences,
 }
 
 

@@ -59,7 +59,7 @@ FLAVOURS: Mapping[str, Flavour] = {
         formats=_always("xgboost"),
         values={
             "model_class": re.compile(r"xgboost\.(core\.Booster|sklearn\.XGB\w+)"),
-            "model_format": re.compile("ubj|json"),
+            "model_format": re.compile("ubj|json|xgb"),
         },
         way_out="Log it with mlflow.xgboost and model_format='ubj'.",
     ),
