@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from ml_cicd.stats.dispersion import NOTABLE, Dispersion, add_look
+from ml_cicd.stats.dispersion import CAUTION, NOISE, Dispersion, add_look, together
 from tests.statistics.draw import binomial
 
 
@@ -40,12 +40,21 @@ def test_nothing_seen_is_no_burst() -> None:
     assert add_look(add_look(Dispersion(), 5, 5), 5, 5).phi == 1.0
 
 
-def test_few_bursts_temper_more() -> None:
-    """The fewer failures an estimate stands on, the larger the surcharge; below 1.25 there is none."""
-    few = Dispersion(squares=60, expected=18, requests=1)
-    many = Dispersion(squares=600, expected=198, requests=1)
-    assert few.phi / few.estimate > many.phi / many.estimate > 1.15
-    assert Dispersion(squares=NOTABLE * 100, expected=100).phi == 1.0
+def test_what_chance_explains_tempers_nothing() -> None:
+    """The same estimate of 1.5 is chance after three pairs of looks and bursts after three hundred."""
+    few, many = (Dispersion(squares=6.0 * k, expected=4.0 * k, noise=NOISE * 16 * k) for k in (3, 300))
+    assert few.estimate == many.estimate == 1.5
+    assert (few.phi, many.phi) == (1.0, 1.5 * CAUTION)
+
+
+def test_arms_are_compared_each_with_itself() -> None:
+    """That one fails three times as often as the other is no burst of either; a burst of one of them is one of both."""
+    often, rarely, burst = Dispersion(), Dispersion(), Dispersion()
+    for often_now, burst_now in ((6, 0), (5, 0), (7, 20), (6, 0), (5, 0), (7, 1)):
+        often, rarely = add_look(often, 50, often_now), add_look(rarely, 50, 2)
+        burst = add_look(burst, 50, burst_now)
+    assert together(often, rarely).phi == 1.0
+    assert together(often, burst).phi > 2
 
 
 @pytest.mark.parametrize("first", [1, 14, 29, 30, 47], ids=str)

@@ -1,4 +1,4 @@
-"""How clustered failures are, from the looks of one arm: 1 for independent ones, more for bursts.
+"""How clustered failures are, from the looks of one arm or of several: 1 for independent ones, more for bursts.
 
 Successive differences, so that a rate that drifts slowly is not taken for bursts: for two looks of n and m requests
 with x and y failures, (x m - y n)^2 / (n m) has under independence the expectation t (N - t) / (N - 1), where t = x + y
@@ -13,22 +13,21 @@ begun and ended, nothing is learnt.
 import math
 from dataclasses import dataclass, replace
 
-PRIOR_FAILURES = 2.0
-NOTABLE = 1.25
-CAUTION = 1.15
-ERRORS = 2.0
+CAUTION = 1.25
+NOISE = 4.0
 OUT, LEAP, ENOUGH = 0.5, 0.3, 20  # an outage: at least half of some requests fail, by a leap and not by habit
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Dispersion:
-    """Sums over the pairs of looks so far, what an outage at the next look would take back of them, and the last look;
-    `out` while an outage lasts. `held` are requests and failures that may begin one, too few to tell: they are taken in
-    with the next look.
+    """Sums over the pairs of looks so far, the last pair, which an outage at the next look would take back, and the
+    last look; `out` while an outage lasts. `held` are requests and failures that may begin one, too few to tell: they
+    are taken in with the next look.
     """
 
     squares: float = 0.0
     expected: float = 0.0
+    noise: float = 0.0
     last_squares: float = 0.0
     last_expected: float = 0.0
     requests: int = 0
@@ -38,18 +37,21 @@ class Dispersion:
 
     @property
     def estimate(self) -> float:
-        """The dispersion, at least 1; a prior that is worth two independent failures keeps the first ones near 1."""
-        return max(1.0, (self.squares + PRIOR_FAILURES) / (self.expected + PRIOR_FAILURES))
+        """The dispersion, at least 1."""
+        return max(1.0, self.squares / self.expected) if self.expected else 1.0
 
     @property
     def phi(self) -> float:
-        """What a test is tempered by: 1 up to an estimate of 1.25, above it the estimate with a surcharge of 15 %, and
-        of two standard errors: the fewer bursts were seen, the more it may be too low.
-        """
-        if self.estimate <= NOTABLE:
-            return 1.0
-        error = math.sqrt(self.estimate / (self.expected + PRIOR_FAILURES))
-        return self.estimate * (CAUTION + ERRORS * error)
+        """What a test is tempered by: 1 where chance explains the estimate, else the estimate and a quarter more."""
+        sure = self.squares - self.expected > math.sqrt(self.noise)
+        return self.estimate * CAUTION if sure else 1.0
+
+
+def together(one: Dispersion, other: Dispersion) -> Dispersion:
+    """Return what two arms tell, each compared with itself alone."""
+    return Dispersion(
+        squares=one.squares + other.squares, expected=one.expected + other.expected, noise=one.noise + other.noise
+    )
 
 
 def add_look(dispersion: Dispersion, requests: int, failures: int) -> Dispersion:
@@ -62,7 +64,8 @@ def add_look(dispersion: Dispersion, requests: int, failures: int) -> Dispersion
         return replace(dispersion, held=(requests, failures))
     if leaps or (dispersion.out and failures >= OUT * requests):
         squares, expected = dispersion.squares - dispersion.last_squares, dispersion.expected - dispersion.last_expected
-        return Dispersion(squares=max(0.0, squares), expected=max(0.0, expected), out=True)
+        noise = dispersion.noise - NOISE * dispersion.last_expected**2
+        return Dispersion(squares=max(0.0, squares), expected=max(0.0, expected), noise=max(0.0, noise), out=True)
     if dispersion.out:
         return replace(dispersion, out=False, held=(0, 0))
     n, x, m, y = dispersion.requests, dispersion.failures, requests, failures
@@ -74,6 +77,7 @@ def add_look(dispersion: Dispersion, requests: int, failures: int) -> Dispersion
     return Dispersion(
         squares=dispersion.squares + squares,
         expected=dispersion.expected + expected,
+        noise=dispersion.noise + NOISE * expected**2,
         last_squares=squares,
         last_expected=expected,
         requests=requests,

@@ -14,6 +14,7 @@ from ml_cicd.stats.special import HALVINGS, log_choose, log_sum_exp
 from ml_cicd.stats.users import UserCounts
 
 ODDS_RATIOS = (1.25, 1.6, 2.3, 4.0, 8.0, 16.0)
+ODDS_WEIGHTS = (0.1, 0.1, 0.2, 0.3, 0.2, 0.1)  # most for what a few requests can show
 MOST_FAILURES = 5000
 SPREAD, ROOM = 12, 40
 CLIP = 1e-6
@@ -114,7 +115,7 @@ def _plus(ratios: Sequence[float], growth: Sequence[float]) -> tuple[float, ...]
 
 
 def _mixture(log_ratios: Sequence[float]) -> float:
-    return log_sum_exp(log_ratios) - math.log(len(log_ratios))
+    return log_sum_exp([ratio + math.log(weight) for ratio, weight in zip(log_ratios, ODDS_WEIGHTS, strict=True)])
 
 
 def _null_law(nc: int, nb: int, failures: int, most: int) -> list[tuple[int, float]]:

@@ -17,9 +17,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ml_cicd.ground.errors import InputError
-from ml_cicd.stats.dispersion import CAUTION, ERRORS, PRIOR_FAILURES
 
 GROUPS = 128
+PRIOR_FAILURES = 2.0
+CAUTION, ERRORS = 1.15, 2.0
 SLIGHT = 0.1
 SURE = 2.0
 SURE_BEFORE = 3.0  # what the past says by chance would stay, and grow with every request
@@ -69,7 +70,7 @@ class Spread:
 
     def excess(self, times: float, sure: float = SURE) -> float:
         """Return by how much the dispersion exceeds 1 once users have sent `times` as many requests, with a surcharge
-        as in `dispersion.py`; 0 where chance explains it (within `sure` standard errors), or where it is slight.
+        of 15 % and two standard errors; 0 where chance explains it (within `sure` of them), or where it is slight.
         """
         if not self.requests or self.estimate - 1 <= sure * self.error:
             return 0.0

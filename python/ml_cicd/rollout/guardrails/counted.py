@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 from ml_cicd.rollout.guardrail import Blind, Levels, Proves, Window
 from ml_cicd.rollout.state import WHOLE
-from ml_cicd.stats.dispersion import Dispersion, add_look
+from ml_cicd.stats.dispersion import Dispersion, add_look, together
 from ml_cicd.stats.sequential import (
     Counts,
     MarginState,
@@ -53,16 +53,23 @@ def harm_test(alpha: float, tolerated: float = 1.0) -> HarmTest:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class HarmEvidence:
-    """Evidence of harm, and how clustered the champion's own failures are: by time, and by user. `requests` are those
-    of both arms so far, `champion` the champion's for as long as its users were counted.
+    """Evidence of harm, and how clustered failures are: by time, of the candidate (`own`) and of the champion
+    (`others`), and by the champion's users. `requests` are those of both arms so far, `champion` the champion's for as
+    long as its users were counted.
     """
 
     collapse: RateState = RateState()  # noqa: RUF009  # frozen
     worse: RateState = RateState()  # noqa: RUF009  # frozen
-    dispersion: Dispersion = Dispersion()  # noqa: RUF009  # frozen
+    own: Dispersion = Dispersion()  # noqa: RUF009  # frozen
+    others: Dispersion = Dispersion()  # noqa: RUF009  # frozen
     users: UserCounts | None = None
     requests: int = 0
     champion: int = 0
+
+    @property
+    def dispersion(self) -> Dispersion:
+        """What both arms tell of bursts."""
+        return together(self.own, self.others)
 
     @property
     def by_user(self) -> float:
@@ -79,14 +86,20 @@ class HarmEvidence:
 
 
 def harm_taken_in(test: HarmTest, evidence: HarmEvidence, reading: Counts, proves: Proves) -> HarmEvidence:
-    """Add one reading. Each look is tempered by the dispersion that was known before it."""
+    """Add one reading.
+
+    It is tempered by the dispersion that was known before it and by the candidate's part in it: a burst of the
+    candidate's is no harm because it is the first, and what the champion does in a look takes back nothing that the
+    look proves.
+    """
+    evidence = replace(evidence, own=add_look(evidence.own, reading.nc, reading.xc))
     phi = evidence.phi
     before, now = evidence.users, reading.users
     goes_on = before is not None and now is not None and now.during.requests >= before.during.requests
     seen = replace(
         evidence,
         champion=reading.nb + (evidence.champion if goes_on else 0),
-        dispersion=add_look(evidence.dispersion, reading.nb, reading.xb),
+        others=add_look(evidence.others, reading.nb, reading.xb),
         users=before if now is None else later(before, now),
         requests=evidence.requests + reading.nc + reading.nb,
     )
@@ -178,7 +191,7 @@ class CountedGuardrail:
         """Say that failures come in bursts, or to some users more than to others, where they do."""
         harm, causes = evidence.harm, []
         if harm.dispersion.phi > 1:
-            dispersion = f"the champion's have a dispersion of {harm.dispersion.estimate:.1f}; 1 is each on its own"
+            dispersion = f"dispersion {harm.dispersion.estimate:.1f}; 1 is each on its own"
             causes.append(f"{self.watched.name} come in bursts ({dispersion})")
         if harm.by_user:
             causes.append(f"some users have more {self.watched.name} than others (dispersion {1 + harm.by_user:.1f})")
