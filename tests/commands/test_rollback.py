@@ -441,7 +441,9 @@ def test_a_canary_that_is_stopped_while_the_champion_is_dead(world: FakeWorld) -
     assert report.exit_code == Exit.PARTLY
     assert f"Slot {serving}, which serves, is down: slot {world.fake_router.split.idle} answers" in report.headline
     assert not world.fake_router.split.left
-    assert world.fake_slots.holds[world.fake_router.split.idle].version == world.fake_router.state.candidate.version
+    state = world.fake_router.state
+    assert state is not None
+    assert world.fake_slots.holds[world.fake_router.split.idle].version == state.candidate.version
 
 
 def test_an_older_map_is_not_what_should_serve(world: FakeWorld) -> None:

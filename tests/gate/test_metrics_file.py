@@ -55,6 +55,7 @@ def test_the_four_forms(tmp_path: Path) -> None:
 def test_a_standard_error_of_nothing_is_no_exactness(tmp_path: Path) -> None:
     """All rows were alike, few or many: the number is judged as a bare one, and the finding says why."""
     sample = read(tmp_path, '{"rmse": {"value": 2.5, "standard_error": 0}}', "rmse")["rmse"]
+    assert sample is not None
     judged = sample.bounded(0.05)
     assert (judged.point, judged.lower, judged.upper) == (True, 2.5, 2.5)
     assert judged.how == "judged as a point: its standard error is 0, which says nothing of chance"

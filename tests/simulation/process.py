@@ -79,6 +79,10 @@ class ProcessWorld:
         """Return the target."""
         return self.place
 
+    def lacking(self, config: Config) -> tuple[Finding, ...]:
+        """Return nothing: all is installed."""
+        return ()
+
     def validate(self, paths: Sequence[str]) -> tuple[Finding, ...]:
         """There are no documents."""
         return ()
