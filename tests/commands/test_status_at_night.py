@@ -275,7 +275,7 @@ def test_a_second_rejection_is_recorded_too(world: FakeWorld) -> None:
     """A version that was turned down is tried again and turned down, and the registry is out: the command that finishes
     writes that, once.
     """
-    world.failing["2"] = 0.5
+    world.failing["2"] = 1.0
     world.fake_clock.sleep(20)
     assert canary.run(canary.Inputs(mode="tick"), world).outputs["decision"] == "rollback"
     canary.run(canary.Inputs(candidate="2", mode="tick"), world)
