@@ -148,11 +148,12 @@ LEARNT = (Counts(nc=100, xc=0, nb=100, xb=9), *[Counts(nc=100, xc=0, nb=100, xb=
 
 
 def test_a_rejection_stands_though_bursts_show_in_the_same_look() -> None:
-    """What proved harm by what was known before a look is not taken back by what that look says of bursts."""
+    """What a candidate that is dead for two looks proves is not taken back by what the champion does in the second."""
     plan = replace(PLAN, warm_up_seconds=0)
     steady = [Observation(at_seconds=float(k), step=1, readings={"errors": SOME}) for k in range(1, 30)]
-    burst = Observation(at_seconds=30.0, step=1, readings={"errors": Counts(nc=100, xc=90, nb=100, xb=40)})
-    evidence = replay(plan, (*steady, burst))
+    dead = Observation(at_seconds=30.0, step=1, readings={"errors": Counts(nc=100, xc=90, nb=100, xb=2)})
+    burst = Observation(at_seconds=31.0, step=1, readings={"errors": Counts(nc=100, xc=90, nb=100, xb=40)})
+    evidence = replay(plan, (*steady, dead, burst))
     guard, seen = plan.guardrails[0], evidence.guards["errors"]
     assert seen.harm.dispersion.phi > 1
     assert seen.harm.worse.rejected

@@ -92,10 +92,14 @@ def test_an_outage_that_begins_with_few_requests() -> None:
     assert found.phi == 1.0
 
 
-def test_a_burst_in_few_requests_is_a_burst() -> None:
-    """Six of ten may fail by one of them: an outage shows in more requests, and the next look tells."""
-    found = add_look(add_look(Dispersion(), 10, 0), 10, 6)
-    assert found == add_look(Dispersion(held=(10, 6), requests=10), 0, 0)
-    found = add_look(found, 10, 0)
-    assert found.squares > 0
-    assert (found.out, found.held) == (False, (0, 0))
+def test_a_look_that_may_begin_an_outage_is_a_burst_until_it_lasts() -> None:
+    """Of twelve failures in twenty requests the next look tells which they were; until then they temper. The pair
+    before them goes too, for the outage may have begun there.
+    """
+    before = add_look(add_look(Dispersion(), 20, 0), 20, 1)
+    found = add_look(add_look(before, 20, 0), 20, 12)
+    assert found.phi > 2
+    assert add_look(found, 20, 0).phi > 2
+    lasts = add_look(found, 20, 15)
+    assert (lasts.out, lasts.phi) == (True, 1.0)
+    assert (lasts.squares, lasts.expected) == pytest.approx((before.squares, before.expected))

@@ -108,7 +108,7 @@ def gate_workflow(project: Project, config: str) -> str:
     branch = f"  push:\n    branches: [{scalar(project.value('branch'))}]\n" if project.blocked else ""
     what = "every pull request and what lands" if branch else "every pull request"
     commands = "".join([_install(project), *(_stage(project, name) for name in TITLES)])
-    steps = f"{_setup(project) if commands else ''}{commands}{_gate(project, config)}"
+    all_steps = f"{_setup(project) if commands else ''}{commands}{_gate(project, config)}"
     return f"""\
 # Judges the candidate of {what}. {YOURS}
 {_switched_off(project)}name: ML quality gate
@@ -129,7 +129,7 @@ jobs:
       - uses: {CHECKOUT}
         with:
           persist-credentials: false
-{steps}"""
+{all_steps}"""
 
 
 def switch_on(project: Project) -> str:

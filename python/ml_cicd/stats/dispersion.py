@@ -6,23 +6,23 @@ and N = n + m (hypergeometric variance). Weighted by t, the ratio of the sums te
 S.
 
 An arm that dies is no burst: its one leap, from few failures to nearly all, would outweigh all that was seen before and
-after, and so keep all traffic at a dead champion. From the look before an outage to the one after it, where it may have
-begun and ended, nothing is learnt.
+after, and so keep all traffic at a dead champion. A leap is taken back once the next look shows that it lasts; from the
+look before an outage to the one after it, where it may have begun and ended, nothing is learnt.
 """
 
 import math
 from dataclasses import dataclass, replace
 
 CAUTION = 1.25
-NOISE = 4.0
-OUT, LEAP, ENOUGH = 0.5, 0.3, 20  # an outage: at least half of some requests fail, by a leap and not by habit
+NOISE = 3.5
+OUT, LEAP = 0.5, 0.3  # an outage: at least half of the requests of two looks fail, by a leap and not by habit
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Dispersion:
-    """Sums over the pairs of looks so far, the last pair, which an outage at the next look would take back, and the
-    last look; `out` while an outage lasts. `held` are requests and failures that may begin one, too few to tell: they
-    are taken in with the next look.
+    """Sums over the pairs of looks so far, what an outage would take back of them (the last pair, and the one before it
+    where an outage may have begun there), and the last look; `leapt` where one may have begun with it, `out` while one
+    lasts.
     """
 
     squares: float = 0.0
@@ -30,10 +30,11 @@ class Dispersion:
     noise: float = 0.0
     last_squares: float = 0.0
     last_expected: float = 0.0
+    last_noise: float = 0.0
     requests: int = 0
     failures: int = 0
+    leapt: bool = False
     out: bool = False
-    held: tuple[int, int] = (0, 0)
 
     @property
     def estimate(self) -> float:
@@ -58,30 +59,32 @@ def add_look(dispersion: Dispersion, requests: int, failures: int) -> Dispersion
     """Take in one look of one arm; a look without a request says nothing."""
     if not requests:
         return dispersion
-    requests, failures = requests + dispersion.held[0], failures + dispersion.held[1]
-    leaps = _leaps(dispersion, requests, failures)
-    if leaps and requests < ENOUGH:
-        return replace(dispersion, held=(requests, failures))
-    if leaps or (dispersion.out and failures >= OUT * requests):
-        squares, expected = dispersion.squares - dispersion.last_squares, dispersion.expected - dispersion.last_expected
-        noise = dispersion.noise - NOISE * dispersion.last_expected**2
-        return Dispersion(squares=max(0.0, squares), expected=max(0.0, expected), noise=max(0.0, noise), out=True)
+    if (dispersion.out or dispersion.leapt) and failures >= OUT * requests:
+        return Dispersion(
+            squares=max(0.0, dispersion.squares - dispersion.last_squares),
+            expected=max(0.0, dispersion.expected - dispersion.last_expected),
+            noise=max(0.0, dispersion.noise - dispersion.last_noise),
+            out=True,
+        )
     if dispersion.out:
-        return replace(dispersion, out=False, held=(0, 0))
+        return replace(dispersion, out=False)
     n, x, m, y = dispersion.requests, dispersion.failures, requests, failures
     squares, expected = 0.0, 0.0
-    together, total = x + y, n + m
-    if n and 0 < together < total:
+    both, total = x + y, n + m
+    if n and 0 < both < total:
         squares = (x * m - y * n) ** 2 / (n * m)
-        expected = together * (total - together) / (total - 1)
+        expected = both * (total - both) / (total - 1)
+    noise, leapt = NOISE * expected**2, _leaps(dispersion, requests, failures)
     return Dispersion(
         squares=dispersion.squares + squares,
         expected=dispersion.expected + expected,
-        noise=dispersion.noise + NOISE * expected**2,
-        last_squares=squares,
-        last_expected=expected,
+        noise=dispersion.noise + noise,
+        last_squares=squares + leapt * dispersion.last_squares,
+        last_expected=expected + leapt * dispersion.last_expected,
+        last_noise=noise + leapt * dispersion.last_noise,
         requests=requests,
         failures=failures,
+        leapt=leapt,
     )
 
 
