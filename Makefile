@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 # Tests of single parts, and the laws of the mathematics: what `check` runs beside each other.
-UNITS := $(wildcard tests/*.py) $(addprefix tests/,ground gate registry rollout faces shell commands simulation \
+UNITS := $(wildcard tests/*.py) $(addprefix tests/,ground gate registry rollout faces shell commands simulation security \
   extension tools examples conformance)
 LAWS := $(addprefix tests/,stats property reference)
 
@@ -53,5 +53,5 @@ render: ready ## Render schema, action.yml files, tables and quoted pages from t
 	@$(BIN)/python tools/render_docs.py
 
 clean: ## Remove what the others made.
-	rm -rf .venv .tools .setup.lock .mypy_cache .ruff_cache .pytest_cache .hypothesis ml-cicd-reports examples/digits/run
+	rm -rf .venv .tools .zoo .setup.lock .mypy_cache .ruff_cache .pytest_cache .hypothesis ml-cicd-reports examples/digits/run
 	find . -name __pycache__ -prune -exec rm -rf {} +

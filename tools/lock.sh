@@ -25,3 +25,7 @@ lock sqlite --group sqlite --constraint python/locks/cli.txt
 lock validate pyproject.toml --extra validate --constraint python/locks/cli.txt $(without duckdb)
 lock torch pyproject.toml --extra torch
 lock dev pyproject.toml --extra cli --extra torch --group dev
+
+# Over `dev`, whose packages it shares. CatBoost draws no plots here, and nobody talks to a hub.
+mapfile -t DEV < <(grep -oE '^[a-z0-9.-]+==' python/locks/dev.txt | tr -d '=' | sort -u)
+lock zoo --group zoo --constraint python/locks/dev.txt $(without "${DEV[@]}" plotly graphviz narwhals)

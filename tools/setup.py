@@ -6,6 +6,7 @@
     .venv/       Python packages, hash-locked (python/locks/dev.txt), and this project
     HAProxy      through the machine's package manager
     .tools/bin/  act and actionlint, when Go is there: for the tests
+    .zoo/        the libraries that write the models of tests/zoo, hash-locked (python/locks/zoo.txt), over .venv
 
 TORCH_INDEX_URL=... takes torch from that index, e.g. one of CPU-only builds, instead of the default one, whose Linux
 build brings several GB of CUDA. That one wheel is then not checked against the lock, which knows the default build.
@@ -26,6 +27,8 @@ ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 LOCK_FILE = ROOT / "python" / "locks" / "dev.txt"
+ZOO = ROOT / ".zoo"
+ZOO_LOCK = ROOT / "python" / "locks" / "zoo.txt"
 TOOLS = ROOT / ".tools" / "bin"
 GO_TOOLS = {
     "act": ("github.com/nektos/act", "v0.2.89"),
@@ -72,6 +75,7 @@ def main(arguments: Sequence[str]) -> int:
         prepare_haproxy()
         if not arguments:
             prepare_go_tools()
+            prepare_zoo()
     return 0
 
 
@@ -116,6 +120,26 @@ def install_packages() -> None:
     rest = VENV / "lock-without-torch.txt"
     rest.write_text("\n".join(e for e in entries if not CUDA.match(e)) + "\n")
     run([*pip, "--require-hashes", "--requirement", str(rest)], cure)
+
+
+def prepare_zoo() -> None:
+    """Make .zoo, unless it was made from this lock over this .venv; without it the tests of tests/zoo are skipped."""
+    mark, wanted = ZOO / ".made-from", stamp() + ZOO_LOCK.read_text()
+    if mark.is_file() and mark.read_text() == wanted:
+        return
+    say("installing the libraries that write models (about 500 MB)")
+    mark.unlink(missing_ok=True)
+    try:
+        run([str(PYTHON), "-m", "venv", "--clear", "--without-pip", str(ZOO)], "Is the package python3-venv installed?")
+        (shared,) = (VENV / "lib").glob("python*/site-packages")
+        (own,) = (ZOO / "lib").glob("python*/site-packages")
+        (own / "shared.pth").write_text(f"{shared}\n")
+        pip = [str(PYTHON), "-m", "pip", "--python", str(ZOO / "bin" / "python"), "install", "--quiet", "--no-deps"]
+        run([*pip, "--require-hashes", "--requirement", str(ZOO_LOCK)], "Check the network and the package index.")
+    except SetupError as problem:
+        say(f"{problem} The tests of tests/zoo are skipped.")
+        return
+    mark.write_text(wanted)
 
 
 def prepare_haproxy() -> None:

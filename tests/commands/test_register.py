@@ -1,5 +1,6 @@
 """The register command, from files to report."""
 
+import hashlib
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -13,10 +14,11 @@ from ml_cicd.config import no_config
 from ml_cicd.faces.json_v1 import to_json
 from ml_cicd.ground.errors import EvidenceError, Exit, InputError, IntegrityError, NotFound, NotPassing
 from ml_cicd.registry.formats.payload import payload_digest
+from ml_cicd.registry.settings import RegistrySettings
 from ml_cicd.shell.machine import SystemFiles
 from ml_cicd.shell.wiring import ModelFiles, RealWorld
 from tests.contracts.test_registry_contract import entry
-from tests.fakes.model_folder import model_folder, write_program
+from tests.fakes.model_folder import MLMODEL, model_folder, write_program
 from tests.fakes.registry import FakeRegistry
 from tests.fakes.world import FakeWorld
 from tests.registry.odd_names import ODD_NAMES
@@ -179,7 +181,7 @@ def test_a_pickle_is_refused(world: FakeWorld) -> None:
     """A model that the gate passed but whose files could run code is not registered, exit code 2."""
     Path("model/data/model.pth").write_bytes(b"\x80\x04")
     judge(0.97)
-    with pytest.raises(InputError, match=r"could run code: file 'data/model\.pth'"):
+    with pytest.raises(InputError, match=r"could run code: data/model\.pth"):
         run(INPUTS, world)
     assert world.fake_registry.versions == []
 
@@ -189,3 +191,70 @@ def test_the_command_says_what_it_is() -> None:
     assert (COMMAND.needs, COMMAND.on_error, set(COMMAND.outputs)) == (NEEDS, ON_ERROR, set(OUTPUTS))
     assert NEEDS.first == "registry"
     assert ON_ERROR == {"created": "false"}
+
+
+def judged_folder(**files: str) -> None:
+    """Write a model with code on its path, and judge it."""
+    Path("model/code").mkdir()
+    for name, text in files.items():
+        Path(f"model/code/{name}.py").write_text(text)
+    Path("model/MLmodel").write_text(MLMODEL.replace("{data: data,", "{code: code, data: data,"))
+    judge(0.97)
+
+
+def test_code_by_design_is_taken_on_demand_and_stays_visible(world: FakeWorld) -> None:
+    """With allow-code each file of code is in the version's tags and in the report, with its hash; without, refused."""
+    judged_folder(scaling="x = 1\n")
+    with pytest.raises(InputError, match="allow-code: true"):
+        run(INPUTS, world)
+    report = run(replace(INPUTS, allow_code=True), world)
+    (version,) = world.fake_registry.snapshot("digits").versions
+    listed = f"code/scaling.py sha256:{hashlib.sha256(b'x = 1' + bytes([10])).hexdigest()}"
+    assert version.tags["mlcicd.allowed_code"] == listed
+    assert report.notes == (f"Taken with allow-code, 1 file(s) of code: {listed}.",)
+    assert "mlcicd.allowed_callables" not in version.tags
+
+
+def test_allowances_that_were_not_needed_leave_no_trace(world: FakeWorld) -> None:
+    """A plain model is as plain with them as without; its format is in the tags."""
+    named = RegistrySettings(uri="sqlite:///x.db", allow_callables=("mycompany.Scaler",))
+    world.settings = replace(world.settings, registry=named)
+    report = run(replace(INPUTS, allow_code=True), world)
+    (version,) = world.fake_registry.snapshot("digits").versions
+    assert version.tags["mlcicd.format"] == "MLflow"
+    assert not {name for name in version.tags if "allowed" in name}
+    assert report.notes == ()
+
+
+def test_an_image_is_registered_by_its_digest(world: FakeWorld) -> None:
+    """A model may be an address: the gate binds its digest, and nothing is pulled."""
+    image = f"ghcr.io/team/app@sha256:{'0a' * 32}"
+    inputs = GateInputs(metrics="metrics.json", thresholds="accuracy: 0.95", model=image)
+    judged = run_gate(inputs, RealWorld({"GITHUB_SHA": "abc"}, lambda _line: None))
+    Path("report.json").write_text(to_json(judged, tool_version="0", outputs={}))
+    report = run(replace(INPUTS, model=image), world)
+    assert report.outputs["digest"] == f"sha256:{'0a' * 32}"
+    assert run(replace(INPUTS, model=image), world).outputs["created"] == "false"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "way_out"),
+    [
+        ("model.keras", b"PK", "Keras's own layers"),
+        ("model.onnx", b"x", "ONNX's own operators"),
+        ("model.ubj", b"{", "save_model('model.ubj')"),
+        ("model.xyz", b"x", "Recognised are: MLflow"),
+    ],
+)
+def test_a_refusal_says_the_way_out_of_that_library(world: FakeWorld, name: str, content: bytes, way_out: str) -> None:
+    """Nobody is sent to another library, and what is of no format hears which there are."""
+    Path(name).write_bytes(content)
+    inputs = GateInputs(metrics="metrics.json", thresholds="accuracy: 0.95", model=name)
+    judged = run_gate(inputs, RealWorld({"GITHUB_SHA": "abc"}, lambda _line: None))
+    Path("report.json").write_text(to_json(judged, tool_version="0", outputs={}))
+    with pytest.raises(InputError) as caught:
+        run(replace(INPUTS, model=name), world)
+    assert way_out in caught.value.cure
+    assert name in caught.value.what
+    assert not caught.value.what.endswith("..")
+    assert "mlflow.pytorch" not in str(caught.value)

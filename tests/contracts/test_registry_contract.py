@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -117,6 +118,27 @@ def test_download_has_the_same_digest(place: Place, name: str, tmp_path: Path) -
     assert {payload_digest(Path(copy)) for copy in copies} == {payload_digest(folder)}
     assert len(set(copies)) == 2
     assert all(Path(copy).is_relative_to(tmp_path / "below") for copy in copies)
+
+
+def test_a_file_comes_back_in_a_folder(place: Place, name: str, tmp_path: Path) -> None:
+    """A model that is one file is registered without a folder of its own, and keeps its digest and its name."""
+    file = tmp_path / "model.onnx"
+    file.write_bytes(b"graph")
+    version, created = place.registry.register(wanted(name, file))
+    back = Path(place.registry.download(version, str(tmp_path)))
+    assert created
+    assert version.digest == payload_digest(back) == payload_digest(file)
+    assert (back / "model.onnx").read_bytes() == b"graph"
+
+
+def test_an_image_is_registered_by_its_address(place: Place, name: str) -> None:
+    """Nothing is uploaded or pulled; the version is found again by its key, and another digest is refused."""
+    image = Path(f"ghcr.io/team/app@sha256:{'0a' * 32}")
+    first, again = place.registry.register(wanted(name, image)), place.registry.register(wanted(name, image))
+    assert (first[1], again[1]) == (True, False)
+    assert first[0].digest == f"sha256:{'0a' * 32}"
+    with pytest.raises(IntegrityError):
+        place.registry.register(replace(wanted(name, image, key="other"), digest=f"sha256:{'0b' * 32}"))
 
 
 def test_ledger_keeps_order(place: Place, name: str, tmp_path: Path) -> None:

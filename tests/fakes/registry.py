@@ -48,8 +48,7 @@ class FakeRegistry:
             if payload_digest(Path(folder)) != wanted.digest:
                 raise IntegrityError("These are other bytes.", cure="Mend it.")
             if found is None:
-                kept = shutil.copytree(folder, Path(tempfile.mkdtemp()) / "model")
-                self.versions.append((version, str(kept)))
+                self.versions.append((version, _kept(folder)))
             return version, found is None
 
     def set_alias(self, name: str, alias: str, version: str) -> bool:
@@ -65,6 +64,17 @@ class FakeRegistry:
         """Copy the files."""
         source = next(f for v, f in self.versions if v == version)
         return str(shutil.copytree(source, Path(tempfile.mkdtemp(dir=folder)) / "model"))
+
+
+def _kept(model: str) -> str:
+    """Copy a folder; a file into a folder of its own; an address stays what it is."""
+    kept = Path(tempfile.mkdtemp()) / "model"
+    if Path(model).is_dir():
+        shutil.copytree(model, kept)
+    elif Path(model).is_file():
+        kept.mkdir()
+        shutil.copy(model, kept)
+    return str(kept) if kept.exists() else model
 
 
 class FakeLedger:

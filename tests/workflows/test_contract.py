@@ -41,7 +41,7 @@ CHOICE = re.compile(r'\Acase "\$ML_CICD_COMMAND" in\n(  [a-z*-]+\) lock=[a-z]+ ;
 EXEC_LINE = re.compile(r'^exec "\$ML_CICD_(TOOL_)?PYTHON" -I [^\n;&|`$<>]*("\$GITHUB_ACTION_PATH[\w./]*")?[\w .-]*\n?$')
 STABLE_INPUTS = {
     "quality-gate": "predictions metrics thresholds champion positive model when-inconclusive when-no-champion",
-    "register": "model-name model gate-report registry-uri alias",
+    "register": "model-name model gate-report registry-uri alias allow-code",
     "canary": "candidate target mode deadline-minutes registry-uri allow-inconclusive replay take-over",
     "rollback": "target to reason registry-uri force only-run",
 }

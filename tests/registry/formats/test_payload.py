@@ -35,10 +35,26 @@ def test_digest_sees_every_change(tmp_path: Path, change: str) -> None:
     assert payload_digest(folder) != before
 
 
-def test_plain_file(tmp_path: Path) -> None:
-    """A file's digest is the sha256 of its bytes."""
-    (tmp_path / "m").write_bytes(b"")
-    assert payload_digest(tmp_path / "m") == ("sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855")
+def test_a_file_is_a_folder_with_one_file(tmp_path: Path) -> None:
+    """A registry gives a file back in a folder, under the same digest; its name counts, which says its format."""
+    (tmp_path / "folder").mkdir()
+    for name in ("m.onnx", "folder/m.onnx", "m.pkl"):
+        (tmp_path / name).write_bytes(b"weights")
+    assert payload_digest(tmp_path / "m.onnx") == payload_digest(tmp_path / "folder")
+    assert payload_digest(tmp_path / "m.onnx") != payload_digest(tmp_path / "m.pkl")
+    assert payload_digest(tmp_path / "m.onnx") == (
+        "sha256:93b84b7061db9236b3c2afd1b392ea893f566776204a18c30464453522e2c48b"
+    )
+
+
+def test_an_image_has_the_digest_of_its_address() -> None:
+    """Nothing is pulled: the address says the digest; one without is no model."""
+    digest = f"sha256:{'0a' * 32}"
+    for name in ("app", "ghcr.io/team/app", "localhost:5000/team/app:v1.2"):
+        assert payload_digest(Path(f"{name}@{digest}")) == digest
+    for name in ("ghcr.io/team/app:v1", "ghcr.io/team/app@sha256:0a", f"ghcr.io/../app@{digest}", f"@{digest}"):
+        with pytest.raises(InputError):
+            payload_digest(Path(name))
 
 
 def test_links_and_pipes_are_refused(tmp_path: Path) -> None:

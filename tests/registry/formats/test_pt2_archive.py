@@ -116,4 +116,4 @@ def test_a_file_that_is_no_archive(tmp_path: Path, data: bytes) -> None:
     (folder / "data" / "model.pt2").write_bytes(data)
     assert any("is not a pt2 archive" in problem for problem in violations(folder))
     (folder / "data" / "model.pt2").unlink()
-    assert violations(folder) == ("data/model.pt2: absent",)
+    assert violations(folder) == ("flavor pytorch has no model.pt2 or model.pth in 'data'",)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ml_cicd.ground.errors import EvidenceError, InputError
+from ml_cicd.registry.formats.image import image_digest, is_image
 from ml_cicd.registry.formats.mlmodel import MLMODEL, lasting
 
 EXCLUDED = {"registered_model_meta"}  # MLflow adds it to what it downloads
@@ -15,20 +16,22 @@ EXCLUDED = {"registered_model_meta"}  # MLflow adds it to what it downloads
 def payload_digest(path: Path) -> str:
     """Return `sha256:<hex>` over a model that survives logging the same weights again.
 
-    A file: its bytes. A folder: name and bytes of every regular file in bytewise order of their names, with MLmodel
-    reduced to what does not change at each logging.
+    A folder: name and bytes of every regular file in bytewise order of their names, with MLmodel reduced to what does
+    not change at each logging. A file: as a folder that holds it alone, as which a registry gives it back; its name
+    counts, because it says by which format the file is judged. An image: the digest in its address.
 
     Raises:
         InputError: nothing there. EvidenceError: a link or a special file in it, or an MLmodel that cannot be read.
     """
+    if is_image(path):
+        return image_digest(str(path))
     if path.is_symlink() or not path.exists():
         raise InputError(f"{path} is not a model's file or folder.", cure="Check the input model.")
     if not path.is_file() and not path.is_dir():
         raise InputError(f"{path} is neither a file nor a folder.", cure="Check the input model.")
-    if path.is_file():
-        return "sha256:" + _sha256(path)
     # All names first: a pipe that stands late in the order must be refused before a read of it could hang.
-    files = sorted(_files(path), key=lambda pair: os.fsencode(pair[0]))
+    found = [(path.name, path)] if path.is_file() else _files(path)
+    files = sorted(found, key=lambda pair: os.fsencode(pair[0]))
     lines = [_line(name, file) for name, file in files if name not in EXCLUDED]
     if not lines:
         raise InputError(f"{path} is an empty folder.", cure="Check the input model.")

@@ -20,13 +20,24 @@ def no_code(_path: Path) -> tuple[str, ...]:
     return ()
 
 
+def no_advice(_path: Path) -> str:
+    """Most formats have one way out."""
+    return ""
+
+
+def nothing_beside(_path: Path) -> frozenset[str]:
+    """Most files are whole."""
+    return frozenset()
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Format:
     """One kind of model. The texts make the table in the docs; `way_out` is one sentence for who is refused.
 
     `recognises` is a cheap look at names and first bytes. `violations` names what in the files is not known to be
     harmless: an allow-list, so that what nobody thought of is refused. `code` names files of code that `Allowed.code`
-    lets pass. None of them loads or runs anything, or raises for what a file holds.
+    lets pass, `beside` the files that a file is not whole without, `advice` a way out for just these
+    files. None of them loads or runs anything, or raises for what a file holds.
     """
 
     name: str
@@ -37,6 +48,8 @@ class Format:
     recognises: Callable[[Path], bool]
     violations: Callable[[Path, Allowed], tuple[str, ...]]
     code: Callable[[Path], tuple[str, ...]] = no_code
+    beside: Callable[[Path], frozenset[str]] = nothing_beside
+    advice: Callable[[Path], str] = no_advice
 
 
 def formats(names: Iterable[str] | None = None) -> Iterator[Format]:
@@ -57,11 +70,16 @@ def look(path: Path, allowed: Allowed = NOTHING_ALLOWED) -> Look:
     known = recognised(path)
     if known is None:
         return Look(violations=(_what_it_is(path),), way_out=f"Recognised are: {', '.join(map(_brief, formats()))}.")
+    beside = known.beside(path)
+    if beside:  # else the digest would not cover them
+        problem = f"{path.name} is not whole without {', '.join(sorted(beside))}"
+        return Look(format=known.name, violations=(problem,), way_out="Give the folder that holds all of them.")
     plain = known.violations(path, NOTHING_ALLOWED)
     found = known.violations(path, allowed) if plain and allowed else plain
     needed = allowed if plain and not found else NOTHING_ALLOWED
     code = tuple(f"{name} sha256:{_sha256(path / name)}" for name in known.code(path)) if needed.code else ()
-    return Look(format=known.name, violations=found, way_out=known.way_out, allowed=needed, code=code)
+    way_out = known.advice(path) or known.way_out
+    return Look(format=known.name, violations=found, way_out=way_out, allowed=needed, code=code)
 
 
 def _brief(known: Format) -> str:

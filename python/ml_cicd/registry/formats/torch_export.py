@@ -12,9 +12,9 @@ import torch
 
 from ml_cicd.ground.errors import EvidenceError, InputError
 from ml_cicd.ground.parse import describe
-from ml_cicd.registry.formats.mlflow_folder import PROGRAM
 from ml_cicd.registry.mlflow.client import settle
 
+PROGRAM = "data/model.pt2"
 LONGEST_SAYING = 300
 WIDTHS = {torch.nn.Linear: "in_features", torch.nn.BatchNorm1d: "num_features"}
 

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from ml_cicd.ground.errors import Conflict, IntegrityError, MlCicdError, NotFound
 from ml_cicd.ground.finding import Finding, Outcome, broken
+from ml_cicd.registry.formats.image import image_digest, is_image
 from ml_cicd.registry.formats.payload import payload_digest
 from ml_cicd.registry.mlflow.abilities import check_abilities
 from ml_cicd.registry.mlflow.client import connect, mapped, point_at, sqlite_file
@@ -17,6 +18,7 @@ from ml_cicd.registry.versions import TAG_DIGEST, TAG_KEY, ModelVersion, NewVers
 
 EXPERIMENT = "ml-cicd"
 TAG_SUPERSEDED = "mlcicd.superseded_by"
+IMAGE = "docker://"  # how tools of containers write that an address is an image's
 PAGE = 1000
 MOST_PAGES = 100
 TRIES = 2
@@ -128,15 +130,26 @@ class MlflowRegistry:
         return search(self._client, f"name='{wanted.name}' and tags.`{TAG_KEY}`='{wanted.key}'")
 
     def _create(self, wanted: NewVersion) -> str:
-        experiment = self._experiment()
-        model = self._client.create_logged_model(experiment, name=_logged_name(wanted.name))
-        self._client.log_model_artifacts(model.model_id, wanted.folder)
-        self._client.finalize_logged_model(model.model_id, "READY")
         tags = {**wanted.tags, TAG_DIGEST: wanted.digest, TAG_KEY: wanted.key}
+        if is_image(Path(wanted.folder)):
+            source, model_id = f"{IMAGE}{wanted.folder}", None
+        else:
+            model_id = self._upload(wanted)
+            source = f"models:/{model_id}"
         made = self._client.create_model_version(
-            wanted.name, f"models:/{model.model_id}", model_id=model.model_id, tags=tags, await_creation_for=0
+            wanted.name, source, model_id=model_id, tags=tags, await_creation_for=0
         )
         return str(made.version)
+
+    def _upload(self, wanted: NewVersion) -> str:
+        """Log a folder, or a file as a folder that holds it alone; return the logged model's name."""
+        model = self._client.create_logged_model(self._experiment(), name=_logged_name(wanted.name))
+        if Path(wanted.folder).is_file():
+            self._client.log_model_artifact(model.model_id, wanted.folder)
+        else:
+            self._client.log_model_artifacts(model.model_id, wanted.folder)
+        self._client.finalize_logged_model(model.model_id, "READY")
+        return str(model.model_id)
 
     def _give_way(self, name: str, ghost: str, *, to: str) -> None:
         """Remove the version that lost a race, or say that it lost: to delete needs more rights than to register."""
@@ -162,8 +175,12 @@ class MlflowRegistry:
 
     def _verify(self, version: ModelVersion, digest: str) -> None:
         """Hash what the registry holds, each time: tags are claims, and artifacts can be changed behind a version."""
-        with tempfile.TemporaryDirectory(prefix="ml-cicd-") as folder:
-            there = payload_digest(Path(self.download(version, folder)))
+        source = str(self._client.get_model_version(version.name, version.number).source)
+        if source.startswith(IMAGE):
+            there = image_digest(source.removeprefix(IMAGE))
+        else:
+            with tempfile.TemporaryDirectory(prefix="ml-cicd-") as folder:
+                there = payload_digest(Path(self.download(version, folder)))
         if there != digest:
             raise IntegrityError(
                 f"The registry holds {there} for version {version.number} of {version.name}, not {digest}.",
