@@ -138,7 +138,7 @@ def attending_keras() -> Any:
 def with_categories() -> Any:
     """Return LightGBM's booster over a table with categories and odd names of columns."""
     import lightgbm
-    import pandas as pd  # type: ignore[import-untyped]
+    import pandas as pd
 
     table = pd.DataFrame({"größe (m)": X[:, 0], "colour": pd.Categorical(["red", "blue"] * 20)})
     return lightgbm.LGBMRegressor(n_estimators=3, min_child_samples=2).fit(table, X[:, 1]).booster_

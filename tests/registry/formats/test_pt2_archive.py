@@ -70,7 +70,7 @@ def test_several_inputs_are_plain(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("records", "says"),
     [
-        ({"data/sample_inputs/model.pt": saved(Evil())}, "calls posix system"),
+        ({"data/sample_inputs/model.pt": saved(Evil())}, "calls posix.system"),
         ({"data/sample_inputs/model.pt": pickle.dumps(Evil())}, "is not what torch.save writes"),
         ({"data/sample_inputs/model.pt": saved(Path())}, "calls pathlib"),
         ({"data/constants/custom_obj_0": pickle.dumps(Evil())}, "'data/constants/custom_obj_0' is not one"),
@@ -78,7 +78,7 @@ def test_several_inputs_are_plain(tmp_path: Path) -> None:
         ({"data/weights/w_config.json": b"{"}, "is not JSON"),
         ({"data/aotinductor/model/x.so": b"ELF"}, "'data/aotinductor/model/x.so' is not one"),
         ({"extra/x.py": b"print()"}, "'extra/x.py' is not one"),
-        ({"data/weights/weight_0\n": b""}, "is not one of a plain program"),
+        ({"data/weights/weight_0\n": b""}, "is no plain name"),
     ],
 )
 def test_what_could_run_code_is_named(tmp_path: Path, records: dict[str, bytes], says: str) -> None:
@@ -89,23 +89,24 @@ def test_what_could_run_code_is_named(tmp_path: Path, records: dict[str, bytes],
 
 
 def test_opcodes_that_hide_a_name_are_refused(tmp_path: Path) -> None:
-    """A newer pickle protocol takes the name off the stack, where it cannot be read."""
+    """A newer pickle protocol takes the name off the stack; it is read there."""
     buffer = io.BytesIO()
     torch.save({"a": Evil()}, buffer, pickle_protocol=4)
     write_program(tmp_path / "model.pt2", {"data/sample_inputs/model.pt": buffer.getvalue()})
-    assert any("STACK_GLOBAL" in problem for problem in archive_violations(tmp_path / "model.pt2"))
+    assert any("calls posix.system" in problem for problem in archive_violations(tmp_path / "model.pt2"))
 
 
 def test_two_readers_see_the_same_archive(tmp_path: Path) -> None:
-    """A name that stands twice, or a compressed record, is refused."""
+    """A compressed record is refused, and so is a name that stands twice."""
     with warnings.catch_warnings(), zipfile.ZipFile(tmp_path / "model.pt2", "w") as archive:
         warnings.simplefilter("ignore")
         archive.writestr("model/archive_format", "pt2")
-        archive.writestr("model/archive_format", "pt2")
         archive.writestr("model/models/model.json", "{}", compress_type=zipfile.ZIP_DEFLATED)
-    problems = archive_violations(tmp_path / "model.pt2")
-    assert any("there twice" in problem for problem in problems)
-    assert any("compressed" in problem for problem in problems)
+    assert any("compressed" in problem for problem in archive_violations(tmp_path / "model.pt2"))
+    with warnings.catch_warnings(), zipfile.ZipFile(tmp_path / "model.pt2", "a") as archive:
+        warnings.simplefilter("ignore")
+        archive.writestr("model/archive_format", "pt2")
+    assert any("a name twice" in problem for problem in archive_violations(tmp_path / "model.pt2"))
 
 
 @pytest.mark.parametrize("data", [b"", b"hello", b"PK\x03\x04 half an archive"])

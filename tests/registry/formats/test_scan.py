@@ -72,7 +72,7 @@ def test_what_is_no_model_is_a_violation(tmp_path: Path) -> None:
 )
 def test_what_no_format_recognises_says_what_is(tmp_path: Path, name: str, says: str) -> None:
     """Nothing that cannot be looked through passes, the way out names every format, and a pipe holds no look up."""
-    (tmp_path / "file.xyz").write_bytes(b"\x80\x04")
+    (tmp_path / "file.xyz").write_bytes(b"hello")
     for folder in ("empty", "piped", "folded/MLmodel"):
         (tmp_path / folder).mkdir(parents=True)
     os.mkfifo(tmp_path / "piped" / "MLmodel")
@@ -95,8 +95,16 @@ def test_what_was_allowed_is_kept_only_where_it_was_needed(tmp_path: Path, monke
         """Refuse without code."""
         return () if allowed.code else ("it has code",)
 
-    texts = dict.fromkeys(("name", "recognised", "looked_at", "refused", "way_out"), "x")
-    coded = Format(**texts, recognises=lambda _: True, violations=refuses, code=lambda _: ("m.py",))
+    coded = Format(
+        name="x",
+        recognised="x",
+        looked_at="x",
+        refused="x",
+        way_out="x",
+        recognises=lambda _: True,
+        violations=refuses,
+        code=lambda _: ("m.py",),
+    )
     (tmp_path / "m.py").write_text("")
     allowed = Allowed(code=True)
     assert scan.look(model_folder(tmp_path / "a"), allowed).allowed == NOTHING_ALLOWED
