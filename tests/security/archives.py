@@ -204,6 +204,21 @@ def _array_is_shorter(marker: Path) -> bytes:
     return whole(raw + b"x" + payload)
 
 
+def _array_without_size(marker: Path) -> bytes:
+    """The type's state says a size below nothing: joblib reads no bytes where its code says many."""
+    payload = called(new("os", "system"), text(shell(marker))) + b"0"
+    state = b"(K\x03" + text("|") + b"NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb"
+    return whole(_wrapper(b"K\x01\x85", f"V{len(payload)}", state=state) + b"\x01\xff" + payload)
+
+
+def _field_outside(_marker: Path) -> bytes:
+    """A field of a type lies behind its items: to read it is to read other memory."""
+    inner = called(new("numpy", "dtype"), text("f8"), b"\x89", b"\x88")
+    made = called(new("numpy", "dtype"), text("V8"), b"\x89", b"\x88")
+    fields = b"}" + text("a") + inner + b"K\x09\x86s"
+    return whole(made + b"(K\x03" + text("|") + b"N" + text("a") + b"\x85" + fields + b"K\x08K\x01K\x00tb")
+
+
 def _negative(marker: Path) -> bytes:
     """A shape below nothing would let a reader go back."""
     payload = called(new("os", "system"), text(shell(marker))) + b"0"
@@ -435,6 +450,8 @@ JOBLIB = {
     "a wrapper by _reconstructor": Payload(build=_made_otherwise(RECONSTRUCTED), file="m.joblib", proof="joblib"),
     "a wrapper by newObj": Payload(build=_made_otherwise(NEW_OBJECT), file="m.joblib", proof="joblib"),
     "an array that is shorter": Payload(build=_array_is_shorter, file="m.joblib", proof="joblib"),
+    "an array whose items have no size": Payload(build=_array_without_size, file="m.joblib"),
+    "a field behind its items": Payload(build=_field_outside, file="m.joblib"),
     "an array of fewer than none": Payload(build=_negative, file="m.joblib"),
     "an array inside a frame": Payload(build=_array_in_frame, file="m.joblib"),
     "objects to one, a memo to the other": Payload(build=_objects_hide, file="m.pkl"),

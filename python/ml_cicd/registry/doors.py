@@ -17,6 +17,7 @@ FORMATS: dict[str, str] = {
     "torch": "ml_cicd.registry.formats.torch_file",
     "skops": "ml_cicd.registry.formats.skops_file",
     "numpy": "ml_cicd.registry.formats.numpy_file",
+    "joblib": "ml_cicd.registry.formats.joblib_file",
     "pickle": "ml_cicd.registry.formats.pickle_file",
     "image": "ml_cicd.registry.formats.image",
 }

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 Found = Mapping[str, Any]  # what MLmodel says of one flavour
-PICKLES = {"skops": ("skops",), "pickle": ("pickle",), "cloudpickle": ("pickle",), "joblib": ("pickle",)}
+PICKLES = {"skops": ("skops",), "pickle": ("pickle",), "cloudpickle": ("pickle",), "joblib": ("joblib", "pickle")}
 BOOSTER = "lightgbm.basic.Booster"
 WORD = re.compile(r"[\w./-]*")
 NAMED = ("tokenizer", "processor", "feature_extractor", "image_processor")
