@@ -12,7 +12,7 @@ from typing import BinaryIO, Protocol, cast
 
 from ml_cicd.registry.formats.pickle_stream import CHUNK, NotPlain
 
-MOST_BYTES = 64 * 2**30
+MOST_BYTES = 16 * 2**30
 LARGEST_RATIO = 1100  # zlib packs zeros 1,032 to 1; what is packed closer is there to fill a memory
 PROBLEMS = (OSError, EOFError, ValueError, zlib.error, lzma.LZMAError)
 
