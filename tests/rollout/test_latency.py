@@ -89,6 +89,17 @@ def test_a_huge_sample_does_not_see_what_is_tolerated() -> None:
     assert looks_until_harm(GUARD, many[0], many[1], Proves.ALL) == 0
 
 
+@pytest.mark.parametrize(("took", "seen"), [(3, False), (5, False), (8, True), (400, True)])
+def test_some_milliseconds_are_no_difference(took: int, seen: bool) -> None:
+    """Where the champion takes 1 ms, 5 are no harm though that is five times as long, and 8 are."""
+    assert bool(looks_until_harm(GUARD, window(*[took] * 20), window(*[1] * 180), Proves.ALL)) is seen
+    evidence = GUARD.take_in(GUARD.start(), GUARD.reading(window(*[took] * 20), window(*[1] * 180)), Proves.ALL)
+    assert (GUARD.safety(evidence, 0) == 0.0) is seen
+    every = LatencySettings(at_least_ms=0).guardrail(LEVELS)
+    assert looks_until_harm(every, window(*[took] * 20), window(*[1] * 180), Proves.ALL)
+    assert LatencySettings(at_least_ms=0).named() != LatencySettings().named()
+
+
 def test_the_setting_is_the_tolerance() -> None:
     """Who accepts three times as long is not told of twice as long."""
     patient = LatencySettings(times=3.0).guardrail(LEVELS)

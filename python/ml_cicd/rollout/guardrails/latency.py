@@ -2,7 +2,8 @@
 
 For each of some bounds the candidate's answers that took `times` as long as the bound, or longer, are held against the
 champion's that took as long as the bound: answers that are up to `times` as slow never count against it, and from 10 ms
-on those that are half as slow again cross a bound, wherever they lie. A quarter more slow ones are tolerated besides
+on those that are half as slow again cross a bound, wherever they lie. Nor do some milliseconds (`at_least_ms`): a busy
+machine doubles one or two. A quarter more slow ones are tolerated besides
 (`TOLERATED`): a stall more now and then is found in any large sample. Each bound has a rate test of its own, and their
 e-values are averaged. Users who stay with one slot differ in what they ask for: the fewer the candidate has, the slower
 it may be by their doing alone (`DIFFER`). It needs a metric source that measures times; with another one it proves
@@ -50,6 +51,7 @@ class LatencyGuardrail:
 
     harm: HarmTest
     times: float
+    at_least_ms: int
     margins: tuple[float, ...] = ()
     name: str = "latency"
     harm_words: str = "the candidate answers more slowly than the champion"
@@ -83,7 +85,7 @@ class LatencyGuardrail:
     def _at_each_bound(self, reading: Times, more: float) -> Iterator[Counts]:
         slower = Slower(reading)
         for bound in TESTED:
-            yield slower.than(math.ceil(bound * self.times * more), bound)
+            yield slower.than(max(math.ceil(bound * self.times * more), bound + self.at_least_ms), bound)
 
     def harm_log_e(self, evidence: LatencyEvidence) -> float:
         """Return the log evidence of harm: the average over the bounds."""
@@ -141,9 +143,13 @@ class LatencySettings:
         number(above=1, most=1000), "How many times as long the candidate may take to answer.", default=1.15
     )
 
+    at_least_ms: int = setting(
+        number(whole=True, least=0, most=60_000), "Fewer milliseconds are no difference.", default=4
+    )
+
     def named(self) -> dict[str, object]:
         """Return what decides, by name, for the digest of the plan."""
-        return {"times": self.times}
+        return {"times": self.times, "at_least_ms": self.at_least_ms}
 
     def guardrail(self, levels: Levels) -> Guardrail:
         """Build it: each bound stops at its part of the false rollbacks."""
@@ -152,4 +158,4 @@ class LatencySettings:
         cheap = HarmTest(
             collapse=replace(harm.collapse, boost=False, most=MOST), worse=replace(harm.worse, boost=False, most=MOST)
         )
-        return LatencyGuardrail(harm=cheap, times=self.times)
+        return LatencyGuardrail(harm=cheap, times=self.times, at_least_ms=self.at_least_ms)
