@@ -25,9 +25,8 @@ from tools.render_docs import rendered
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
 ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text("utf-8")
-PAGES = sorted(
-    path for path in ROOT.rglob("*.md") if not {".venv", ".tools", "run", "golden"} & set(path.relative_to(ROOT).parts)
-)
+MADE = {".venv", ".tools", ".zoo", "run", "golden"}
+PAGES = sorted(path for path in ROOT.rglob("*.md") if not MADE & set(path.relative_to(ROOT).parts))
 LINK = re.compile(r"\]\(([^)#\s]+)\)")
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 

@@ -100,7 +100,7 @@ def _of_cython(how: str, value: Any) -> Iterator[str]:  # noqa: ANN401  # of Cyt
     elif value.__name__.startswith("__pyx_unpickle_Cy"):
         yield f"call {dotted}"
     elif value.__name__.startswith("newObj"):
-        yield f"of-class {dotted}"
+        yield f"of-scikit-learn {dotted}"
 
 
 def _class(value: type) -> Iterator[str]:
@@ -148,8 +148,6 @@ def scipy_sparse() -> Iterator[str]:
         for kind in ("matrix", "array"):
             yield f"new scipy.sparse._{form}.{form}_{kind}"
             yield f"new scipy.sparse.{form}.{form}_{kind}"
-    yield "new scipy.interpolate._interpolate.interp1d"
-    yield "new scipy.interpolate.interpolate.interp1d"
     yield "new scipy.interpolate._bsplines.BSpline"
 
 

@@ -155,20 +155,44 @@ def _npy(header: object) -> bytes:
     return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(packed)) + packed
 
 
-def _wrapper(shape: bytes, code: str, *, alignment: bytes = b"K\x10", state: bytes | None = None) -> bytes:
+WRAPPER = new("joblib.numpy_pickle", "NumpyArrayWrapper")
+
+
+def _wrapper(
+    shape: bytes,
+    code: str,
+    *,
+    alignment: bytes = b"K\x10",
+    state: bytes | None = None,
+    made: bytes = WRAPPER + b")\x81",
+) -> bytes:
     """Push joblib's wrapper of an array, and fill it: what follows is read as the array's bytes."""
-    made = called(new("numpy", "dtype"), text(code), b"\x89", b"\x88")
+    dtype = called(new("numpy", "dtype"), text(code), b"\x89", b"\x88")
     normal = b"(K\x03" + text("<") + b"NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb"
     attributes = text("subclass") + new("numpy", "ndarray") + text("shape") + shape + text("order") + text("C")
-    attributes += text("dtype") + made + (normal if state is None else state)
+    attributes += text("dtype") + dtype + (normal if state is None else state)
     attributes += text("allow_mmap") + b"\x89" + text("numpy_array_alignment_bytes") + alignment
-    return new("joblib.numpy_pickle", "NumpyArrayWrapper") + b")\x81}(" + attributes + b"ub"
+    return made + b"}(" + attributes + b"ub"
 
 
 def _array_hides(marker: Path) -> bytes:
     """Joblib takes the payload for the bytes of an array, pickle.load for opcodes."""
     payload = called(new("os", "system"), text(shell(marker))) + b"0"
     return whole(_wrapper(b"K" + bytes([len(payload)]) + b"\x85", "u1", alignment=b"N") + payload)
+
+
+def _made_otherwise(made: bytes) -> Callable[[Path], bytes]:
+    """The wrapper is made by another callable: joblib reads an array, who takes it for something else reads bytes."""
+
+    def build(marker: Path) -> bytes:
+        payload = called(new("os", "system"), text(shell(marker))) + b"0"
+        return whole(_wrapper(b"K\x05\x85", "u1", alignment=b"N", made=made) + data(payload) + b"0")
+
+    return build
+
+
+RECONSTRUCTED = called(new("copyreg", "_reconstructor"), WRAPPER, new("builtins", "object"), b"N")
+NEW_OBJECT = called(new("sklearn.neighbors._kd_tree", "newObj"), WRAPPER)
 
 
 def _array_is_shorter(marker: Path) -> bytes:
@@ -178,6 +202,21 @@ def _array_is_shorter(marker: Path) -> bytes:
     size = len(payload) + 1
     raw = _wrapper(b"K\x01\x85", f"S{size}", state=state) + b"\x01\xff"
     return whole(raw + b"x" + payload)
+
+
+def _array_without_size(marker: Path) -> bytes:
+    """The type's state says a size below nothing: joblib reads no bytes where its code says many."""
+    payload = called(new("os", "system"), text(shell(marker))) + b"0"
+    state = b"(K\x03" + text("|") + b"NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb"
+    return whole(_wrapper(b"K\x01\x85", f"V{len(payload)}", state=state) + b"\x01\xff" + payload)
+
+
+def _field_outside(_marker: Path) -> bytes:
+    """A field of a type lies behind its items: to read it is to read other memory."""
+    inner = called(new("numpy", "dtype"), text("f8"), b"\x89", b"\x88")
+    made = called(new("numpy", "dtype"), text("V8"), b"\x89", b"\x88")
+    fields = b"}" + text("a") + inner + b"K\x09\x86s"
+    return whole(made + b"(K\x03" + text("|") + b"N" + text("a") + b"\x85" + fields + b"K\x08K\x01K\x00tb")
 
 
 def _negative(marker: Path) -> bytes:
@@ -408,7 +447,11 @@ NUMPY = {
 JOBLIB = {
     "a callable beside arrays": Payload(build=_joblib_model, file="m.joblib", proof="joblib"),
     "an array that is opcodes to pickle.load": Payload(build=_array_hides, file="m.pkl", proof="pickle"),
+    "a wrapper by _reconstructor": Payload(build=_made_otherwise(RECONSTRUCTED), file="m.joblib", proof="joblib"),
+    "a wrapper by newObj": Payload(build=_made_otherwise(NEW_OBJECT), file="m.joblib", proof="joblib"),
     "an array that is shorter": Payload(build=_array_is_shorter, file="m.joblib", proof="joblib"),
+    "an array whose items have no size": Payload(build=_array_without_size, file="m.joblib"),
+    "a field behind its items": Payload(build=_field_outside, file="m.joblib"),
     "an array of fewer than none": Payload(build=_negative, file="m.joblib"),
     "an array inside a frame": Payload(build=_array_in_frame, file="m.joblib"),
     "objects to one, a memo to the other": Payload(build=_objects_hide, file="m.pkl"),

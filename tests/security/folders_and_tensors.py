@@ -138,6 +138,13 @@ FOLDERS: dict[str, Build] = {
     "a kernel of a hub": configured(_attn_implementation="evil/kernel"),
     "a file of a tokenizer elsewhere": folder(**{"tokenizer_config.json": '{"vocab_file": "../../etc/passwd"}'}),
     "code": folder(**{"modeling_evil.py": code}),
+    "a part that is a class of its own": folder(**{"modules.json": '[{"path": "", "type": "evil.Transformer"}]'}),
+    "a part that is a call": folder(**{"modules.json": '[{"path": "", "type": "subprocess.Popen"}]'}),
+    "a part elsewhere": folder(
+        **{"modules.json": '[{"path": "../other", "type": "sentence_transformers.models.Pooling"}]'}
+    ),
+    "an activation that is a call": folder(**{"2_Dense/config.json": '{"activation_function": "os.getcwd"}'}),
+    "code in a part": folder(**{"1_Pooling/config.json": "{}", "1_Pooling/pooling.py": code}),
     "code in a folder": folder(**{"sub/modeling_evil.py": code}),
     "training arguments": folder(**{"training_args.bin": pickled}),
     "an optimizer": folder(**{"optimizer.pt": pickled}),

@@ -74,11 +74,25 @@ def behind(path: Path, mark: Path) -> None:
     whole.write_bytes(b"PK\x03\x04" + bytes(30) + whole.read_bytes())
 
 
+def endless() -> bytes:
+    """Return HDF5 with a tree in which each of fifteen nodes names the next one ten times."""
+    nodes = [len(WEIGHTS) + 200 * number for number in range(15)]
+    out = bytearray(WEIGHTS)
+    for at in nodes:
+        child = (at + 200).to_bytes(8, "little")
+        out += b"TREE" + bytes([0, 1]) + (10).to_bytes(2, "little") + b"\xff" * 16 + (bytes(8) + child) * 10 + bytes(16)
+    out += b"SNOD" + bytes(100)
+    out[40:48] = len(out).to_bytes(8, "little")
+    tree = WEIGHTS.index(b"TREE").to_bytes(8, "little")
+    return bytes(out).replace(tree, nodes[0].to_bytes(8, "little"))
+
+
 KERAS_PLAIN: dict[str, Build] = {
     "Keras": keras(DENSE),
     "a nested model": keras(DENSE, json.loads(sequential(DENSE))),
     "an activation by name": keras(layer("Activation", activation=function("relu"))),
     "XGBoost": file("model.ubj", UBJ),
+    "XGBoost of MLflow 2": file("model.xgb", UBJ),
     "XGBoost in JSON": file("model.json", b'{"learner": {"gradient_booster": {}}, "version": [3, 2, 0]}'),
 }
 KERAS: dict[str, Build] = {
@@ -133,6 +147,7 @@ KERAS: dict[str, Build] = {
     "a pickle behind HDF5's first bytes": pickle_as("model.h5", before=WEIGHTS[:8]),
     "HDF5 without a configuration": file("model.h5", WEIGHTS),
     "half of HDF5": file("model.weights.h5", WEIGHTS[:300]),
+    "HDF5 that leads round for ever": file("model.weights.h5", endless()),
     "HDF5 that leads nowhere": file("model.weights.h5", WEIGHTS[:64] + b"\xff" * 8 + WEIGHTS[72:]),
 }
 TREE = b"tree\nversion=v4\nmax_feature_idx=1\ntree_sizes=1\n"
@@ -141,6 +156,7 @@ BOOSTERS: dict[str, Build] = {
     "a pickle as XGBoost's JSON": pickle_as("model.json"),
     "an old pickle as XGBoost's JSON": pickle_as("model.json", protocol=0),
     "a pickle behind a brace": pickle_as("model.ubj", before=b"{"),
+    "a pickle as XGBoost of MLflow 2": pickle_as("model.xgb"),
     "a pickle behind XGBoost": pickle_as("model.ubj", before=UBJ),
     "XGBoost with another key": file("model.ubj", UBJ[:-1] + b"U\x04code" + b"SU\x01x}"),
     "XGBoost with a key twice": file("model.ubj", UBJ[:-1] + b"U\x07version[]}"),

@@ -138,7 +138,7 @@ def attending_keras() -> Any:
 def with_categories() -> Any:
     """Return LightGBM's booster over a table with categories and odd names of columns."""
     import lightgbm
-    import pandas as pd  # type: ignore[import-untyped]
+    import pandas as pd
 
     table = pd.DataFrame({"größe (m)": X[:, 0], "colour": pd.Categorical(["red", "blue"] * 20)})
     return lightgbm.LGBMRegressor(n_estimators=3, min_child_samples=2).fit(table, X[:, 1]).booster_
@@ -162,6 +162,16 @@ def generating(path: Path) -> None:
 
     GPT2LMHeadModel(GPT2Config(vocab_size=7, n_embd=8, n_layer=1, n_head=2, n_positions=16)).save_pretrained(path)
     bert()[1].save_pretrained(path)
+
+
+def sentences(path: Path) -> None:
+    """Write a model of sentence_transformers with each of its usual parts."""
+    from sentence_transformers import SentenceTransformer, models
+
+    hugging_face(path.with_name("words"))
+    words = models.Transformer(str(path.with_name("words")))
+    pooling = models.Pooling(words.get_word_embedding_dimension())
+    SentenceTransformer(modules=[words, pooling, models.Dense(8, 4), models.Normalize()]).save(str(path))
 
 
 def seeing(path: Path) -> None:
@@ -396,6 +406,7 @@ KINDS: dict[str, Callable[[Path], None]] = {
     "hugging-face-sharded": sharded,
     "hugging-face-generating": generating,
     "hugging-face-seeing": seeing,
+    "sentence-transformers": sentences,
 }
 
 

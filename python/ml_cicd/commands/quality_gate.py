@@ -60,7 +60,7 @@ class Inputs(CommonInputs):
     thresholds: str = option("Thresholds as YAML text, e.g. 'accuracy: 0.95'; replaces the configuration's.")
     champion: str = option("Prediction table of the champion on the same rows.", path=True)
     positive: str = option("The positive class, e.g. fraud; precision, recall and F1 are of it.")
-    model: str = option("Folder or file of the model; the verdict is bound to its digest.", path=True)
+    model: str = option("The model: a folder, a file, or an image by digest; the verdict is bound to it.", path=True)
     when_inconclusive: str = option("What inconclusive means: fail or warn.", choices=("fail", "warn"))
     when_no_champion: str = option(
         "What a missing champion means: fail, or first_release for a first model.", choices=("fail", "first_release")

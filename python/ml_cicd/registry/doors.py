@@ -14,9 +14,10 @@ FORMATS: dict[str, str] = {
     "xgboost": "ml_cicd.registry.formats.xgboost_model",
     "lightgbm": "ml_cicd.registry.formats.lightgbm_text",
     "catboost": "ml_cicd.registry.formats.catboost_model",
-    "image": "ml_cicd.registry.formats.image",
     "torch": "ml_cicd.registry.formats.torch_file",
     "skops": "ml_cicd.registry.formats.skops_file",
     "numpy": "ml_cicd.registry.formats.numpy_file",
+    "joblib": "ml_cicd.registry.formats.joblib_file",
     "pickle": "ml_cicd.registry.formats.pickle_file",
+    "image": "ml_cicd.registry.formats.image",
 }

@@ -45,9 +45,8 @@ from sklearn import (
 from sklearn.base import BaseEstimator, TransformerMixin
 
 from ml_cicd.registry.formats import compressed
-from ml_cicd.registry.formats.pickle_file import pickle_violations, violations
 from ml_cicd.registry.formats.scan import look
-from ml_cicd.registry.look import NOTHING_ALLOWED, Allowed
+from ml_cicd.registry.look import Allowed
 
 ROWS = np.random.default_rng(7).random((60, 4))
 LABELS = (ROWS.sum(axis=1) > 2).astype(int)
@@ -207,7 +206,7 @@ def models() -> dict[str, Any]:
 def test_no_real_model_is_refused(models: dict[str, Any], tmp_path: Path, pickler: Callable[[Any, Path], Path]) -> None:
     """Fifty models and what they are made of, by every pickler: no false refusal."""
     assert len(models) >= 50
-    found = {name: violations(pickler(model, tmp_path), NOTHING_ALLOWED) for name, model in models.items()}
+    found = {name: look(pickler(model, tmp_path)).violations for name, model in models.items()}
     assert {name: problems for name, problems in found.items() if problems} == {}
 
 
@@ -227,22 +226,16 @@ def test_several_pickles_in_a_file_are_all_read(tmp_path: Path) -> None:
     """Two plain ones are plain."""
     file = tmp_path / "model.pkl"
     file.write_bytes(pickle.dumps([1]) + pickle.dumps({"a": ROWS}, 5))
-    assert violations(file, NOTHING_ALLOWED) == ()
-
-
-def test_arrays_of_joblib_are_no_plain_pickle(tmp_path: Path, models: dict[str, Any]) -> None:
-    """Where pickle.load is what reads the file, joblib's wrapper is refused: its arrays would be read as opcodes."""
-    file = _joblib()(models["PCA"], tmp_path)
-    assert any("NumpyArrayWrapper" in problem for problem in pickle_violations(file, NOTHING_ALLOWED))
+    assert look(file).violations == ()
 
 
 def test_an_array_of_objects_first_needs_the_name_of_joblib(tmp_path: Path) -> None:
     """pickle.load could read on into the pickle within; a name that says joblib is the cure that the refusal tells."""
     file = tmp_path / "model.pkl"
     joblib.dump(np.array([{"a": 1}], dtype=object), file)
-    assert "name the file *.joblib" in violations(file, NOTHING_ALLOWED)[0]
+    assert "name the file *.joblib" in look(file).violations[0]
     file.rename(tmp_path / "model.joblib")
-    assert violations(tmp_path / "model.joblib", NOTHING_ALLOWED) == ()
+    assert look(tmp_path / "model.joblib").violations == ()
 
 
 def test_it_needs_none_of_the_libraries(tmp_path: Path, models: dict[str, Any]) -> None:
@@ -261,4 +254,15 @@ def test_a_memory_bomb_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(compressed, "MOST_BYTES", 2**20)
     file = tmp_path / "model.joblib"
     file.write_bytes(bz2.compress(pickle.dumps(bytes(2**21))))
-    assert "unpacks to more" in violations(file, NOTHING_ALLOWED)[0]
+    assert "unpacks to more" in look(file).violations[0]
+
+
+def test_mlflow_reads_by_pickle_whatever_the_file_is_called(tmp_path: Path, models: dict[str, Any]) -> None:
+    """A name that says joblib counts nothing where pickle.load reads the file, and MLflow's loader does."""
+    flavour = "flavors: {sklearn: {pickled_model: model.joblib, serialization_format: cloudpickle}}"
+    (tmp_path / "MLmodel").write_text(flavour, encoding="utf-8")
+    (tmp_path / "model.joblib").write_bytes(cloudpickle.dumps(models["PCA"]))
+    assert look(tmp_path).violations == ()
+    joblib.dump(np.array([{"a": 1}], dtype=object), tmp_path / "model.joblib")
+    assert look(tmp_path / "model.joblib").violations == ()
+    assert "name the file *.joblib" in look(tmp_path).violations[0]

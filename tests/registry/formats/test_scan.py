@@ -95,8 +95,16 @@ def test_what_was_allowed_is_kept_only_where_it_was_needed(tmp_path: Path, monke
         """Refuse without code."""
         return () if allowed.code else ("it has code",)
 
-    texts = dict.fromkeys(("name", "recognised", "looked_at", "refused", "way_out"), "x")
-    coded = Format(**texts, recognises=lambda _: True, violations=refuses, code=lambda _: ("m.py",))
+    coded = Format(
+        name="x",
+        recognised="x",
+        looked_at="x",
+        refused="x",
+        way_out="x",
+        recognises=lambda _: True,
+        violations=refuses,
+        code=lambda _: ("m.py",),
+    )
     (tmp_path / "m.py").write_text("")
     allowed = Allowed(code=True)
     assert scan.look(model_folder(tmp_path / "a"), allowed).allowed == NOTHING_ALLOWED

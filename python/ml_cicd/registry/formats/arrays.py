@@ -42,25 +42,31 @@ def hold_dtype(target: Made) -> None:
     if not isinstance(state, tuple) or len(state) not in {8, 9} or state[0] not in VERSIONS:
         raise NotPlain("it has a numpy.dtype with a state that is not known")
     sub_array, fields, size, flags = state[2], state[4], state[5], state[7]
-    if sub_array is not None or not isinstance(flags, int) or size not in (-1, item_size(target)):
+    if sub_array is not None or not isinstance(flags, int) or not _is_size(target, size):
         raise NotPlain("it has a numpy.dtype whose state says another size")
     if flags & REFERENCES != (REFERENCES if has_objects(target) else 0):
         raise NotPlain("it has a numpy.dtype whose state says what its items are")
-    for dtype in _of_fields(fields):
-        if has_objects(dtype):
-            raise NotPlain("it has a numpy.dtype of fields with objects")
+    for dtype, offset in _of_fields(fields):
+        if has_objects(dtype) or not 0 <= offset <= item_size(target) - item_size(dtype):
+            raise NotPlain("it has a numpy.dtype of fields with objects, or of fields that lie outside")
 
 
-def _of_fields(fields: Value) -> Iterator[Made]:
+def _is_size(dtype: Made, size: Value) -> bool:
+    """NumPy takes the size of texts, bytes and records from the state; where it does not, it writes -1."""
+    return size == item_size(dtype) or (size == -1 and _code(dtype)[0] not in "SUV")
+
+
+def _of_fields(fields: Value) -> Iterator[tuple[Made, int]]:
     if fields is None:
         return
     if not isinstance(fields, Mapping) or fields.more:
         raise NotPlain("it has a numpy.dtype with fields that are not known")
     fields.fixed = True  # NumPy keeps this very dictionary
     for field in fields.items.values():
-        if not isinstance(field, tuple) or not field or not isinstance(field[0], Made) or not is_dtype(field[0]):
+        dtype, offset = field[:2] if isinstance(field, tuple) and len(field) > 1 else (None, None)
+        if not isinstance(dtype, Made) or not is_dtype(dtype) or not isinstance(offset, int):
             raise NotPlain("it has a numpy.dtype with a field that is not known")
-        yield field[0]
+        yield dtype, offset
 
 
 def _code(dtype: Made) -> str:

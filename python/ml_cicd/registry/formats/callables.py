@@ -23,7 +23,6 @@ FILLED = frozenset(  # they are filled by APPENDS or SETITEMS, as list and dict 
         "scipy.sparse._dok.dok_array",
         "scipy.sparse._dok.dok_matrix",
         "sklearn.utils._bunch.Bunch",
-        "sklearn.utils._metadata_requests.MethodPair",
     }
 )
 Arguments = tuple[Value, ...]  # never hashed: a tuple in a tuple in a tuple would end the process
@@ -82,8 +81,10 @@ def _dictionary(arguments: Arguments) -> bool:
     return not arguments or (len(arguments) == 1 and isinstance(arguments[0], Mapping))
 
 
-def _of_class(arguments: Arguments) -> bool:
-    return len(arguments) == 1 and isinstance(arguments[0], Global)
+def _of_scikit_learn(arguments: Arguments) -> bool:
+    """A tree or a distance: a type of another library may be one whose making is looked at."""
+    made = arguments[0] if len(arguments) == 1 else None
+    return isinstance(made, Global) and made.module.startswith("sklearn.")
 
 
 def _of_pandas(arguments: Arguments) -> bool:
@@ -109,7 +110,7 @@ CHECKS: dict[str, Callable[[Arguments], bool]] = {
     "from-bytes": _from_bytes,
     "reconstructor": _reconstructor,
     "dictionary": _dictionary,
-    "of-class": _of_class,
+    "of-scikit-learn": _of_scikit_learn,
     "of-pandas": _of_pandas,
     "torch-rebuild": _torch_rebuild,
 }

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from math import prod
 
 from ml_cicd.registry.formats.arrays import has_objects, is_dtype, item_size
-from ml_cicd.registry.formats.pickle_machine import Machine, Rules
+from ml_cicd.registry.formats.pickle_machine import ALONE, Machine, Rules
 from ml_cicd.registry.formats.pickle_stream import NotPlain
 from ml_cicd.registry.formats.pickles import read_pickle
 from ml_cicd.registry.formats.symbols import Global, Made, Mapping, Value
@@ -71,7 +71,7 @@ class JoblibArrays:
 
 
 def _wrapper(module: str, name: str) -> str:
-    return "new" if (module, name) == (MODULE, NAME) else ""
+    return ALONE if (module, name) == (MODULE, NAME) else ""
 
 
 def _wrapped(state: Value) -> Wrapped:

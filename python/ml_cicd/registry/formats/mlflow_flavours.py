@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 Found = Mapping[str, Any]  # what MLmodel says of one flavour
-PICKLES = {"skops": ("skops",), "pickle": ("pickle",), "cloudpickle": ("pickle",), "joblib": ("pickle",)}
+PICKLES = {"skops": ("skops",), "pickle": ("pickle",), "cloudpickle": ("pickle",), "joblib": ("joblib", "pickle")}
 BOOSTER = "lightgbm.basic.Booster"
 WORD = re.compile(r"[\w./-]*")
 NAMED = ("tokenizer", "processor", "feature_extractor", "image_processor")
@@ -59,7 +59,7 @@ FLAVOURS: Mapping[str, Flavour] = {
         formats=_always("xgboost"),
         values={
             "model_class": re.compile(r"xgboost\.(core\.Booster|sklearn\.XGB\w+)"),
-            "model_format": re.compile("ubj|json"),
+            "model_format": re.compile("ubj|json|xgb"),
         },
         way_out="Log it with mlflow.xgboost and model_format='ubj'.",
     ),

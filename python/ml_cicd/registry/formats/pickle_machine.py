@@ -15,6 +15,8 @@ MOST_SHOWN = 20
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_<][A-Za-z0-9_<>]*)*")
 ANYTHING = "call"  # how a callable may be used that the user allows
 BY_VALUE = "cloudpickle"
+ALONE = "alone"
+HANDED_ON = "it hands on the class whose objects change how what follows is read"
 
 
 def no_persistent_id(_value: Value) -> Value:
@@ -45,6 +47,7 @@ class Machine:
     protocol: int = 0
     texts: int = 0
     opcodes: int = 0
+    alone: object = field(default_factory=object)  # the class that may be made by NEWOBJ and nothing else; none yet
 
     def push(self, value: Value) -> None:
         """Put on top."""
@@ -54,7 +57,14 @@ class Machine:
         """Take from the top."""
         if not self.stack:
             raise NotPlain("it takes from an empty stack")
-        return self.stack.pop()
+        value = self.stack.pop()
+        if value is self.alone:
+            raise NotPlain(HANDED_ON)
+        return value
+
+    def pop_class(self) -> Value:
+        """Take the class that NEWOBJ makes, the one place for one that may be used `alone`."""
+        return self.stack.pop() if self.stack else self.pop()
 
     def top(self) -> Value:
         """Look at the top."""
@@ -72,6 +82,8 @@ class Machine:
         if not self.marks:
             raise NotPlain("it has no mark where one is needed")
         found, self.stack = self.stack, self.marks.pop()
+        if any(value is self.alone for value in found):
+            raise NotPlain(HANDED_ON)
         return found
 
     def keeps(self, length: int) -> bool:
@@ -110,6 +122,9 @@ class Machine:
                 (module, name), (_compat_pickle.IMPORT_MAPPING.get(module, module), name)
             )
         how = known_callables().get((module, name)) or self.rules.also(module, name)
+        if how == ALONE:
+            self.alone = Global(module, name, how) if not isinstance(self.alone, Global) else self.alone
+            return self.alone
         if how:
             return Global(module, name, how)
         if f"{module}.{name}" not in self.rules.allowed:
@@ -134,7 +149,7 @@ class Machine:
 
     def new(self, made: Value, arguments: Value) -> None:
         """Push an instance of a class that is made without its constructor."""
-        if isinstance(made, Global) and made.how == "new" and isinstance(arguments, tuple):
+        if isinstance(made, Global) and made.how in {"new", ALONE} and isinstance(arguments, tuple):
             self.push(Made(made, arguments))
         else:
             self.call(made, arguments)

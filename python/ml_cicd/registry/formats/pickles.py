@@ -103,12 +103,12 @@ def _reduce(machine: Machine) -> None:
 
 
 def _new(machine: Machine) -> None:
-    arguments, made = machine.pop(), machine.pop()
+    arguments, made = machine.pop(), machine.pop_class()
     machine.new(made, arguments)
 
 
 def _new_by_name(machine: Machine) -> None:
-    names, arguments, made = machine.pop(), machine.pop(), machine.pop()
+    names, arguments, made = machine.pop(), machine.pop(), machine.pop_class()
     if not isinstance(names, Mapping):
         raise NotPlain("it calls with names that are no dictionary")
     machine.new(made, (*arguments, names) if isinstance(arguments, tuple) else arguments)

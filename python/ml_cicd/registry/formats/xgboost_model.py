@@ -1,6 +1,7 @@
 """XGBoost's own files: JSON and UBJSON. Data alone; the loader is XGBoost's parser and names no Python."""
 
 import mmap
+import re
 import struct
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +17,7 @@ INTEGERS = {"i": ">b", "U": ">B", "I": ">h", "l": ">i", "L": ">q"}
 
 
 def _problems(path: Path) -> Iterator[str]:
-    if path.suffix == ".json":
+    if path.suffix == ".json" or re.match(rb'\{\s*"', head(path)):
         found = strict_json(bytes_of(path, LARGEST_JSON))
         names = set(found) if isinstance(found, dict) else set()
         inside = set(found["learner"]) if isinstance(found, dict) and isinstance(found.get("learner"), dict) else set()
@@ -104,12 +105,12 @@ class Ubjson:
 
 
 def _recognises(path: Path) -> bool:
-    return path.suffix in {".json", ".ubj"} and head(path, 1) == b"{"
+    return path.suffix in {".json", ".ubj", ".xgb"} and head(path, 1) == b"{"
 
 
 FORMAT = Format(
     name="XGBoost",
-    recognised="a file .ubj or .json of `save_model`",
+    recognised="a file .ubj or .json of `save_model` (.xgb of MLflow 2)",
     looked_at="the whole document, to its last byte",
     refused="keys that are there twice, lengths beyond the file, documents of something else",
     way_out="Save it with the booster's save_model('model.ubj'): its binary format and pickles are not taken.",
