@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from sklearn.linear_model import LogisticRegression
 
 import ml_cicd
 from ml_cicd import (
@@ -255,6 +256,39 @@ def test_a_shuffled_loader_registers_once(batches: Any, registry_uri: str) -> No
     assert [(a.version, a.created) for a in answers] == [("1", True), ("1", False)]
     other = register_if_passing(asked, {}, demands, name, test_loader=data[1:], registry_uri=registry_uri)
     assert (other.version, other.created) == ("2", True)
+
+
+def test_an_estimator_is_registered_once(registry_uri: str, tmp_path: Path) -> None:
+    """It is saved as skops, judged again as it was saved, and is one version in any order of rows."""
+    x = np.random.default_rng(6).normal(size=(200, 3))
+    y = (x.sum(1) > 0).astype(int)
+    asked, demands = LogisticRegression().fit(x, y), {"accuracy": 0.9, "latency_p50_ms": 10_000}
+    answers = [
+        register_if_passing(asked, {}, demands, "line", test_loader=(x[order], y[order]), registry_uri=registry_uri)
+        for order in (slice(None), slice(None, None, -1))
+    ]
+    assert [(a.version, a.created) for a in answers] == [("1", True), ("1", False)]
+    registry = MlflowRegistry(registry_uri)
+    version = registry.snapshot("line").resolve("challenger")
+    assert version is not None
+    assert (Path(registry.download(version, str(tmp_path))) / "model.skops").is_file()
+
+
+def test_what_is_not_saved_is_said(registry_uri: str) -> None:
+    """An estimator that was judged by the user's own function serves without it."""
+    x = np.random.default_rng(6).normal(size=(200, 3))
+    y = (x.sum(1) > 0).astype(int)
+    made = register_if_passing(
+        LogisticRegression().fit(x, y),
+        {},
+        {"accuracy": 0.9},
+        "cut",
+        test_loader=(x, y),
+        registry_uri=registry_uri,
+        predict=lambda asked, inputs: asked.predict_proba(inputs)[:, 1],
+        decision_threshold=0.5,
+    )
+    assert "The saved estimator was asked by predict, which is not saved with it." in made.verdict.notes
 
 
 def test_no_row_of_the_test_set_is_in_the_registry(registry_uri: str, tmp_path: Path) -> None:

@@ -114,12 +114,14 @@ def register_if_passing(  # noqa: PLR0913  # the first four say what, the rest w
     positive: Label | None = None,
     decision_threshold: float | None = None,
 ) -> Registration:
-    """Judge a model; save it as MLflow 3 does (pt2) and register it bound to the verdict if it passes.
+    """Judge a model; save it as MLflow 3 does and register it bound to the verdict if it passes.
+
+    A module is exported (pt2); an estimator of scikit-learn, XGBoost or LightGBM goes into its library's own format.
 
     With a `test_loader` the model is judged as by `model_quality_gate`, and once more as it was saved, because export
-    could have changed it; `metrics` are not looked at. It is read several times, so a generator will not do; `predict`
-    becomes part of the saved program, so it may only do what torch.export can trace. Without one, `metrics` are judged:
-    bare numbers as points, or the forms of a metrics file, e.g. `{"value": 0.96, "n": 2000}`.
+    could have changed it; `metrics` are not looked at. It is read several times, so a generator will not do. `predict`
+    becomes part of a module's program, so it may only do what torch.export can trace. Without a loader, `metrics` are
+    judged: bare numbers as points, or the forms of a metrics file, e.g. `{"value": 0.96, "n": 2000}`.
 
     Export needs an example of the inputs, shape (2 or more, ...): `input_example`, an array or several by name; else
     two rows of zeros shaped as the loader's; else what the model tells, its `example_input_array` (Lightning) or a
@@ -183,10 +185,10 @@ def _policy(thresholds: Mapping[str, object], confidence: float, when_inconclusi
 def _of_saved(in_memory: Any, path: str, policy: Policy) -> Evidence:  # noqa: ANN401
     """Judge the program that was just written, as it will serve."""
     try:
-        evidence: Evidence = in_memory.measure_program(load_saved(path), policy.wanted, policy.confidence)
+        evidence: Evidence = in_memory.measure_saved(load_saved(in_memory, path), policy.wanted, policy.confidence)
     except (AssertionError, RuntimeError, ValueError) as problem:
         raise InputError(
-            f"The exported model does not run on the loader's batches: {' '.join(str(problem).split())[:300]}",
+            f"The saved model does not run on the loader's batches: {' '.join(str(problem).split())[:300]}",
             cure="Let the model take any number of rows.",
         ) from problem
     return evidence

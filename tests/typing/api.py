@@ -34,12 +34,18 @@ assert_type(verdict.outcome, Outcome)
 assert_type(verdict.findings, tuple[Finding, ...])
 assert_type(verdict.blocking, tuple[str, ...])
 assert_type(verdict.digest, str)
+assert_type(verdict.notes, tuple[str, ...])
 assert_type(bool(verdict), bool)
 assert_type(verdict.findings[0].value, float | None)
 assert_type(verdict.findings[0].rows_needed, int | None)
 
 model_quality_gate(object(), loader, {"accuracy": 0.95}, confidence=0.99, when_inconclusive="warn")
 model_quality_gate(object(), loader, {"accuracy": 0.95}, when_inconclusive=WhenInconclusive.WARN)
+model_quality_gate(object(), ([[1.0]], [1]), {"accuracy": 0.95}, positive="yes", decision_threshold=0.5, labels="y")
+model_quality_gate(object(), loader, {"accuracy": 0.95}, predict=lambda model, inputs: model(inputs), labels=1)
+model_quality_gate(object(), loader, {"accuracy": 0.95}, predict=3)  # type: ignore[arg-type]  # a function
+model_quality_gate(object(), loader, {"accuracy": 0.95}, labels=1.5)  # type: ignore[arg-type]  # a key or a place
+model_quality_gate(object(), loader, {"accuracy": 0.95}, sample_weight=[])  # type: ignore[call-arg]  # not ignored
 model_quality_gate(object(), loader, {"accuracy": 0.95}, 0.99)  # type: ignore[call-arg]  # named only
 model_quality_gate(object(), loader, 0.95)  # type: ignore[arg-type]  # a mapping, never one bare number
 model_quality_gate(object(), None, thresholds)  # type: ignore[arg-type]  # there is no gate without a loader

@@ -20,7 +20,6 @@ from ml_cicd.gate.hints import Hints
 from ml_cicd.gate.ports import Engine
 from ml_cicd.ground.errors import InputError
 from ml_cicd.ground.finding import Finding
-from ml_cicd.ground.parse import describe
 from ml_cicd.registry.look import Allowed, Look
 from ml_cicd.registry.ports import DeploymentLedger, ModelRegistry, Records
 from ml_cicd.registry.versions import CHAMPION
@@ -115,27 +114,34 @@ def model_in_memory(model: object, data: Iterable[Any] | None, hints: Hints, say
 
 
 def save_in_memory(judged: Any, path: str, example: object) -> None:  # noqa: ANN401
-    """Export a model in memory in eval mode; the example is the one given, or as data or model say."""
-    if not judged.is_module:
-        raise InputError(f"The model is {describe(judged.model)}.", cure="Give a torch.nn.Module: no other is saved.")
-    from ml_cicd.registry.formats.torch_export import example_for, save_model  # noqa: PLC0415
+    """Save a model in memory: a module exported in eval mode, an estimator in its library's own format."""
     from ml_cicd.registry.mlflow.client import settle  # noqa: PLC0415
 
     settle()
     with _from("'ml-cicd[torch]'", "MLflow"):
         import_module("mlflow")
-
     told = judged.data is None or example is not None
+    if not judged.is_module:
+        from ml_cicd.registry.formats.estimator_folder import save_estimator  # noqa: PLC0415
+
+        save_estimator(judged.model, path, example if told else judged.inputs())
+        return
+    from ml_cicd.registry.formats.torch_export import example_for, save_model  # noqa: PLC0415
+
     arrays = example_for(judged.model, example) if told else judged.example()
     with judged.exported(arrays) as module:
         save_model(module, path, arrays)
 
 
-def load_saved(path: str) -> object:
-    """Return the program that `save_in_memory` wrote."""
-    from ml_cicd.registry.formats.torch_export import load_program  # noqa: PLC0415
+def load_saved(judged: Any, path: str) -> object:  # noqa: ANN401
+    """Return the model that `save_in_memory` wrote."""
+    if judged.is_module:
+        from ml_cicd.registry.formats.torch_export import load_program  # noqa: PLC0415
 
-    return load_program(path)
+        return load_program(path)
+    from ml_cicd.registry.formats.estimator_folder import flavor_of, load_estimator  # noqa: PLC0415
+
+    return load_estimator(path, flavor_of(judged.model))
 
 
 class RealWorld:

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ml_cicd.gate.engines.estimator import Estimator
@@ -12,6 +12,8 @@ from ml_cicd.gate.engines.rows import leaves, rows_in
 from ml_cicd.gate.evidence import Evidence, measure
 from ml_cicd.gate.hints import Hints
 from ml_cicd.ground.finding import Subject
+
+NOT_SAVED = "The saved estimator was asked by predict, which is not saved with it."
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,6 +35,11 @@ class InMemory:
         """Return the evidence of a pass over the data."""
         return self._measured(self._asked(), wanted, confidence)
 
+    def inputs(self) -> Inputs:
+        """Return the inputs of the first batch, as the model gets them."""
+        asked = self._asked()
+        return asked.place(self._first_batch().inputs)
+
     def example(self) -> Any:  # noqa: ANN401
         """Return an example for the export, by the shapes of the first batch."""
         from ml_cicd.gate.engines.torch_model import example_like  # noqa: PLC0415  # needs torch
@@ -49,12 +56,15 @@ class InMemory:
         with evaluating(module):
             yield module
 
-    def measure_program(self, program: object, wanted: frozenset[Subject], confidence: float) -> Evidence:
-        """Return the evidence of the exported program, on the same data."""
+    def measure_saved(self, model: object, wanted: frozenset[Subject], confidence: float) -> Evidence:
+        """Return the evidence of the model as it was saved, on the same data."""
+        if not self.is_module:
+            found = replace(self, model=model).measure(wanted, confidence)
+            return replace(found, notes=(*found.notes, NOT_SAVED)) if self.hints.predict else found
         from ml_cicd.gate.engines.torch_model import Program, TorchModel  # noqa: PLC0415  # needs torch
 
         saved = Program(
-            program=TorchModel(module=program, predict=None),
+            program=TorchModel(module=model, predict=None),
             names=tuple(leaves(self._first_batch().inputs)),
             inputs_needed=self._asked().inputs_needed,
         )
