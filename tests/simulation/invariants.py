@@ -53,6 +53,7 @@ class Invariants:
     released: set[str] = field(default_factory=set)
     rejected: set[str] = field(default_factory=set)
     due: dict[str, LedgerOp] = field(default_factory=dict)
+    void: int = -1
 
     def __post_init__(self) -> None:
         """Take over what the record says at the beginning."""
@@ -92,6 +93,8 @@ class Invariants:
         """Memory has another value."""
         process = self.processes[by]
         process.knows = write.split.seq
+        if self.model.held.get(write.split.idle, by) != by:
+            self.void = write.split.seq  # a claim on a slot that somebody holds is none: its own hook will not begin
         self._place(process, write)
         self._proof(process, write)
         self._hand(process, write)
@@ -196,6 +199,7 @@ class Invariants:
         self.check(Law.PLACE, not other, f"{by} fills {slot}, which {other} fills")
         state = model.kept.state
         claimed = state is not None and model.view(urgent=True).claimed and state.owner != by
+        claimed = claimed and model.memory.seq != self.void
         self.check(Law.PLACE, not claimed, f"{by} fills {slot}, which {state.owner if state else ''} has claimed")
         held = model.holds.get(slot)
         forced = any("force" in known.kind for known in self.processes.values())  # what serves by force may be wrong
