@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from time import monotonic, sleep
 
 from ml_cicd.ground.errors import Conflict, CorruptState, OutsideError, Unreachable
 from ml_cicd.rollout.routers.state_files import StateFiles, replace_file
@@ -58,6 +59,9 @@ class JsonFileRouter:
             current = self._split()
             if current.seq != expect_seq or split.seq <= current.seq:
                 raise Conflict(f"The seq is {current.seq}, not {expect_seq}.", cure="Run `ml-cicd status`.")
+            if split.serving != current.serving:
+                with self.hold(split.serving):
+                    pass  # refused where somebody fills it
             if urgent:
                 replace_file(self._path, json.dumps(asdict(split)))
                 try:
@@ -72,6 +76,22 @@ class JsonFileRouter:
     def observations(self, state: RolloutState) -> tuple[Observation, ...]:
         """Return the looks of a rollout."""
         return self._files.observations(state)
+
+    @contextmanager
+    def hold(self, slot: str, *, seconds: float = 0.0) -> Iterator[None]:
+        """Hold a lock of the slot's own, which ends with this process."""
+        end = monotonic() + seconds
+        with self._path.with_name(f"{self._path.name}.{slot}.lock").open("w") as lock:
+            while True:
+                try:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    if monotonic() >= end:
+                        raise Conflict(f"Another run fills slot {slot}.", cure="Let it end.") from None
+                    sleep(0.02)
+                else:
+                    break
+            yield
 
     def _split(self) -> Split:
         try:

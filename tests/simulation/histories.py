@@ -115,7 +115,7 @@ class Telling:
             return
         # It says that it is not where it should be; where the disk is full, what could not be kept is partly done too.
         honest = process.kind.startswith("force") or not self.model.full or ended.outputs["verified"] == "false"
-        if process.lost or (ended.exit_code is Exit.PARTLY and honest):
+        if process.lost or self.law.overtaken or (ended.exit_code is Exit.PARTLY and honest):
             return
         held = self.model.holds.get(self.model.memory.serving)
         there = held is not None and held.version == ended.outputs["to-version"]

@@ -53,6 +53,10 @@ class Invariants:
     released: set[str] = field(default_factory=set)
     rejected: set[str] = field(default_factory=set)
     due: dict[str, LedgerOp] = field(default_factory=dict)
+    void: int = -1
+    looks: dict[str, int] = field(default_factory=dict)
+    fills_at: dict[str, tuple[str, int]] = field(default_factory=dict)
+    overtaken: bool = False
 
     def __post_init__(self) -> None:
         """Take over what the record says at the beginning."""
@@ -87,11 +91,19 @@ class Invariants:
         """A process has read the router: from now on others' writes concern it."""
         process = self.processes[by]
         process.begun, process.knows = True, self.model.memory.seq
+        self.looks[by] = self.schedule.calls
 
     def wrote(self, by: str, write: Write) -> None:
         """Memory has another value."""
         process = self.processes[by]
         process.knows = write.split.seq
+        if self.model.held.get(write.split.idle, by) != by:
+            self.void = write.split.seq  # a claim on a slot that somebody holds is none: its own hook will not begin
+        # Known limit: nobody can tell that a slot was filled, whole, between another run's question and its swap to it.
+        # That run says so afterwards (not verified); what must be true after a recovery is checked all the same.
+        who, when = self.fills_at.get(write.split.serving, (by, 0))
+        swaps = write.split.serving != write.before.serving
+        self.overtaken = self.overtaken or (swaps and who != by and when > self.looks.get(by, 0))
         self._place(process, write)
         self._proof(process, write)
         self._hand(process, write)
@@ -111,7 +123,7 @@ class Invariants:
 
     def _place(self, process: Process, write: Write) -> None:
         model, split, state = self.model, write.split, write.state
-        if split.serving != write.before.serving and "force" not in process.kind:
+        if split.serving != write.before.serving and "force" not in process.kind and not self.overtaken:
             held = model.holds.get(split.serving)
             filled = self._filler(split.serving, process)
             self.check(Law.PLACE, not filled, f"{split.serving} serves while it is filled")
@@ -194,13 +206,15 @@ class Invariants:
         model, process = self.model, self.processes[by]
         other = self._filler(slot, process)
         self.check(Law.PLACE, not other, f"{by} fills {slot}, which {other} fills")
+        self.fills_at[slot] = (by, self.schedule.calls)
         state = model.kept.state
         claimed = state is not None and model.view(urgent=True).claimed and state.owner != by
+        claimed = claimed and model.memory.seq != self.void
         self.check(Law.PLACE, not claimed, f"{by} fills {slot}, which {state.owner if state else ''} has claimed")
         held = model.holds.get(slot)
         forced = any("force" in known.kind for known in self.processes.values())  # what serves by force may be wrong
         first = len(model.entries) == 1 and model.entries[0].champion == release.version  # two first releases at once
-        if slot == model.memory.serving and model.entries and not forced and not first:
+        if slot == model.memory.serving and model.entries and not (forced or first or self.overtaken):
             good = held is not None and held.version in self.released and process.faults < 2
             self.check(Law.PLACE, not good, f"{by} fills {slot} with {release.version}, which serves {held}")
         shared = slot == model.memory.idle and model.share()
@@ -233,7 +247,7 @@ class Invariants:
     def _moved(self, process: Process, entry: LedgerEntry) -> None:
         """Hold the record of a move against what serves, as far as a look at the router a moment before can tell."""
         held = self.model.holds.get(self.model.memory.serving)
-        excused = process.calls[0] == "read" or "force" in process.kind or held is None
+        excused = process.calls[0] == "read" or "force" in process.kind or held is None or self.overtaken
         true = excused or (held is not None and held.version == entry.champion)
         self.check(Law.RECORD, true, f"{process.name} records that {entry.champion} serves, and that is {held}")
 

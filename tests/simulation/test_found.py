@@ -30,6 +30,10 @@ FOUND = (
     ("canary, version 1", "58:FULL 86:FAIL"),
     # A second try found its slot by its old name while the hook of a standby was at work there.
     ("two bad canaries", "37:SWITCH"),
+    # A claim on a slot that is held is none: the hook that holds it goes on, and the claim's own is refused.
+    ("two bad canaries", "23:LOST 38:SWITCH 52:SWITCH"),
+    # A slot was filled, whole, between another run's question and its swap: told, and put right by one command.
+    ("promoted, two rollbacks", "3:SWITCH 7:SWITCH 11:SWITCH 17:SWITCH"),
     # Another question between the look at the router and the entry: traffic had moved, and the record did not know.
     ("promoted, two rollbacks", "0:SWITCH 12:SWITCH 27:CANCEL"),
     ("promoted, two rollbacks", "0:SWITCH 11:SWITCH 26:CANCEL"),

@@ -62,8 +62,8 @@ def evidence_words(plan: Plan, evidence: Evidence, step: int) -> str:
     """Say how far the tests are, as percentages of what they need: the one of harm, and the slowest one of safety."""
     harm = max(0.0, harm_log_e(plan, evidence)) / plan.harm_cap
     safe = min(max(0.0, guard.safety(evidence.guards[guard.name], step)) for guard in plan.guardrails)
-    said = (f"evidence of harm {min(harm, 1):.0%}, of safety {min(safe, 1):.0%}", *remarks(plan, evidence))
-    return "; ".join(said)
+    proven = math.floor(100 * min(safe, 1))  # 100 only once it is
+    return "; ".join((f"evidence of harm {min(harm, 1):.0%}, of safety {proven}%", *remarks(plan, evidence)))
 
 
 def served_words(plan: Plan, evidence: Evidence, candidate: str, champion: str) -> str:
