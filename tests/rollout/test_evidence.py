@@ -138,6 +138,18 @@ def test_a_candidate_that_fails_everything_costs_few_requests() -> None:
     assert looks < 10
 
 
+@pytest.mark.parametrize("share", [0.05, 0.1, 0.5])
+def test_a_candidate_that_dies_is_rolled_back_in_two_looks(share: float) -> None:
+    """After thirty good looks: the first might be a burst, the second says that it lasts."""
+    candidate = round(200 * share)
+    good = Counts(nc=candidate, xc=0, nb=200 - candidate, xb=1)
+    plan = replace(PLAN, warm_up_seconds=0)
+    seen = [Observation(at_seconds=float(k), step=1, readings={"errors": good}) for k in range(30)]
+    dead = replace(good, xc=candidate)
+    seen += [Observation(at_seconds=30.0 + k, step=1, readings={"errors": dead}) for k in range(2)]
+    assert is_harmful(plan, replay(plan, tuple(seen)))
+
+
 BURST = (
     Counts(nc=100, xc=0, nb=100, xb=9),
     Counts(nc=100, xc=9, nb=100, xb=0),
