@@ -72,7 +72,8 @@ def test_a_setting_that_an_upgrade_adds_does_not_stop_a_rollout() -> None:
 
 def test_the_digest_is_the_same_on_every_machine() -> None:
     """A literal: whoever changes it stops every running rollout."""
-    assert plan_digest(CanarySettings(), None) == ("sha256:483a373262291f04fceb26b021cd4958715fc6a10745472b215e37f68d7618e6")
+    digest = "sha256:483a373262291f04fceb26b021cd4958715fc6a10745472b215e37f68d7618e6"
+    assert plan_digest(CanarySettings(), None) == digest
 
 
 GOOD, BAD = Counts(nc=200, xc=1, nb=200, xb=1), Counts(nc=200, xc=60, nb=200, xb=1)
