@@ -68,7 +68,7 @@ class Telling:
         self.processes: dict[str, Process] = {}
         self.law = Invariants(model=self.model, schedule=self.schedule, processes=self.processes)
         self.told = told
-        self.cure = ""
+        self.cures: list[str] = []
 
     def command(self, actor: int, name: str, kind: str) -> Ended:
         """Run one command to whatever end."""
@@ -87,7 +87,7 @@ class Telling:
             self.told.append(f"     {'':8} {name:12} == {kind}: {words}")
         self._judge(process, ended)
         partly = isinstance(ended, Report) and ended.exit_code is Exit.PARTLY
-        self.cure = named_command(ended.cure) if isinstance(ended, Report) and partly else ""  # the last one's counts
+        self.cures.append(named_command(ended.cure) if isinstance(ended, Report) and partly else "")
         return ended
 
     def _judge(self, process: Process, ended: Ended) -> None:
@@ -147,8 +147,14 @@ class Telling:
         model.passes(ALL_LEASES + max(0.0, model.latest - model.now))
         model.away_until = 0.0
         law.check(Law.END, not model.share(), "every lease is over, and a candidate still has a share")
-        kind = self.cure or "rollback champion"
-        ended = self.command(0, "recovery", kind)
+        # The last one's counts. Of two reports that each name a command, the older may be the one that knows more: what
+        # is refused has changed nothing.
+        named = self.cures[::-1]
+        kinds = dict.fromkeys((named[0] or "rollback champion", *filter(None, named)))
+        for kind in kinds:
+            ended = self.command(0, "recovery", kind)
+            if not isinstance(ended, MlCicdError):
+                break
         if not model.entries:
             return
         good = isinstance(ended, Report) and ended.exit_code in {Exit.DONE, Exit.FAILED, Exit.INCONCLUSIVE}

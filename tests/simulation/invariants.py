@@ -189,7 +189,10 @@ class Invariants:
             return
         owner = self.processes.get(state.owner)
         lives = owner is not None and not owner.ended and owner.kind.startswith("canary")
-        leased = 0 < write.before.lease - self.model.now <= TICK_LEASE + 1
+        longest = (
+            CLAIM if state.phase is Phase.DEPLOYING else LEASE
+        )  # beyond it, after a clock was put back, it is over
+        leased = 0 < write.before.lease - self.model.now <= longest + 1
         self.check(Law.HAND, not (lives and leased), f"{process.name} ousts {state.owner}, which lives")
 
     def _lease(self, process: Process, write: Write) -> None:
