@@ -37,7 +37,7 @@ FOUND = (
     # Another question between the look at the router and the entry: traffic had moved, and the record did not know.
     ("promoted, two rollbacks", "0:SWITCH 12:SWITCH 27:CANCEL"),
     ("promoted, two rollbacks", "0:SWITCH 11:SWITCH 26:CANCEL"),
-    # Two reports name a command each: the promotion's is refused, as a rollback came after it, and the rollback's helps.
+    # Of two commands that are named the promotion's is refused, for a rollback came after it, and the rollback's helps.
     ("turned down, canary", "56:FAIL 75:RECORD_AWAY 76:SWITCH"),
     # A clock that is put back ends a lease, by the router's rule and by ours.
     ("two canaries", "62:SWITCH 63:PAUSE 64:BACK"),
