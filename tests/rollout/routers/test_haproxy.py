@@ -1,5 +1,7 @@
 """What only a real HAProxy can show."""
 
+import errno
+import fcntl
 import socket
 import struct
 import subprocess
@@ -10,10 +12,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 from http.client import IncompleteRead
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
-from ml_cicd.ground.errors import Conflict, CorruptState, InputError, NotFound, OutsideError, Unreachable
+from ml_cicd.ground.errors import Conflict, CorruptState, InputError, NotFound, OutsideError, Refused, Unreachable
 from ml_cicd.rollout.routers import haproxy_socket
 from ml_cicd.rollout.routers.haproxy import HaproxyRouter, Settings
 from ml_cicd.rollout.routers.haproxy_socket import set_map_value
@@ -430,6 +433,19 @@ def test_a_folder_without_locks_keeps_nobody_from_a_slot(tmp_path: Path) -> None
     router = HaproxyRouter(Settings(socket=str(tmp_path / "s"), map=str(tmp_path / "gone" / "split.map")), SLOTS)
     with router.hold("green"), router.hold("green"):
         pass
+
+
+def test_a_file_system_without_locks_keeps_nobody_from_going_back(
+    proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some network file systems have none: traffic is taken back all the same, and a canary is refused in words."""
+    lock, split = Mock(side_effect=OSError(errno.ENOLCK, "No locks available")), proxy.router().read().split
+    monkeypatch.setattr(fcntl, "flock", lock)
+    router = proxy.router()
+    with pytest.raises(Refused, match="cannot be locked"):
+        router.set_split(split.calm(), STATE, expect_seq=split.seq)
+    router.set_split(split.swapped(), STATE, expect_seq=split.seq, urgent=True)
+    assert proxy.served_by(5) == {"green": 5}
 
 
 def test_an_older_map_that_somebody_loaded_is_told(proxy: Proxy) -> None:

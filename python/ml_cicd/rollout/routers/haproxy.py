@@ -280,6 +280,8 @@ def _acquire(handle: int, path: Path, seconds: float) -> None:
                 what = f"{path} is held by another run for more than {seconds:g} s."
                 raise Unreachable(what, cure="Try again.") from None
             time.sleep(0.02)
+        except OSError as problem:  # e.g. a network file system without locks
+            raise Refused(f"{path} cannot be locked: {problem}.", cure="Keep the map on a local disk.") from problem
         else:
             return
 
