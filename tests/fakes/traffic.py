@@ -102,13 +102,16 @@ class FakeRouter:
 
 @dataclass
 class FakeSource:
-    """rollout.ports.MetricSource in memory: requests and failed requests by slot, and how many are `open`."""
+    """rollout.ports.MetricSource in memory: requests and failed requests by slot, how many are `open`, and how many of
+    the failed ones another slot answered (`away`).
+    """
 
     served: dict[str, tuple[int, int]] = field(default_factory=lambda: {"blue": (0, 0), "green": (0, 0)})
     broken: Callable[[], bool] = lambda: False
     reaches: Callable[[str], bool] = lambda _slot: True
     answers_for_another: bool = False
     open: dict[str, int] = field(default_factory=dict)
+    away: dict[str, int] = field(default_factory=dict)
 
     def read(self) -> Mapping[str, Counters]:
         """Count."""
@@ -121,7 +124,7 @@ class FakeSource:
                 epoch="1",
                 open=self.open.get(slot),
                 reachable=self.reaches(slot),
-                away=0 if self.answers_for_another else None,
+                away=self.away.get(slot, 0) if self.answers_for_another else None,
             )
             for slot, (n, x) in self.served.items()
         }
