@@ -46,8 +46,10 @@ class FakeRouter:
 
     @contextmanager
     def hold(self, slot: str, *, seconds: float = 0.0) -> Iterator[None]:
-        """Hold it; whoever holds it already does so for ever."""
-        del seconds
+        """Hold it; whoever holds it already does so until somebody, e.g. at a second of the clock, lets go."""
+        end = self.clock.now() + seconds
+        while slot in self.held and self.clock.now() < end:
+            self.clock.sleep(1)
         if slot in self.held:
             raise Conflict(f"Slot {slot} is held by {self.held[slot]}.", cure="Wait.")
         self.held[slot] = "this run"

@@ -177,13 +177,13 @@ def test_what_a_dead_champion_s_users_got_hides_no_harm() -> None:
     and what the champion did itself before it died is one.
     """
     before = {"blue": counters(100, 1), "green": counters(100, 1)}
-    now = {"blue": replace(counters(180, 61), away=55), "green": counters(200, 2)}
-    begun = {slot: replace(read, away=0) for slot, read in before.items()}
+    now = {"blue": replace(counters(180, 61), away=55, open=3), "green": counters(200, 2)}
+    begun = {slot: replace(read, away=0, open=1) for slot, read in before.items()}
     windows, _ = difference(begun, now, ("green", "blue"))
     assert windows is not None
     assert (windows[1].down, windows[1].requests, windows[1].count("errors")) == (True, 80, 60)
     own = alive(windows[1])
-    assert (own.requests, own.count("errors")) == (25, 5)
+    assert (own.requests, own.count("errors"), own.started) == (25, 5, 27)
     assert alive(windows[0]) == windows[0]
 
 

@@ -70,6 +70,7 @@ def alive(window: Window) -> Window:
     return replace(
         window,
         requests=max(0, window.requests - window.away),
+        started=None if window.started is None else max(0, window.started - window.away),
         events={name: max(0, count) for name, count in events.items()},
     )
 

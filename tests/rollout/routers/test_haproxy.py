@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from http.client import IncompleteRead
 from pathlib import Path
-from unittest.mock import Mock
 
 import pytest
 
@@ -439,9 +438,13 @@ def test_a_file_system_without_locks_keeps_nobody_from_going_back(
     proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Some network file systems have none: traffic is taken back all the same, and a canary is refused in words."""
-    lock, split = Mock(side_effect=OSError(errno.ENOLCK, "No locks available")), proxy.router().read().split
-    monkeypatch.setattr(fcntl, "flock", lock)
+
+    def no_locks(_handle: int, _how: int) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", no_locks)
     router = proxy.router()
+    split = router.read().split
     with pytest.raises(Refused, match="cannot be locked"):
         router.set_split(split.calm(), STATE, expect_seq=split.seq)
     router.set_split(split.swapped(), STATE, expect_seq=split.seq, urgent=True)
