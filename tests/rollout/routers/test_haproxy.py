@@ -2,6 +2,7 @@
 
 import errno
 import fcntl
+import os
 import socket
 import struct
 import subprocess
@@ -432,6 +433,17 @@ def test_a_folder_without_locks_keeps_nobody_from_a_slot(tmp_path: Path) -> None
     router = HaproxyRouter(Settings(socket=str(tmp_path / "s"), map=str(tmp_path / "gone" / "split.map")), SLOTS)
     with router.hold("green"), router.hold("green"):
         pass
+
+
+def test_all_of_the_group_can_hold_a_slot(tmp_path: Path) -> None:
+    """Whatever the umask says: who cannot open the lock would fill the slot beside the one who holds it."""
+    router = HaproxyRouter(Settings(socket=str(tmp_path / "s"), map=str(tmp_path / "split.map")), SLOTS)
+    before = os.umask(0o077)
+    try:
+        with router.hold("green"):
+            assert (tmp_path / "split.map.green.lock").stat().st_mode & 0o777 == 0o660
+    finally:
+        os.umask(before)
 
 
 def test_a_file_system_without_locks_keeps_nobody_from_going_back(
