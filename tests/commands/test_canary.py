@@ -40,6 +40,7 @@ def world() -> FakeWorld:
 
 
 ANYWAY = Inputs(allow_inconclusive=True)
+DEAD, BACK = 30, 90  # seconds of a rollout
 
 
 def decision(report: Report) -> tuple[str, str, str]:
@@ -105,6 +106,31 @@ def test_a_failing_candidate_is_rolled_back(world: FakeWorld) -> None:
     assert isinstance(bad, int)
     assert 0 < bad < 200
     assert f"failed {bad} of" in report.outputs["reason"]
+
+
+def test_a_champion_that_was_dead_hides_no_harm(world: FakeWorld) -> None:
+    """The candidate answered for it for a minute. What it fails afterwards is as soon found as without that."""
+    world.settings = replace(world.settings, canary=replace(CANARY, minimum_duration=1000, deadline=2000))
+    source, begun = world.fake_source, world.fake_clock.now()
+    source.answers_for_another = True
+    source.reaches = lambda slot: slot != "blue" or not DEAD <= world.fake_clock.now() - begun < BACK
+    serve = world.fake_clock.each_second
+
+    def one_second() -> None:
+        before = source.served["blue"][0]
+        world.failing = {"2": 0.9} if world.fake_clock.now() - begun >= BACK else {}
+        serve()
+        if not source.reaches("blue"):
+            more = source.served["blue"][0] - before
+            source.serve("blue", 0, more)
+            source.away["blue"] = source.away.get("blue", 0) + more
+
+    world.fake_clock.each_second = one_second
+    report = run(Inputs(), world)
+    assert decision(report) == ("rollback", "0", "true")
+    bad = report.details["bad_requests"]
+    assert isinstance(bad, int)
+    assert 0 < bad <= 1350  # three looks
 
 
 def test_a_rollback_puts_the_standby_back(world: FakeWorld) -> None:

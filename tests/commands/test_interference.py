@@ -10,12 +10,13 @@ from ml_cicd.commands import canary, rollback, status
 from ml_cicd.ground.errors import Conflict, Exit, InputError, IntegrityError, Unreachable
 from ml_cicd.ground.report import Report
 from ml_cicd.registry.versions import Release
+from ml_cicd.rollout.operations import HELD_SECONDS
 from ml_cicd.rollout.session import CLAIM_SECONDS, DEPLOY_SECONDS
 from ml_cicd.rollout.slots import http
 from ml_cicd.rollout.state import Identity, Observation, Phase, RolloutState
 from ml_cicd.world import Who
 from tests.fakes.faults import Fault, Faults, Kill
-from tests.fakes.world import CANARY, CONFIG, MODEL, TARGET, FakeWorld
+from tests.fakes.world import CANARY, CONFIG, MODEL, TARGET, FakeWorld, release_of
 
 TICK = canary.Inputs(mode="tick")
 
@@ -538,3 +539,33 @@ def test_a_rollback_takes_traffic_first_and_then_needs_the_slot(world: FakeWorld
     del world.fake_router.held[held]
     assert go_back(world, "1").exit_code is Exit.DONE
     assert world.serves() == "1"
+
+
+def test_a_rollback_waits_for_the_hook_where_traffic_is_to_go(world: FakeWorld) -> None:
+    """The slot says what is asked for until that hook is through; then it is asked again, and filled again."""
+    router, serve, begun = world.fake_router, world.fake_clock.each_second, world.fake_clock.now()
+    idle = router.split.idle
+    router.held[idle] = "another run"
+
+    def one_second() -> None:
+        serve()
+        if idle in router.held and world.fake_clock.now() - begun >= 100:
+            del router.held[idle]
+            world.fake_slots.holds[idle] = release_of("3")
+
+    world.fake_clock.each_second = one_second
+    report = go_back(world, "1")
+    assert (report.exit_code, world.serves()) == (Exit.DONE, "1")
+    assert world.fake_slots.deployed[-1] == (idle, "1")
+    assert any("Waiting until it is through" in line for line in world.lines)
+
+
+@pytest.mark.parametrize("to", ["1", "3"])
+def test_nobody_waits_three_times_for_a_hook_that_hangs(world: FakeWorld, to: str) -> None:
+    """A rollback ends once a hook must have ended, whether the slot says what is asked for or has to be filled."""
+    world.fake_router.held[world.fake_router.split.idle] = "another run"
+    begun = world.fake_clock.now()
+    with pytest.raises(Conflict, match="another run"):
+        go_back(world, to)
+    assert world.fake_clock.now() - begun < 1.5 * HELD_SECONDS
+    assert world.serves() == "2"

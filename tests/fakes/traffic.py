@@ -46,8 +46,10 @@ class FakeRouter:
 
     @contextmanager
     def hold(self, slot: str, *, seconds: float = 0.0) -> Iterator[None]:
-        """Hold it; whoever holds it already does so for ever."""
-        del seconds
+        """Hold it; whoever holds it already does so until somebody, e.g. at a second of the clock, lets go."""
+        end = self.clock.now() + seconds
+        while slot in self.held and self.clock.now() < end:
+            self.clock.sleep(1)
         if slot in self.held:
             raise Conflict(f"Slot {slot} is held by {self.held[slot]}.", cure="Wait.")
         self.held[slot] = "this run"
@@ -102,13 +104,16 @@ class FakeRouter:
 
 @dataclass
 class FakeSource:
-    """rollout.ports.MetricSource in memory: requests and failed requests by slot, and how many are `open`."""
+    """rollout.ports.MetricSource in memory: requests and failed requests by slot, how many are `open`, and how many of
+    the failed ones another slot answered (`away`).
+    """
 
     served: dict[str, tuple[int, int]] = field(default_factory=lambda: {"blue": (0, 0), "green": (0, 0)})
     broken: Callable[[], bool] = lambda: False
     reaches: Callable[[str], bool] = lambda _slot: True
     answers_for_another: bool = False
     open: dict[str, int] = field(default_factory=dict)
+    away: dict[str, int] = field(default_factory=dict)
 
     def read(self) -> Mapping[str, Counters]:
         """Count."""
@@ -121,7 +126,7 @@ class FakeSource:
                 epoch="1",
                 open=self.open.get(slot),
                 reachable=self.reaches(slot),
-                away=0 if self.answers_for_another else None,
+                away=self.away.get(slot, 0) if self.answers_for_another else None,
             )
             for slot, (n, x) in self.served.items()
         }

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from ml_cicd.ground.errors import EvidenceError, InputError
-from ml_cicd.rollout.counting import difference, kinds_of
+from ml_cicd.rollout.counting import alive, difference, kinds_of
 from ml_cicd.rollout.evidence import TRANSITIONS, Evidence, Look, decide, is_harmful, no_evidence, replay
 from ml_cicd.rollout.guardrail import Levels, Proves, Window
 from ml_cicd.rollout.guardrails.catalogue import GUARDRAILS
@@ -15,7 +15,7 @@ from ml_cicd.rollout.guardrails.errors import ErrorsSettings
 from ml_cicd.rollout.guardrails.unanswered import UnansweredSettings
 from ml_cicd.rollout.plan import Plan, make_plan
 from ml_cicd.rollout.settings import WhenInconclusive
-from ml_cicd.rollout.state import Counters, Decision, Observation
+from ml_cicd.rollout.state import LAPSED, Counters, Decision, Observation
 from ml_cicd.rollout.times import Times
 from ml_cicd.stats.sequential import Counts
 from ml_cicd.stats.users import UserCounts, spread, user_excess
@@ -148,6 +148,43 @@ def test_a_candidate_that_dies_is_rolled_back_in_two_looks(share: float) -> None
     dead = replace(good, xc=candidate)
     seen += [Observation(at_seconds=30.0 + k, step=1, readings={"errors": dead}) for k in range(2)]
     assert is_harmful(plan, replay(plan, tuple(seen)))
+
+
+def test_a_champion_that_dies_proves_nothing() -> None:
+    """Its check finds it down a second later, which was in the look before: what that one proves is taken back, and a
+    candidate that fails twice as often as before is as far from promotion as it was. One that was proven stays so.
+    """
+    plan = replace(PLAN, warm_up_seconds=0)
+    errors = plan.guardrails[0]
+
+    def seen(at: int, counts: Counts, step: int = 1) -> Observation:
+        return Observation(at_seconds=float(at), step=step, readings={"errors": counts})
+
+    def safety(*looks: Observation) -> float:
+        return errors.safety(replay(plan, looks).guards["errors"], 1)
+
+    steady = [seen(k, Counts(nc=100, xc=12, nb=100, xb=6)) for k in range(6)]
+    dies, dead = seen(6, Counts(nc=100, xc=12, nb=100, xb=60)), seen(7, Counts(nc=100, xc=12, nb=100, xb=100), LAPSED)
+    assert safety(*steady, dies, dead, dead) == pytest.approx(safety(*steady), abs=0.05)
+    assert safety(*steady, dies, dead) < 1
+    well = [seen(k, Counts(nc=200, xc=0, nb=200, xb=0)) for k in range(40)]
+    gone = [seen(k, Counts(nc=200, xc=0, nb=200, xb=200), LAPSED) for k in (41, 42)]
+    assert safety(*well, *gone) >= 1
+
+
+def test_what_a_dead_champion_s_users_got_hides_no_harm() -> None:
+    """The other slot answered them: that is no failure of the champion's to hold against a candidate that fails later,
+    and what the champion did itself before it died is one.
+    """
+    before = {"blue": counters(100, 1), "green": counters(100, 1)}
+    now = {"blue": replace(counters(180, 61), away=55, open=3), "green": counters(200, 2)}
+    begun = {slot: replace(read, away=0, open=1) for slot, read in before.items()}
+    windows, _ = difference(begun, now, ("green", "blue"))
+    assert windows is not None
+    assert (windows[1].down, windows[1].requests, windows[1].count("errors")) == (True, 80, 60)
+    own = alive(windows[1])
+    assert (own.requests, own.count("errors"), own.started) == (25, 5, 27)
+    assert alive(windows[0]) == windows[0]
 
 
 BURST = (

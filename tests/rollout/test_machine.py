@@ -143,11 +143,17 @@ def test_a_fencing_number_rises_by_one_with_each_write(row: machine.Row) -> None
     ids=["harm", "stopped", "stopped for a dead champion", "rolled back", "deadline", "cancelled"],
 )
 def test_where_a_dead_slot_s_users_never_go(event: Event, *, left: bool) -> None:
-    """To what did harm, or what somebody went back from while there was something else that answered."""
+    """To what did harm, or what somebody went back from while there was something else that answered. A claim leaves it
+    so: until the hook is through, the slot holds what it held. The first share ends it, and has the rollout's own salt.
+    """
     after, _ = step(where(Phase.RUNNING), event)
     assert after.split.left is left
-    claim = EVENTS[Claimed]
-    assert not step(replace(after, state=None), claim)[0].split.left
+    claimed, _ = step(replace(after, state=None), EVENTS[Claimed])
+    assert claimed.split.left is left
+    assert step(claimed, Ended(reason="the hook failed"))[0].split.left is left
+    shared, _ = step(step(claimed, EVENTS[Deployed])[0], EVENTS[Shared])
+    assert not shared.split.left
+    assert shared.split.salt == shared.running.salt
 
 
 @pytest.mark.parametrize("row", [r for r in ROWS if Phase.RUNNING in r.phases], ids=lambda row: row.event.__name__)

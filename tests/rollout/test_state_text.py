@@ -187,11 +187,12 @@ def test_a_kind_of_failure_has_two_counts(wrong: object) -> None:
 
 
 def test_looks_without_users_stay_as_they_were() -> None:
-    """A source that knows no users writes what an earlier version wrote, and what that wrote is read."""
-    line = '{"at": 1.0, "step": 0, "readings": {"errors": [2, 1, 3, 0]}}\n'
+    """A source that knows no users writes none, and no blanks; what an earlier version wrote, with blanks, is read."""
+    line = '{"at":1.0,"step":0,"readings":{"errors":[2,1,3,0]}}\n'
     look = Observation(at_seconds=1.0, step=0, readings={"errors": Counts(nc=2, xc=1, nb=3, xb=0)})
     assert dump_look(look) == line
-    assert load_looks(line, 1, "l", cure="Mend it.") == (look,)
+    for read in (line, line.replace(",", ", ").replace(":", ": ")):
+        assert load_looks(read, 1, "l", cure="Mend it.") == (look,)
 
 
 @pytest.mark.parametrize(

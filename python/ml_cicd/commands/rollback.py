@@ -1,6 +1,5 @@
 """Put an earlier version back: traffic first, then the ledger, then the alias. A second run is a no-op."""
 
-import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -14,7 +13,7 @@ from ml_cicd.rollout.aim import NAMES, PREVIOUS, Aim, aim_at_what_serves, aim_fr
 from ml_cicd.rollout.arms import counters_of, down_words
 from ml_cicd.rollout.history import Outcome, known_digest
 from ml_cicd.rollout.machine import Where
-from ml_cicd.rollout.operations import to_finish
+from ml_cicd.rollout.operations import HELD_SECONDS, to_finish
 from ml_cicd.rollout.settling import overdue, settle
 from ml_cicd.rollout.site import Observed, Site, observe
 from ml_cicd.rollout.state import RouterView
@@ -59,9 +58,13 @@ def run(inputs: Inputs, world: World) -> Report:
         )
     if inputs.only_run and inputs.to != CHAMPION:
         raise InputError("Input 'only-run' goes with 'to: champion' alone.", cure="Leave it out, or stop a canary.")
+    begun = world.clock.now()
     for _ in range(ATTEMPTS - 1):
-        with contextlib.suppress(Conflict):
+        try:
             return _attempt(inputs, world)
+        except Conflict:
+            if world.clock.now() - begun >= HELD_SECONDS:
+                raise  # somebody's hook hangs: nobody at night waits for it three times
     return _attempt(inputs, world)
 
 
@@ -84,6 +87,8 @@ def _attempt(inputs: Inputs, world: World) -> Report:
     again = again_command(site.place.target, version, given) + (" --force" if way.forced else "")
     if way.deploys:
         site.say(f"No slot serves version {version}: it is deployed first, which can take minutes.")
+    elif way.writes and way.slot != view.split.serving and not inputs.dry_run:
+        _await_hook(site, way.slot)
     try:
         traffic = site.apply(way.operations, again=again, dry_run=inputs.dry_run)
     except OutsideError as problem:
@@ -100,6 +105,21 @@ def _attempt(inputs: Inputs, world: World) -> Report:
     outcome = Outcome(champion=version, before=before, stopped=bool(way.stops), reason=inputs.reason)
     record = _record(site, outcome, again, written)
     return _report(way, before, aim, join(traffic, record), observed)
+
+
+def _await_hook(site: Site, slot: str) -> None:
+    """Wait for whoever fills a slot that said a moment ago what is to serve: it says so until the hook is through.
+
+    Raises:
+        Conflict: there was somebody, so that the slot is to be asked again.
+    """
+    try:
+        with site.router.hold(slot):
+            return
+    except Conflict as problem:
+        site.say(f"{problem.what} Waiting until it is through ...")
+    with site.router.hold(slot, seconds=HELD_SECONDS):
+        raise Conflict(f"Slot {slot} was filled a moment ago.", cure="Run this again.")
 
 
 def _or_by_force(problem: OutsideError, way: WayBack, again: str) -> OutsideError:

@@ -7,6 +7,8 @@ from ml_cicd.rollout.guardrail import Window
 from ml_cicd.rollout.state import Counters
 from ml_cicd.rollout.times import grown as times_grown
 
+CHARGED = "errors"  # the event that a request is which the other slot answered
+
 
 def difference(
     before: Mapping[str, Counters] | None, now: Mapping[str, Counters], slots: tuple[str, ...]
@@ -53,11 +55,24 @@ def _growth(before: Counters, now: Counters) -> Window:
     # A failure may come to be of another kind (a retry that failed after all): one more here, and one less there.
     kinds = {name: count - before.kinds.get(name, count) for name, count in now.kinds.items()}
     ended = now.requests - before.requests
-    down = not now.reachable or (now.away or 0) > (before.away or 0)
-    seen = Window(requests=ended, events=events, kinds=kinds, times=times_grown(before.times, now.times), down=down)
+    away = 0 if now.away is None or before.away is None else max(0, now.away - before.away)
+    times = times_grown(before.times, now.times)
+    down = not now.reachable or away > 0
+    seen = Window(requests=ended, events=events, kinds=kinds, times=times, down=down, away=away)
     if now.open is None or before.open is None:
         return seen
     return replace(seen, started=max(0, ended + now.open - before.open), open=now.open)
+
+
+def alive(window: Window) -> Window:
+    """Return what an arm did itself: while it was down the other one answered, which says nothing of either."""
+    events = {name: count - window.away * (name == CHARGED) for name, count in window.events.items()}
+    return replace(
+        window,
+        requests=max(0, window.requests - window.away),
+        started=None if window.started is None else max(0, window.started - window.away),
+        events={name: max(0, count) for name, count in events.items()},
+    )
 
 
 def kinds_of(candidate: Window, champion: Window) -> Mapping[str, tuple[int, int]]:

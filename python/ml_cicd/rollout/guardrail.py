@@ -22,7 +22,8 @@ class Window:
     `started` are the requests that began in between, `open` those that are under way at its end, `times` the answers by
     the bucket of their time; None where the metric source cannot tell. `kinds` are failures by kind, for people, and
     `users` has by name what happened by groups of users so far, where the source tells that, and `worth` is how many
-    equally active users the arm's requests of this rollout are worth. `down`: it could not be reached for a while.
+    equally active users the arm's requests of this rollout are worth. `down`: it could not be reached for a while, and
+    `away` are the requests that the other arm answered for it then, which are among its errors.
     """
 
     requests: int
@@ -34,6 +35,7 @@ class Window:
     users: Mapping[str, UserCounts] = field(default_factory=dict)
     worth: float | None = None
     down: bool = False
+    away: int = 0
 
     def count(self, event: str) -> int:
         """Return how many requests something happened to.

@@ -11,7 +11,6 @@ its row's operations, in the row's order, which is the order that a kill between
 The diagram of docs/architecture.md is drawn from `ROWS` by tools/render_docs.py.
 """
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -100,8 +99,8 @@ def _fresh(where: Where, event: Claimed | FirstReleased, phase: Phase, champion:
 def _claimed(where: Where, event: Claimed) -> tuple[Where, Operations]:
     fresh = event.lease.signed(_fresh(where, event, Phase.DEPLOYING, event.champion))
     state = replace(fresh, step=event.step)
-    # A salt of its own: the users who met the last candidate are not the ones who meet this one first.
-    salt = hashlib.sha256(state.run_id.encode()).hexdigest()[:8]
+    # Until the hook is through the slot holds what it held: where somebody went back from that, nobody is sent there.
+    salt = where.split.salt if where.split.left else state.salt
     after, claim = _write(where, where.split.shared(0, until=event.lease.until, salt=salt), state)
     owner = event.lease.owner
     deploy = DeploySlot(slot=after.split.idle, model=where.place.model, release=event.candidate, owner=owner)
@@ -114,7 +113,7 @@ def _deployed(where: Where, event: Deployed) -> tuple[Where, Operations]:
 
 
 def _shares(where: Where, state: RolloutState, threshold: int, lease: Lease) -> tuple[Where, Operations]:
-    split = where.split.shared(threshold, until=lease.until, salt=where.split.salt)
+    split = where.split.shared(threshold, until=lease.until, salt=state.salt)
     after, write = _write(where, split, lease.signed(state))
     return after, (write,)
 

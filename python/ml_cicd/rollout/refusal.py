@@ -31,8 +31,8 @@ def refusal(
             cure=f"Its lease ends in {left} s unless renewed; {stop}",
         )
     if found is Situation.OTHER_PLAN:
-        what = f"The {named(state)} began under another canary configuration."
-        return InputError(what, cure=f"Put it back, or end it: {stop}")
+        what = f"The {named(state)} began under another canary configuration, or another version of ml-cicd began it."
+        return InputError(what, cure=f"Put that back, or end it: {stop}")
     return _claimed(view, state, left, gone=gone)
 
 

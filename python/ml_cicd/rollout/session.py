@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from ml_cicd.ground.errors import Conflict, CorruptState, OutsideError, Unreachable
 from ml_cicd.registry.versions import Release
 from ml_cicd.rollout.arms import check_arms, down_words, drain
-from ml_cicd.rollout.counting import difference, kinds_of
+from ml_cicd.rollout.counting import alive, difference, kinds_of
 from ml_cicd.rollout.events import (
     Based,
     Claimed,
@@ -187,7 +187,8 @@ def _count(session: Session, view: RouterView, counters: Mapping[str, Counters],
     if windows is None:
         return _step(session, Looked(seen=None, counters=dict(base), began=began))
     groups = groups_of(session.site.source)
-    candidate, champion = by_users(windows, groups, split, before=session.evidence.requests[0])
+    arms = (windows[0], alive(windows[1]))
+    candidate, champion = by_users(arms, groups, split, before=session.evidence.requests[0])
     seen = Observation(
         at_seconds=view.now - began,
         step=state.step if whole and not champion.down else LAPSED,
@@ -197,9 +198,8 @@ def _count(session: Session, view: RouterView, counters: Mapping[str, Counters],
         groups=by_part(groups, split.salt),
     )
     session = _step(session, Looked(seen=seen, counters=dict(base), began=began))
-    return replace(
-        session, evidence=take_in(session.plan, session.evidence, seen), observations=(*session.observations, seen)
-    )
+    evidence = take_in(session.plan, session.evidence, seen)
+    return replace(session, evidence=evidence, observations=(*session.observations, seen))
 
 
 def go_on(session: Session, decided: Decided) -> Session:

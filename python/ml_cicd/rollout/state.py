@@ -1,5 +1,6 @@
 """Traffic and rollouts as frozen data: the split, the arms' counters, and the state that a rollout leaves behind."""
 
+import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -227,6 +228,11 @@ class RolloutState:
     def open(self) -> bool:
         """Whether the rollout has not ended."""
         return self.phase in {Phase.DEPLOYING, Phase.RUNNING}
+
+    @property
+    def salt(self) -> str:
+        """A salt of its own: the users who met the last candidate are not the ones who meet this one first."""
+        return hashlib.sha256(self.run_id.encode()).hexdigest()[:8]
 
     def is_of(self, run: str) -> bool:
         """Whether a process of this workflow run wrote it last; an owner's name begins with its run."""

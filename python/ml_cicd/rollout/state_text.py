@@ -25,6 +25,7 @@ from ml_cicd.stats.users import Spread, UserCounts
 
 SCHEMA, FIRST_SCHEMA = "ml-cicd/rollout/v2", "ml-cicd/rollout/v1"
 USERS = "users"
+TIGHT = (",", ":")  # a week of looks every 15 seconds with users and times is 35 MiB, and 42 with blanks
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -97,7 +98,7 @@ def dump_look(seen: Observation) -> str:
     kinds = {"kinds": {name: list(both) for name, both in seen.kinds.items()}} if seen.kinds else {}
     groups = {"groups": list(seen.groups)} if seen.groups else {}
     data = {"at": seen.at_seconds, "step": seen.step, **requests, "readings": readings, **kinds, **groups}
-    return json.dumps(data, allow_nan=False) + "\n"
+    return json.dumps(data, allow_nan=False, separators=TIGHT) + "\n"
 
 
 def reading_data(reading: Reading) -> object:

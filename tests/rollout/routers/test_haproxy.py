@@ -1,5 +1,8 @@
 """What only a real HAProxy can show."""
 
+import errno
+import fcntl
+import os
 import socket
 import struct
 import subprocess
@@ -13,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from ml_cicd.ground.errors import Conflict, CorruptState, InputError, NotFound, OutsideError, Unreachable
+from ml_cicd.ground.errors import Conflict, CorruptState, InputError, NotFound, OutsideError, Refused, Unreachable
 from ml_cicd.rollout.routers import haproxy_socket
 from ml_cicd.rollout.routers.haproxy import HaproxyRouter, Settings
 from ml_cicd.rollout.routers.haproxy_socket import set_map_value
@@ -430,6 +433,34 @@ def test_a_folder_without_locks_keeps_nobody_from_a_slot(tmp_path: Path) -> None
     router = HaproxyRouter(Settings(socket=str(tmp_path / "s"), map=str(tmp_path / "gone" / "split.map")), SLOTS)
     with router.hold("green"), router.hold("green"):
         pass
+
+
+def test_all_of_the_group_can_hold_a_slot(tmp_path: Path) -> None:
+    """Whatever the umask says: who cannot open the lock would fill the slot beside the one who holds it."""
+    router = HaproxyRouter(Settings(socket=str(tmp_path / "s"), map=str(tmp_path / "split.map")), SLOTS)
+    before = os.umask(0o077)
+    try:
+        with router.hold("green"):
+            assert (tmp_path / "split.map.green.lock").stat().st_mode & 0o777 == 0o660
+    finally:
+        os.umask(before)
+
+
+def test_a_file_system_without_locks_keeps_nobody_from_going_back(
+    proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some network file systems have none: traffic is taken back all the same, and a canary is refused in words."""
+
+    def no_locks(_handle: int, _how: int) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", no_locks)
+    router = proxy.router()
+    split = router.read().split
+    with pytest.raises(Refused, match="cannot be locked"):
+        router.set_split(split.calm(), STATE, expect_seq=split.seq)
+    router.set_split(split.swapped(), STATE, expect_seq=split.seq, urgent=True)
+    assert proxy.served_by(5) == {"green": 5}
 
 
 def test_an_older_map_that_somebody_loaded_is_told(proxy: Proxy) -> None:

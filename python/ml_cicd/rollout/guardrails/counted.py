@@ -120,10 +120,11 @@ def harm_of(test: HarmTest, evidence: HarmEvidence) -> float:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CountedEvidence:
-    """Evidence of harm, and of each step's margin."""
+    """Evidence of harm, and of each step's margin: now, and without the champion's last failures."""
 
     harm: HarmEvidence
     safety: tuple[MarginState, ...]
+    before: tuple[MarginState, ...]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -158,7 +159,8 @@ class CountedGuardrail:
 
     def start(self) -> CountedEvidence:
         """Return the evidence before the first look."""
-        return CountedEvidence(harm=HarmEvidence(), safety=tuple(MarginState() for _ in self.safe))
+        nothing = tuple(MarginState() for _ in self.safe)
+        return CountedEvidence(harm=HarmEvidence(), safety=nothing, before=nothing)
 
     def reading(self, candidate: Window, champion: Window) -> Counts:
         """Return what it takes from one look."""
@@ -171,12 +173,17 @@ class CountedGuardrail:
         )
 
     def take_in(self, evidence: CountedEvidence, reading: Counts, proves: Proves) -> CountedEvidence:
-        """Add one reading."""
+        """Add one reading. Where it proves no margin, the champion may have died in the look before it already, unseen
+        until its health check had failed: what its failures in that one proved is taken back.
+        """
         harmed = replace(evidence, harm=harm_taken_in(self.harm, evidence.harm, reading, proves))
-        if proves is not Proves.ALL:
+        if proves is Proves.HARM:
+            return replace(harmed, safety=evidence.before)
+        if proves is Proves.COLLAPSE:
             return harmed
         pairs = zip(self.safe, evidence.safety, strict=True)
-        return replace(harmed, safety=tuple(margin_update(test, state, reading) for test, state in pairs))
+        proven = tuple(margin_update(test, state, reading) for test, state in pairs)
+        return replace(harmed, safety=proven, before=evidence.safety if reading.xb else proven)
 
     def harm_log_e(self, evidence: CountedEvidence) -> float:
         """Return the log evidence of harm."""

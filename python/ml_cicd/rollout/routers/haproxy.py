@@ -28,7 +28,7 @@ from ml_cicd.rollout.routers import haproxy_socket
 from ml_cicd.rollout.routers.haproxy_examination import examine
 from ml_cicd.rollout.routers.haproxy_socket import backends
 from ml_cicd.rollout.routers.haproxy_value import EMPTY, decode, encode
-from ml_cicd.rollout.routers.state_files import CURE, StateFiles, replace_file
+from ml_cicd.rollout.routers.state_files import CURE, MODE, StateFiles, replace_file
 from ml_cicd.rollout.state import Observation, RolloutState, RouterView, Split
 from ml_cicd.settings import setting, text
 
@@ -258,10 +258,12 @@ class HaproxyRouter:
 @contextmanager
 def _lock(path: Path, *, seconds: float = LOCK_SECONDS) -> Iterator[None]:
     try:
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o660)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, MODE)
     except OSError as problem:
         raise Refused(f"{path} cannot be opened: {problem}.", cure="The folder must be writable.") from problem
     try:
+        with contextlib.suppress(PermissionError):  # another user of the group made it, and it is as it should
+            os.fchmod(handle, MODE)  # as the state beside it, whatever the umask says: who cannot open it holds nothing
         _acquire(handle, path, seconds)
         yield
     finally:
@@ -280,6 +282,8 @@ def _acquire(handle: int, path: Path, seconds: float) -> None:
                 what = f"{path} is held by another run for more than {seconds:g} s."
                 raise Unreachable(what, cure="Try again.") from None
             time.sleep(0.02)
+        except OSError as problem:  # e.g. a network file system without locks
+            raise Refused(f"{path} cannot be locked: {problem}.", cure="Keep the map on a local disk.") from problem
         else:
             return
 
