@@ -88,11 +88,14 @@ def test_secrets_of_the_callers_commands_reach_them_alone() -> None:
         assert found == (["${{ secrets.env }}"] if step.get("name") in CALLERS_OWN else []), step.get("name")
 
 
-@pytest.mark.parametrize(("found", "wanted"), [("true", "fail"), ("false", ""), ("", "")])
-def test_with_a_champion_there_is_no_first_release(found: str, wanted: str) -> None:
-    """Where training fetched one, a champion's table that is not there stops the gate, whatever is configured."""
-    text = named("Gate")[0]["with"]["when-no-champion"]
-    assert interpolate(text, {"needs": {"train": {"outputs": {"champion": found}}}}) == wanted
+@pytest.mark.parametrize(
+    ("found", "means", "none"), [("true", "fail", "false"), ("false", "", "true"), ("", "", "false")]
+)
+def test_the_gate_hears_whether_a_champion_serves(found: str, means: str, none: str) -> None:
+    """Only where fetching found none may its table be absent; where it found one, there is no first release."""
+    given, contexts = named("Gate")[0]["with"], {"needs": {"train": {"outputs": {"champion": found}}}}
+    assert interpolate(given["when-no-champion"], contexts) == means
+    assert interpolate(given["no-champion"], contexts) == none
 
 
 @pytest.mark.parametrize(
