@@ -23,9 +23,10 @@ VERSION_SECONDS = 120
 REQUIREMENTS = ("requirements.txt", "requirements-dev.txt", "dev-requirements.txt")
 TITLES = {"install": "Install", "lint": "Lint", "types": "Types", "tests": "Tests"}
 
-NAME = re.compile(r"[ \t]*(?:export[ \t]+)?([A-Za-z_]\w*)[ \t]*=[ \t]*", re.ASCII)
+BLANK = r"[^\S\r\n]"  # a blank that is pasted from a page may be no plain one
+NAME = re.compile(rf"{BLANK}*(?:export{BLANK}+)?([A-Za-z_][A-Za-z0-9_]*){BLANK}*={BLANK}*")
 QUOTED = re.compile(r"""'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)\"""", re.DOTALL)
-NOTHING = re.compile(r"[ \t]*(?:#[^\n]*)?(?:\n|\Z)")
+NOTHING = re.compile(rf"{BLANK}*(?:#[^\n]*)?(?:\n|\Z)")
 UNQUOTED = re.compile(r"[^\n]*(?:\n|\Z)")
 ESCAPED = {"n": "\n", "r": "\r", "t": "\t", "a": "\a", "b": "\b", "f": "\f", "v": "\v", "\\": "\\", "'": "'", '"': '"'}
 

@@ -274,6 +274,7 @@ unquoted = plain.filter(lambda text: not text.strip().startswith(("'", '"')))
 @example({"A": "#c"})
 @example({"A": "x=y"})
 @example({"A": ""})
+@example({"A": "\xa00"})
 def test_it_reads_what_python_dotenv_reads(variables: dict[str, str]) -> None:
     """The format is that of the common library, without its replacing of `$`."""
     text = "".join(f"{name}={value}\n" for name, value in variables.items())
