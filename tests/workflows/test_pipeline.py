@@ -139,6 +139,19 @@ def test_the_summary_counts_stages(name: str, off: str, results: list[str], says
     ]
 
 
+def test_whoever_trains_looks_at_the_name_first() -> None:
+    """Each job that runs commands of the caller gives it to the first step after the checkout."""
+    for job in ("code-quality", "train"):
+        assert jobs(load(PIPELINE))[job]["steps"][1]["with"]["name"] == "${{ inputs.name }}"
+
+
+def test_the_workflow_hands_on_what_its_actions_know() -> None:
+    """Code that travels with a model can be allowed, and what the gate let through can be read."""
+    assert named("Register")[0]["with"]["allow-code"] == "${{ inputs.allow-code }}"
+    assert jobs(load(PIPELINE))["gate"]["outputs"]["warnings"] == "${{ steps.gate.outputs.warnings }}"
+    assert load(PIPELINE)["on"]["workflow_call"]["outputs"]["warnings"]["value"] == "${{ jobs.gate.outputs.warnings }}"
+
+
 def test_two_jobs_install_alike() -> None:
     """One installs, and what it downloaded is there for the other: same commands, same folder, same secrets."""
     first, second = named("Prepare")
