@@ -3,7 +3,9 @@
     python run_command.py install|lint|types|tests|command
 
 COMMAND is the command; the word auto stands for what the repository has set up, if anything. DOTENV holds variables for
-it as dotenv text; none of their values is shown in a log. Standard library only, and Python 3.8 suffices.
+it as dotenv text; none of their values is shown in a log. RUN_NAME is the workflow's input name: it becomes part of the
+names of artifacts, which are uploaded after training, so it is looked at first. Standard library only, and Python 3.8
+suffices.
 """
 
 from __future__ import annotations
@@ -23,9 +25,11 @@ VERSION_SECONDS = 120
 REQUIREMENTS = ("requirements.txt", "requirements-dev.txt", "dev-requirements.txt")
 TITLES = {"install": "Install", "lint": "Lint", "types": "Types", "tests": "Tests"}
 
-NAME = re.compile(r"[ \t]*(?:export[ \t]+)?([A-Za-z_]\w*)[ \t]*=[ \t]*", re.ASCII)
+BLANK = r"[^\S\r\n]"  # a blank that is pasted from a page may be no plain one
+RUN_NAME = re.compile(r"[A-Za-z0-9_.-]{0,64}")
+NAME = re.compile(rf"{BLANK}*(?:export{BLANK}+)?([A-Za-z_][A-Za-z0-9_]*){BLANK}*={BLANK}*")
 QUOTED = re.compile(r"""'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)\"""", re.DOTALL)
-NOTHING = re.compile(r"[ \t]*(?:#[^\n]*)?(?:\n|\Z)")
+NOTHING = re.compile(rf"{BLANK}*(?:#[^\n]*)?(?:\n|\Z)")
 UNQUOTED = re.compile(r"[^\n]*(?:\n|\Z)")
 ESCAPED = {"n": "\n", "r": "\r", "t": "\t", "a": "\a", "b": "\b", "f": "\f", "v": "\v", "\\": "\\", "'": "'", '"': '"'}
 
@@ -71,6 +75,9 @@ def main(kind: str) -> None:
     """Become the command, or say why there is none to run."""
     environ = dict(os.environ)
     command = environ.pop("COMMAND", "")
+    name = environ.pop("RUN_NAME", "")
+    if not RUN_NAME.fullmatch(name):
+        raise Problem(f"The input name is {name!a}. Use letters, digits, _ . and -, at most 64.")
     secrets = read_dotenv(environ.pop("DOTENV", ""))
     for value in secrets.values():
         _mask(value)

@@ -1,6 +1,8 @@
 """`init` reads the repository, writes what runs, says what it guessed, and never overwrites."""
 
 import os
+import re
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -98,6 +100,58 @@ def test_registration_is_switched_on_by_a_second_run(world: RealWorld) -> None:
     Path(".env.example").write_text("MLFLOW_TRACKING_URI=https://mlflow.example\n")
     assert run(INPUTS, world).outputs["files"].splitlines() == [RELEASE]
     assert "uses: acme/ml-cicd/.github/workflows/ml-pipeline.yml@v1" in Path(RELEASE).read_text("utf-8")
+
+
+def test_what_it_says_switches_registration_on(world: RealWorld) -> None:
+    """The line that the note names, written into the configuration, has the release written by the next run."""
+    first = run(INPUTS, world)
+    (line,) = {
+        found[1] for note in first.notes if (found := re.search(r"write (registry: .*?\}) into ml-cicd.yml", note))
+    }
+    with Path("ml-cicd.yml").open("a") as stream:
+        stream.write(f"{line}\n")
+    assert RELEASE in run(INPUTS, world).outputs["files"].splitlines()
+    assert world.config("ml-cicd.yml", required=True).registry_uri("") == "https://mlflow.example"
+
+
+def test_what_must_be_filled_in_comes_first(world: RealWorld) -> None:
+    """Nothing is tried before there is something to try, and a wrong guess is no reason to commit."""
+    for path in ("requirements.txt", "train.py", "evaluate.py"):
+        Path(path).unlink()
+    cure = run(INPUTS, world).cure
+    assert cure.startswith("Fill in train and evaluate (marked FILL IN in the files)")
+    assert "try it" not in cure
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "says"),
+    [
+        ("pyproject.toml", "[project", "pyproject.toml cannot be read"),
+        ("dvc.yaml", "stages: [", "dvc.yaml cannot be read"),
+        ("environment.yml", "dependencies: [scikit-learn]", "environment.yml was not read: no step for conda"),
+    ],
+)
+def test_what_could_not_be_read_is_said(world: RealWorld, path: str, text: str, says: str) -> None:
+    """What was found goes without it."""
+    assert not any(path in note for note in run(INPUTS, world).notes)
+    Path(path).write_text(text)
+    assert any(says in note for note in run(INPUTS, world).notes)
+
+
+def test_the_workflows_of_a_folder_lie_where_github_reads_them(
+    world: RealWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At the top of the repository, with a sentence; a second run finds them there."""
+    top = Path.cwd()
+    subprocess.run(["git", "init", "-q"], check=True)
+    Path("models").mkdir()
+    Path("train.py").rename("models/train.py")
+    monkeypatch.chdir("models")
+    report = run(INPUTS, world)
+    assert (top / ".github/workflows/ml-quality-gate-models.yml").is_file()
+    assert sorted(path.name for path in Path().iterdir()) == ["ml-cicd.yml", "train.py"]
+    assert any("the folder models of its repository" in note for note in report.notes)
+    assert run(INPUTS, world).outputs["files"] == ""
 
 
 def test_each_guess_is_asked_once(world: RealWorld, monkeypatch: pytest.MonkeyPatch) -> None:

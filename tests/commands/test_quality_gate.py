@@ -10,8 +10,15 @@ from ml_cicd.commands.quality_gate import COMMAND, ON_ERROR, OUTPUTS, Inputs
 from ml_cicd.config import Config
 from ml_cicd.gate.evidence import Evidence, EvidenceRequest
 from ml_cicd.gate.samples import Paired, Point, Proportion, Sample
-from ml_cicd.gate.settings import ChampionSettings, EvidenceSettings, GateSettings, WhenInconclusive, WhenNoChampion
-from ml_cicd.ground.errors import Exit, InputError
+from ml_cicd.gate.settings import (
+    ChampionSettings,
+    Columns,
+    EvidenceSettings,
+    GateSettings,
+    WhenInconclusive,
+    WhenNoChampion,
+)
+from ml_cicd.ground.errors import EvidenceError, Exit, InputError
 from ml_cicd.ground.finding import Outcome, Scope, Subject
 from ml_cicd.ground.inputs import read_inputs
 from ml_cicd.ground.report import Report
@@ -227,19 +234,54 @@ def test_inputs_replace_the_configuration() -> None:
     )
 
 
+@pytest.mark.parametrize("inputs", [{}, {"champion": "c.csv"}], ids=["configured", "given"])
 @pytest.mark.parametrize(("there", "champion", "notes"), [(("c.csv",), "c.csv", 0), ((), "", 1)])
-def test_a_first_release_has_no_champion_yet(there: tuple[str, ...], champion: str, notes: int) -> None:
-    """A configured champion that is not there is passed over where that is allowed, and a note says so."""
+def test_a_first_release_has_no_champion_yet(
+    inputs: dict[str, str], there: tuple[str, ...], champion: str, notes: int
+) -> None:
+    """A champion's table that is not there is passed over where no champion serves, and a note says so."""
     world = Judging(
         settings=configured(champion="c.csv", gate=COMPARING),
         files=SomeFiles(*there),
         samples={ACCURACY: GOOD} | ({CHANGE: Paired(only_candidate=1, only_champion=1, n=2000)} if champion else {}),
     )
-    report = run(world)
+    report = run(world, no_champion="true", **inputs)
     assert world.asked[0].champion == champion
     assert report.exit_code is Exit.DONE
     assert len(report.notes) == notes
     assert all("c.csv is not there" in note for note in report.notes)
+
+
+@pytest.mark.parametrize("inputs", [{}, {"when_no_champion": "first_release"}], ids=["configured", "given"])
+def test_a_table_that_is_not_there_is_no_first_release(inputs: dict[str, str]) -> None:
+    """Nobody said that no champion serves, so its table is missing or its name is misspelt: the gate does not judge."""
+    world = Judging(settings=configured(champion="c.csv", gate=COMPARING))
+    with pytest.raises(EvidenceError, match=r"c\.csv.* is not there") as problem:
+        run(world, **inputs)
+    assert "no-champion: true" in problem.value.cure
+    assert world.asked == []
+
+
+def test_that_no_champion_serves_lets_nothing_in_by_itself() -> None:
+    """What it means remains the policy's: a gate that fails without a champion does so."""
+    world = Judging(
+        settings=configured(champion="c.csv", gate=replace(COMPARING, when_no_champion=WhenNoChampion.FAIL))
+    )
+    assert run(world, no_champion="true").exit_code is Exit.EVIDENCE
+
+
+def test_the_verdict_is_bound_to_the_columns() -> None:
+    """Another column of labels is another question, and a metrics file has no columns."""
+    usual, other = configured(), replace(CONFIG, gate=configured().gate)
+    other = replace(other, evidence=EvidenceSettings(predictions="p.csv", columns=Columns(label="other")))
+
+    def digest(settings: Config, **inputs: str) -> str:
+        verdict = run(Judging(settings=settings), **inputs).verdict
+        assert verdict is not None
+        return verdict.bindings.policy
+
+    assert digest(usual) != digest(other)
+    assert digest(usual, metrics="m.json") == digest(other, metrics="m.json")
 
 
 def test_a_champion_must_be_there_otherwise() -> None:

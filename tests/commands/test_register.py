@@ -80,13 +80,16 @@ def test_what_the_gate_let_through_is_named(world: FakeWorld) -> None:
 
 
 def judge_as_first() -> None:
-    """Write report.json of a gate that compares with a champion whose table is misspelt in the configuration."""
+    """Write report.json of a gate that was told, wrongly or not, that no champion serves."""
     Path("c.yml").write_text(
         "version: 1\nmodel: digits\nevidence: {metrics: metrics.json, champion: {predictions: chmapion.csv}}\n"
         "gate: {thresholds: {accuracy: 0.95}, versus_champion: {accuracy: {margin: 0.01}}, "
         "when_no_champion: first_release}\n"
     )
-    report = run_gate(GateInputs(config="c.yml", model="model"), RealWorld({"GITHUB_SHA": "abc"}, lambda _line: None))
+    report = run_gate(
+        GateInputs(config="c.yml", model="model", no_champion=True),
+        RealWorld({"GITHUB_SHA": "abc"}, lambda _line: None),
+    )
     assert report.exit_code is Exit.DONE
     Path("report.json").write_text(to_json(report, tool_version="0", outputs={}))
 

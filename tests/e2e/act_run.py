@@ -62,12 +62,14 @@ class Consumer:
         commit(self.home)
 
     def split(self, **wrong: int) -> None:
-        """Commit a folder for each of these models, none of which has linters, types, tests or requirements."""
+        """Commit a folder for each of these models, without linters, types, tests, requirements, and champion."""
+        lines = (self.home / "ml-cicd.yml").read_text("utf-8").splitlines(keepends=True)
         for name, count in wrong.items():
             folder = self.home / "models" / name
             folder.mkdir(parents=True)
-            for file in ("fit.py", "evaluate.py", "ml-cicd.yml"):
+            for file in ("fit.py", "evaluate.py"):
                 shutil.copy(self.home / file, folder)
+            (folder / "ml-cicd.yml").write_text("".join(line for line in lines if "champion" not in line), "utf-8")
             write_recipe(folder, weights=name, wrong=count)
         commit(self.home)
 

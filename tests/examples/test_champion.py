@@ -57,8 +57,8 @@ class Repository:
         assert code == 0
         there = fetched["outputs"]
         assert self.python("evaluate.py", CHAMPION_MODEL=there["path"]) == 0
-        first = "fail" if there["found"] == "true" else ""
-        code, judged = self.tool("quality-gate", "--model", "build/model", "--when-no-champion", first)
+        none = "--no-champion=" + ("false" if there["found"] == "true" else "true")
+        code, judged = self.tool("quality-gate", "--model", "build/model", none)
         return code, there, judged
 
     def promote(self) -> None:
@@ -102,8 +102,8 @@ def test_an_equal_candidate_passes(repository: Repository) -> None:
 
 
 def test_a_table_that_is_not_there_is_no_first_release(repository: Repository) -> None:
-    """Whoever writes the champion's table to a wrong name hears of it: one was fetched, so there is a champion."""
+    """Whoever writes the champion's table to a wrong name hears of it, for nobody said that none serves."""
     (repository.folder / "build" / "champion.csv").unlink(missing_ok=True)
-    code, judged = repository.tool("quality-gate", "--model", "build/model", "--when-no-champion", "fail")
+    code, judged = repository.tool("quality-gate", "--model", "build/model")
     assert code == 3
     assert "build/champion.csv" in json.dumps(judged)

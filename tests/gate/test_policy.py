@@ -7,7 +7,7 @@ import pytest
 
 from ml_cicd.gate.metrics.names import direction_of, meaning
 from ml_cicd.gate.policy import Policy, Rule, build_policy, policy_record
-from ml_cicd.gate.settings import GateSettings, WhenInconclusive, WhenNoChampion
+from ml_cicd.gate.settings import Columns, GateSettings, Role, WhenInconclusive, WhenNoChampion
 from ml_cicd.ground.digest import canonical_digest
 from ml_cicd.ground.errors import InputError
 from ml_cicd.ground.finding import Scope, Severity, Subject
@@ -190,6 +190,7 @@ def changed(one: Policy) -> dict[str, Policy]:
         "when_inconclusive": replace(one, when_inconclusive=WhenInconclusive.WARN),
         "when_no_champion": replace(one, when_no_champion=WhenNoChampion.FIRST_RELEASE),
         "positive": replace(one, positive="fraud"),
+        **{role: replace(one, columns=replace(one.columns, **{role.value: "other"})) for role in Role},
     }
 
 
@@ -203,7 +204,7 @@ def test_the_digest_covers_all_that_decides() -> None:
 
 def test_the_record_knows_every_field() -> None:
     """A field that is added must be added to the record, or be named here as one that decides nothing."""
-    one = policy({"accuracy": 0.9})
+    one = replace(policy({"accuracy": 0.9}), columns=Columns(label="other"))
     record = policy_record(one)
     rules = record["rules"]
     assert isinstance(rules, list)

@@ -29,6 +29,24 @@ def test_what_git_says(tmp_path: Path) -> None:
     assert (found.remote, found.branch) == ("git@github.com:acme/churn.git", "trunk")
 
 
+def test_a_folder_of_a_repository(tmp_path: Path) -> None:
+    """It knows where it is; the top of the repository, and a folder without one, are inside nothing."""
+    folder = tmp_path / "all" / "models" / "fraud"
+    folder.mkdir(parents=True)
+    assert survey(folder).inside == ""
+    subprocess.run(["git", "-C", str(tmp_path / "all"), "init", "-q"], check=True)
+    assert survey(tmp_path / "all").inside == ""
+    assert survey(folder).inside == "models/fraud"
+
+
+def test_an_environment_of_packages_is_left_out(tmp_path: Path) -> None:
+    """Whatever it is called: nobody's training is in there."""
+    (tmp_path / "mine" / "lib").mkdir(parents=True)
+    (tmp_path / "mine" / "pyvenv.cfg").touch()
+    (tmp_path / "mine" / "lib" / "train.py").touch()
+    assert survey(tmp_path).paths == ()
+
+
 def test_what_is_no_text_is_left_out(tmp_path: Path) -> None:
     """Bytes, a pipe, a link, a loop of links and what may not be read do no harm."""
     (tmp_path / "bytes.py").write_bytes(b"\xff\xfe\x00")

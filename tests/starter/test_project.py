@@ -158,6 +158,7 @@ def test_where_the_model_is(text: str, model: str) -> None:
         ({".github/workflows/a.yml": "env:\n  MLFLOW_TRACKING_URI: ${{ vars.M }}\n"}, True),
         ({"train.py": "mlflow.set_tracking_uri('http://mlflow.corp:5000')"}, True),
         ({"train.py": "os.environ['MLFLOW_TRACKING_URI'] = 'https://mlflow.example'"}, True),
+        ({"ml-cicd.yml": "registry: {uri: 'env:MLFLOW_TRACKING_URI'}\n"}, True),
         ({"train.py": "mlflow.set_tracking_uri('http://localhost:5000')"}, False),
         ({"train.py": "mlflow.set_tracking_uri('sqlite:///mlflow.db')"}, False),
     ],

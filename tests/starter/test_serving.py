@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -73,7 +74,9 @@ def test_the_units_start_what_is_there() -> None:
 
 def test_the_target_is_valid_and_rolled_out() -> None:
     """The configuration names the slots, the hook and the map, and the release runs where they are."""
-    project = read_project(survey(REPOSITORIES["torch-mlflow"])).told({"owner": "acme", "model-name": "digits"})
+    project = read_project(replace(survey(REPOSITORIES["torch-mlflow"]), inside="")).told(
+        {"owner": "acme", "model-name": "digits"}
+    )
     files = first_files(project, "ml-cicd.yml", SERVING)
     config = read_config(files["ml-cicd.yml"], "x", {"MLFLOW_TRACKING_URI": "https://m.example"}, door_settings)
     name, target = config.target("")
@@ -85,7 +88,7 @@ def test_the_target_is_valid_and_rolled_out() -> None:
 
 def test_the_release_with_a_canary_is_a_workflow(tmp_path: Path) -> None:
     """It calls the pipeline with inputs that the pipeline has."""
-    project = read_project(survey(REPOSITORIES["torch-mlflow"]))
+    project = read_project(replace(survey(REPOSITORIES["torch-mlflow"]), inside=""))
     path = tmp_path / "release.yml"
     path.write_text(first_files(project, "ml-cicd.yml", SERVING)[RELEASE_WORKFLOW])
     pipeline = load(Path(__file__).resolve().parents[2] / ".github" / "workflows" / "ml-pipeline.yml")

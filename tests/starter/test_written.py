@@ -2,6 +2,7 @@
 
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from ml_cicd.shell.survey import survey
 from ml_cicd.shell.wiring import door_settings
 from ml_cicd.starter.project import Project, read_project
 from ml_cicd.starter.snapshot import Snapshot
-from ml_cicd.starter.written import RELEASE_WORKFLOW, first_files, is_missing, scalar
+from ml_cicd.starter.written import GATE_WORKFLOW, RELEASE_WORKFLOW, first_files, is_missing, scalar
 from tests.workflows.documents import load
 
 HERE = Path(__file__).resolve().parent
@@ -28,7 +29,7 @@ def project_of(files: dict[str, str], **facts: str) -> Project:
 
 def written(name: str) -> dict[str, str]:
     """Return what is written for one of the repositories, as if it was owned by whoever owns ml-cicd."""
-    found = survey(REPOSITORIES[name])
+    found = replace(survey(REPOSITORIES[name]), inside="")
     told = read_project(found).told({"owner": "OWNER", "model-name": name, "branch": "main"})
     return first_files(told, "ml-cicd.yml")
 
@@ -99,6 +100,35 @@ def test_what_is_missing_fails_with_words(tmp_path: Path) -> None:
     (step,) = (step for step in load(path)["jobs"]["gate"]["steps"] if step.get("name") == "Evaluate")
     assert "FILL IN" in step["run"]
     assert step["run"].splitlines()[-1] == "exit 1"
+
+
+def test_nothing_at_all_is_two_steps_to_fill_in(tmp_path: Path) -> None:
+    """What is not configured is no step: nobody must fill in a linter, types or tests."""
+    path = tmp_path / "gate.yml"
+    path.write_text(first_files(project_of({}), "ml-cicd.yml")[GATE_WORKFLOW])
+    assert [step.get("name") for step in load(path)["jobs"]["gate"]["steps"]][2:] == ["Train", "Evaluate", "Gate"]
+
+
+def test_a_folder_of_a_repository_has_workflows_at_its_top(tmp_path: Path) -> None:
+    """GitHub reads them there alone; all of it happens in the folder, and another folder's have other names."""
+    files = {
+        "train.py": "import torch\nmlflow.pytorch.save_model(m, 'build/model', input_example=x)",
+        ".env.example": "MLFLOW_TRACKING_URI=https://mlflow.example",
+    }
+    project = project_of(files, inside="models/fraud", folder="fraud", remote="https://github.com/acme/all")
+    assert project.value("model-name") == "fraud"
+    written_files = first_files(project, "ml-cicd.yml")
+    gate, release = (f"../../.github/workflows/ml-{name}-models-fraud.yml" for name in ("quality-gate", "release"))
+    assert set(written_files) == {"ml-cicd.yml", gate, release}
+    path = tmp_path / "w.yml"
+    path.write_text(written_files[gate])
+    assert load(path)["defaults"] == {"run": {"working-directory": "models/fraud"}}
+    assert load(path)["jobs"]["gate"]["steps"][-1]["with"]["working-directory"] == "models/fraud"
+    assert "models-fraud" in load(path)["concurrency"]["group"]
+    path.write_text(written_files[release])
+    given = load(path)["jobs"]["pipeline"]["with"]
+    assert (given["working-directory"], given["name"]) == ("models/fraud", "models-fraud")
+    assert "models-fraud" in load(path)["concurrency"]["group"]
 
 
 @pytest.mark.parametrize("word", ["on", "no", "null", "Y", "true", "3.10", "a b", "it's", "", "x:", "- x", "a #b"])

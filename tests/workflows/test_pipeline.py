@@ -52,7 +52,7 @@ def test_models_of_one_run_share_nothing() -> None:
         assert not set(filled(one, name="a")) & set(filled(one, name="b"))
 
 
-@pytest.mark.parametrize("folder", [".", "models/fraud"])
+@pytest.mark.parametrize("folder", [".", "models/fraud", ""])
 def test_everything_happens_in_the_working_directory(folder: str) -> None:
     """Commands and actions start there, and so does each path of an artifact."""
     for step in steps(load(PIPELINE)):
@@ -61,7 +61,7 @@ def test_everything_happens_in_the_working_directory(folder: str) -> None:
             assert given["working-directory"] == "${{ inputs.working-directory }}", step["name"]
         if "-artifact@" in step.get("uses", ""):
             path = interpolate(given["path"], {"inputs": {**DEFAULTS, "working-directory": folder}})
-            assert path.startswith(f"{folder}/"), step["name"]
+            assert path.startswith(f"{folder or '.'}/"), step["name"]
 
 
 def test_the_report_is_where_it_is_looked_for() -> None:
@@ -88,11 +88,14 @@ def test_secrets_of_the_callers_commands_reach_them_alone() -> None:
         assert found == (["${{ secrets.env }}"] if step.get("name") in CALLERS_OWN else []), step.get("name")
 
 
-@pytest.mark.parametrize(("found", "wanted"), [("true", "fail"), ("false", ""), ("", "")])
-def test_with_a_champion_there_is_no_first_release(found: str, wanted: str) -> None:
-    """Where training fetched one, a champion's table that is not there stops the gate, whatever is configured."""
-    text = named("Gate")[0]["with"]["when-no-champion"]
-    assert interpolate(text, {"needs": {"train": {"outputs": {"champion": found}}}}) == wanted
+@pytest.mark.parametrize(
+    ("found", "means", "none"), [("true", "fail", "false"), ("false", "", "true"), ("", "", "false")]
+)
+def test_the_gate_hears_whether_a_champion_serves(found: str, means: str, none: str) -> None:
+    """Only where fetching found none may its table be absent; where it found one, there is no first release."""
+    given, contexts = named("Gate")[0]["with"], {"needs": {"train": {"outputs": {"champion": found}}}}
+    assert interpolate(given["when-no-champion"], contexts) == means
+    assert interpolate(given["no-champion"], contexts) == none
 
 
 @pytest.mark.parametrize(
@@ -134,6 +137,19 @@ def test_the_summary_counts_stages(name: str, off: str, results: list[str], says
     assert [line.rpartition(": ")[2] for line in lines[2:]] == [
         "off" if stage == off else result for stage, result in zip(stages, results, strict=True)
     ]
+
+
+def test_whoever_trains_looks_at_the_name_first() -> None:
+    """Each job that runs commands of the caller gives it to the first step after the checkout."""
+    for job in ("code-quality", "train"):
+        assert jobs(load(PIPELINE))[job]["steps"][1]["with"]["name"] == "${{ inputs.name }}"
+
+
+def test_the_workflow_hands_on_what_its_actions_know() -> None:
+    """Code that travels with a model can be allowed, and what the gate let through can be read."""
+    assert named("Register")[0]["with"]["allow-code"] == "${{ inputs.allow-code }}"
+    assert jobs(load(PIPELINE))["gate"]["outputs"]["warnings"] == "${{ steps.gate.outputs.warnings }}"
+    assert load(PIPELINE)["on"]["workflow_call"]["outputs"]["warnings"]["value"] == "${{ jobs.gate.outputs.warnings }}"
 
 
 def test_two_jobs_install_alike() -> None:

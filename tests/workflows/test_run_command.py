@@ -45,7 +45,7 @@ class Said:
     summary: str
 
 
-def run(folder: Path, kind: str, command: str, secrets: str = "", tools: str = "") -> Said:
+def run(folder: Path, kind: str, command: str, secrets: str = "", tools: str = "", *, run_name: str = "") -> Said:
     """Run the script as a step does; `tools` are modules that the repository's Python has."""
     for name in tools.split():
         text = f"import sys\nprint('{name} was here', *sys.argv[1:])\n"
@@ -57,7 +57,7 @@ def run(folder: Path, kind: str, command: str, secrets: str = "", tools: str = "
     python.chmod(0o755)
     summary = folder / "summary.md"
     own = {"PATH": f"{python.parent}{os.pathsep}/usr/bin{os.pathsep}/bin", "PYTHONPATH": str(folder / "tools")}
-    own |= {"COMMAND": command, "DOTENV": secrets, "GITHUB_STEP_SUMMARY": str(summary)}
+    own |= {"COMMAND": command, "DOTENV": secrets, "RUN_NAME": run_name, "GITHUB_STEP_SUMMARY": str(summary)}
     answer = subprocess.run(
         ["python", "-I", str(SCRIPT), kind],
         cwd=folder,
@@ -193,6 +193,22 @@ AWKWARD = [
 ]
 
 
+@pytest.mark.parametrize("name", ["a/b", "a b", "a:b", "\u00e4", "a\n", "::add-mask::x", "a" * 65])
+def test_a_name_that_no_artifact_may_have_ends_the_run_at_once(name: str, tmp_path: Path) -> None:
+    """Nothing is installed for it, let alone trained."""
+    said = run(tmp_path, "install", "echo installed", run_name=name)
+    assert said.code == 2
+    assert "installed" not in said.log
+    assert said.log.startswith("::error title=ml-cicd::The input name is ")
+
+
+@pytest.mark.parametrize("name", ["", "fraud", "v1.2_eu-west"])
+def test_another_name_is_taken(name: str, tmp_path: Path) -> None:
+    """And the command does not see it."""
+    said = run(tmp_path, "install", "echo installed ${RUN_NAME-}.", run_name=name)
+    assert (said.code, said.log) == (0, "installed .\n")
+
+
 def quoted(value: str) -> str:
     """Write a value as dotenv text does."""
     return '"' + value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
@@ -274,6 +290,7 @@ unquoted = plain.filter(lambda text: not text.strip().startswith(("'", '"')))
 @example({"A": "#c"})
 @example({"A": "x=y"})
 @example({"A": ""})
+@example({"A": "\xa00"})
 def test_it_reads_what_python_dotenv_reads(variables: dict[str, str]) -> None:
     """The format is that of the common library, without its replacing of `$`."""
     text = "".join(f"{name}={value}\n" for name, value in variables.items())

@@ -11,6 +11,7 @@ from ml_cicd.ground.operation import Done, apply
 from ml_cicd.ground.report import Note, Report, Table
 from ml_cicd.starter.project import NAME, Project, read_project
 from ml_cicd.starter.serving import PLACE, SERVERS, Serving
+from ml_cicd.starter.stages import unread
 from ml_cicd.starter.written import WHAT_IS_MISSING, first_files, is_missing, switch_on
 from ml_cicd.world import Files, World
 
@@ -65,7 +66,7 @@ def run(inputs: Inputs, world: World) -> Report:
     receipt = apply(wanted, world.files, say=world.say, again=_again(inputs), dry_run=inputs.dry_run)
     paths = [one.path for one in wanted] if inputs.dry_run else [one.value for one in receipt.done if one.changed]
     kept = [_difference(path, content(path, world.files), texts[path]) for path in texts if path in others]
-    notes = [*kept, *_to_do(project), switch_on(project), *snapshot.left_out]
+    notes = [*kept, *_to_do(project), switch_on(project), *unread(snapshot), *snapshot.left_out]
     return Report(
         command="init",
         exit_code=Exit.PARTLY if receipt.problem else Exit.DONE,
@@ -139,7 +140,9 @@ def _to_do(project: Project) -> list[str]:
     """Say each thing that only the user can know."""
     missing = [WHAT_IS_MISSING[stage] for stage in WHAT_IS_MISSING if is_missing(project, stage)]
     limits = [one.metric for one in project.limits if one.limit is None]
+    where = f"This is the folder {project.inside} of its repository: workflows are at the top, where GitHub reads them."
     return [
+        *([where] if project.inside else []),
         *(f"Fill in {what}: nothing was found; the step says so and fails until then." for what in missing),
         *(f"Fill in the largest {name} that you accept: its limit is 0 until then." for name in limits),
     ]
@@ -168,7 +171,12 @@ def _next(project: Project, inputs: Inputs) -> str:
     local = [project.value(stage) for stage in ("train", "evaluate") if project.value(stage)]
     model = f" --model {shlex.quote(project.value('model'))}" if project.value("model") else ""
     config = f" --config {shlex.quote(inputs.config)}" if inputs.config != "ml-cicd.yml" else ""
-    commands = " && ".join([*local, f"ml-cicd quality-gate{model}{config}"])
+    gate = f"ml-cicd quality-gate{model}{config}"
+    commands = " && ".join([*local, gate])
+    missing = [stage for stage in WHAT_IS_MISSING if is_missing(project, stage)]
+    if missing:
+        what = f"{' and '.join(missing)} (marked FILL IN in the files)"
+        return f"Fill in {what}, run them here, then `{gate}`. Once it judges, commit and push the files."
     serve = " serve/README.md says how it comes to serve." if inputs.serve else ""
     return f"{look}{'try' if look else 'Try'} it here: `{commands}`. Commit and push the files.{serve}"
 

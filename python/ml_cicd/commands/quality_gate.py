@@ -8,8 +8,8 @@ from ml_cicd.config import Config
 from ml_cicd.gate.evidence import EvidenceRequest
 from ml_cicd.gate.judgement import judgement
 from ml_cicd.gate.policy import Policy, build_policy
-from ml_cicd.gate.settings import GateSettings, WhenInconclusive, WhenNoChampion
-from ml_cicd.ground.errors import Exit, InputError
+from ml_cicd.gate.settings import Columns, GateSettings, WhenInconclusive, WhenNoChampion
+from ml_cicd.ground.errors import EvidenceError, Exit, InputError
 from ml_cicd.ground.finding import Outcome, Verdict
 from ml_cicd.ground.inputs import Command, CommonInputs, Needs, option
 from ml_cicd.ground.parse import as_mapping
@@ -72,6 +72,10 @@ class Inputs(CommonInputs):
     when_no_champion: str = option(
         "What a missing champion means: fail, or first_release for a first model.", choices=("fail", "first_release")
     )
+    no_champion: bool = option(
+        "No champion serves yet, as fetch found, so its table need not be there; what that means stays the policy's.",
+        default=False,
+    )
 
 
 def run(inputs: Inputs, world: World) -> Report:
@@ -83,9 +87,9 @@ def run(inputs: Inputs, world: World) -> Report:
     model_digest = world.models.payload_digest(inputs.model) if inputs.model else ""
     evidence = world.measure(request)
     verdict = judgement(policy, evidence, model_digest=model_digest, commit=world.commit)
-    passed_over = _configured_champion(config) if policy.compares and not request.champion else ""
-    first = (f"{passed_over} is not there, so this is judged as a first release.",) if passed_over else ()
-    return report(verdict, (*first, *evidence.notes))
+    passed_over = _named_champion(inputs, config) if policy.compares and not request.champion else ""
+    first = (f"{passed_over} is not there: no champion serves yet.",) if passed_over else ()
+    return report(replace(verdict, notes=(*first, *verdict.notes)))
 
 
 def read_policy(inputs: Inputs, config: Config) -> Policy:
@@ -99,12 +103,18 @@ def read_policy(inputs: Inputs, config: Config) -> Policy:
     given = as_mapping(read_yaml(inputs.thresholds, where).value, where) if inputs.thresholds else None
     if given is not None and not given:
         raise InputError("The input thresholds is empty, so it would pass anything.", cure="Give at least one.")
-    return build_policy(gate, thresholds=given, where=where, positive=_positive(inputs, config))
+    columns = Columns() if _by_numbers(inputs, config) else config.evidence.columns
+    return build_policy(gate, thresholds=given, where=where, positive=_positive(inputs, config), columns=columns)
+
+
+def _by_numbers(inputs: Inputs, config: Config) -> bool:
+    """Whether a metrics file is judged, and no table."""
+    return bool(inputs.metrics or (config.evidence.metrics and not inputs.predictions))
 
 
 def _positive(inputs: Inputs, config: Config) -> str:
     """Return the positive class of a table; what is in a metrics file, only its writer knows."""
-    if inputs.metrics or (config.evidence.metrics and not inputs.predictions):
+    if _by_numbers(inputs, config):
         if inputs.positive:
             raise InputError(
                 "A positive class is given, and a metrics file: its numbers are what they are.",
@@ -134,28 +144,40 @@ def evidence_request(inputs: Inputs, config: Config, policy: Policy, files: File
     return EvidenceRequest(
         predictions=predictions,
         metrics=metrics,
-        champion=inputs.champion or _champion_of(config, policy, files),
-        columns=config.evidence.columns,
+        champion=_champion_of(inputs, config, policy, files),
+        columns=policy.columns,
         positive=policy.positive,
         wanted=policy.wanted,
         confidence=policy.confidence,
     )
 
 
-def _configured_champion(config: Config) -> str:
-    return config.evidence.champion.predictions if config.evidence.champion else ""
+def _named_champion(inputs: Inputs, config: Config) -> str:
+    return inputs.champion or (config.evidence.champion.predictions if config.evidence.champion else "")
 
 
-def _champion_of(config: Config, policy: Policy, files: Files) -> str:
-    """The configuration names a champion's table that a first release does not have yet."""
-    path = _configured_champion(config)
-    first = policy.when_no_champion is WhenNoChampion.FIRST_RELEASE
-    pattern = any(mark in path for mark in "*?[")  # one that matches nothing is a mistake, never a first release
-    return "" if path and first and not pattern and not files.exists(path) else path
+def _champion_of(inputs: Inputs, config: Config, policy: Policy, files: Files) -> str:
+    """Return the champion's table, which may be absent only where somebody who asked says that no champion serves.
+
+    Raises:
+        EvidenceError: a first model may come in, but it is the table that is missing, or its name is misspelt.
+    """
+    path = _named_champion(inputs, config)
+    pattern = any(mark in path for mark in "*?[")  # one that matches nothing is a mistake in any case
+    if not path or pattern or files.exists(path):
+        return path
+    if inputs.no_champion:
+        return ""
+    if policy.when_no_champion is WhenNoChampion.FIRST_RELEASE:
+        raise EvidenceError(
+            f"{path}, the champion's table, is not there.",
+            cure="Check the path; if no champion serves yet, say so: no-champion: true (`ml-cicd fetch` finds out).",
+        )
+    return path
 
 
-def report(verdict: Verdict, notes: tuple[str, ...] = ()) -> Report:
-    """Lay the verdict out; `notes` say what was decided for the user."""
+def report(verdict: Verdict) -> Report:
+    """Lay the verdict out, with what was decided for the user."""
     outcome = verdict.outcome
     shown = outcome.value if outcome is not Outcome.MISSING else Outcome.ERROR.value
     return Report(
@@ -170,7 +192,7 @@ def report(verdict: Verdict, notes: tuple[str, ...] = ()) -> Report:
             "model-digest": verdict.bindings.model,
         },
         cure=CURES[outcome],
-        sections=(Findings(verdict=verdict), *(Note(text=note) for note in notes)),
+        sections=(Findings(verdict=verdict), *(Note(text=note) for note in verdict.notes)),
     )
 
 

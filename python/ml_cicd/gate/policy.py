@@ -5,13 +5,14 @@ from dataclasses import dataclass
 
 from ml_cicd.gate.metric import Direction, Metric, exact
 from ml_cicd.gate.metrics.catalogue import CATALOGUE, lookup
-from ml_cicd.gate.settings import GateSettings, WhenInconclusive, WhenNoChampion
+from ml_cicd.gate.settings import Columns, GateSettings, Role, WhenInconclusive, WhenNoChampion
 from ml_cicd.ground.errors import InputError
 from ml_cicd.ground.finding import Scope, Severity, Subject
 from ml_cicd.ground.parse import as_mapping, as_number, as_text, describe, refuse_unknown, suggest
 
 SURE = 0.5
 POLICY_FORMAT = "ml-cicd/policy/v1"
+COLUMNS = Columns()  # as they are called unless somebody says otherwise
 BOUND = {"at_least": Direction.HIGHER, "at_most": Direction.LOWER}
 
 
@@ -58,6 +59,7 @@ class Policy:
     Attributes:
         confidence: one-sided: each bound is wrong with probability 1 - confidence.
         positive: the class that precision, recall and F1 are of; empty where none was named.
+        columns: which column of a table is which: others hold other answers.
     """
 
     rules: tuple[Rule, ...]
@@ -65,6 +67,7 @@ class Policy:
     when_inconclusive: WhenInconclusive
     when_no_champion: WhenNoChampion
     positive: str = ""
+    columns: Columns = COLUMNS
 
     def __post_init__(self) -> None:
         """Refuse a policy that demands nothing: it would pass anything."""
@@ -91,7 +94,12 @@ class Policy:
 
 
 def build_policy(
-    gate: GateSettings, *, thresholds: Mapping[str, object] | None, where: str, positive: str = ""
+    gate: GateSettings,
+    *,
+    thresholds: Mapping[str, object] | None,
+    where: str,
+    positive: str = "",
+    columns: Columns = COLUMNS,
 ) -> Policy:
     """Build the policy; `thresholds` replaces the configuration's where it is given, and `where` names its source.
 
@@ -113,6 +121,7 @@ def build_policy(
         when_inconclusive=gate.when_inconclusive,
         when_no_champion=gate.when_no_champion,
         positive=positive,
+        columns=columns,
     )
 
 
@@ -176,7 +185,12 @@ def _severity(parts: Mapping[str, object], path: str) -> Severity:
 
 
 def policy_record(policy: Policy) -> dict[str, object]:
-    """Return what the digest of a policy covers, field by field: all that can change a verdict, and nothing else."""
+    """Return what the digest of a policy covers, field by field: all that can change a verdict, and nothing else.
+
+    Columns that have their usual names are left out, so that the digests of most policies stay what they were.
+    """
+    named = {role.value: policy.columns.named(role) for role in Role}
+    renamed = {role: name for role, name in named.items() if name != COLUMNS.named(Role(role))}
     return {
         "format": POLICY_FORMAT,
         "confidence": policy.confidence,
@@ -194,4 +208,5 @@ def policy_record(policy: Policy) -> dict[str, object]:
             }
             for rule in policy.rules
         ],
+        **({"columns": renamed} if renamed else {}),
     }

@@ -47,10 +47,12 @@ def survey(folder: Path) -> Snapshot:
     if len(paths) < len(found[:MOST_FILES]):
         odd = len(found[:MOST_FILES]) - len(paths)
         left_out.append(f"{odd:,} files were left out for characters in their names that a workflow could misread.")
+    inside = _git(folder, "rev-parse", "--show-prefix").rstrip("/")
     return Snapshot(
         paths=tuple(paths),
         texts=texts,
         folder=folder.resolve().name,
+        inside=inside if PLAIN.fullmatch(inside) else "",
         remote=_git(folder, "config", "--get", "remote.origin.url"),
         branch=_branch(folder),
         library=_library(),
@@ -67,7 +69,7 @@ def _files(top: Path) -> Iterator[str]:
             folders += 1
             for entry in _entries(folder) if folders <= MOST_FOLDERS else ():
                 if entry.is_dir(follow_symlinks=False):
-                    below += [Path(entry.path)] if _is_worth_a_look(entry.name) else []
+                    below += [Path(entry.path)] if _is_worth_a_look(entry) else []
                 elif entry.is_file(follow_symlinks=False):
                     yield Path(entry.path).relative_to(top).as_posix()
                     count += 1
@@ -84,8 +86,9 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
         return []
 
 
-def _is_worth_a_look(name: str) -> bool:
-    return name not in OTHERS and (not name.startswith(".") or name in HIDDEN)
+def _is_worth_a_look(folder: os.DirEntry[str]) -> bool:
+    hidden = folder.name.startswith(".") and folder.name not in HIDDEN
+    return folder.name not in OTHERS and not hidden and not (Path(folder.path) / "pyvenv.cfg").exists()
 
 
 def _texts(folder: Path, paths: list[str]) -> dict[str, str]:

@@ -12,6 +12,7 @@ from ml_cicd.starter.scripts import Script, read_script
 from ml_cicd.starter.snapshot import PLAIN, Snapshot, owner_and_name
 from ml_cicd.starter.stages import Way, dvc_stages, pyproject, script_of, table, ways
 from ml_cicd.starter.tools import (
+    BY_VARIABLE,
     CHECKS,
     DEPENDENCIES,
     ELSEWHERE,
@@ -23,6 +24,7 @@ from ml_cicd.starter.tools import (
     MLFLOW_FILES,
     MODELS,
     NESTED,
+    OWN_CONFIGURATION,
     PROMPTFOO,
     TRAIN,
     Manager,
@@ -32,6 +34,10 @@ from ml_cicd.starter.tools import (
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,31}")
 OLDEST_PYTHON, USUAL_PYTHON = 9, 12
 MOST_SCRIPTS = 200
+NO_SERVER = (
+    "no MLflow server behind http(s) was found; set the repository's variable MLFLOW_TRACKING_URI to it, and write "
+    "registry: {uri: 'env:MLFLOW_TRACKING_URI'} into ml-cicd.yml"
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,6 +60,7 @@ class Project:
         limits: first thresholds.
         label, prediction: columns of the table of predictions; empty where they are called so, or nobody knows.
         promptfoo: path of its configuration; empty without one.
+        inside: path of its folder from the top of the git repository; empty where it is the whole of it.
         blocked: why no version could be registered, a sentence each; empty where one could.
     """
 
@@ -64,6 +71,7 @@ class Project:
     label: str = ""
     prediction: str = ""
     promptfoo: str = ""
+    inside: str = ""
     blocked: tuple[str, ...] = ()
 
     def value(self, name: str) -> str:
@@ -89,7 +97,7 @@ def read_project(snapshot: Snapshot) -> Project:
     checks = {check: _check(snapshot, check) for check in ("lint", "types", "test")}
     owner, repository = owner_and_name(snapshot.remote)
     guesses = {
-        "model-name": _model_name(repository, snapshot.folder),
+        "model-name": _model_name("" if snapshot.inside else repository, snapshot.folder),
         "owner": _owner(snapshot.library, owner),
         "branch": _branch(snapshot.branch),
         "python": _python(snapshot),
@@ -112,6 +120,7 @@ def read_project(snapshot: Snapshot) -> Project:
         label=best.label if best else "",
         prediction=best.prediction if best else "",
         promptfoo=next(snapshot.matching(PROMPTFOO), ""),
+        inside=snapshot.inside,
         blocked=tuple(_blocked(kind, scripts, guesses)),
     )
 
@@ -166,7 +175,11 @@ def _install(snapshot: Snapshot, manager: Manager | None, kind: ModelKind | None
         return Guess(value="\n".join(lines), why=f"it lies deeper{others}", sure=not others)
     if manager is None:
         packages = " ".join(dict.fromkeys([*([kind.package] if kind else []), *tools]))
-        why = "there is no requirements.txt, pyproject.toml or lock; these are imported" if packages else ""
+        why = (
+            "no requirements.txt, project in a pyproject.toml, or lock was found; these are imported"
+            if packages
+            else ""
+        )
         return Guess(value=f"python -m pip install {packages}" if packages else "", why=why, sure=not packages)
     lines = list(manager.install)
     if manager.name == "pip":
@@ -255,6 +268,9 @@ def _evidence(found: Sequence[Source], *, made_here: bool, evaluated: bool) -> G
 def _registry(snapshot: Snapshot) -> Guess:
     """Return whether an MLflow server is in use: where, but never its address, which may hold a password."""
     local = ""
+    told = snapshot.says(OWN_CONFIGURATION, BY_VARIABLE)
+    if told:
+        return Guess(value="an MLflow server", why=told)
     for path in snapshot.matching(MLFLOW_FILES):
         for found in re.finditer(MLFLOW, snapshot.text(path)):
             if re.match(r"https?://(?!localhost|127\.|0\.0\.0\.0)|\$\{\{", found["uri"]):
@@ -275,4 +291,4 @@ def _blocked(kind: ModelKind | None, scripts: Sequence[Script], guesses: Mapping
     elif not any(f".{call}".endswith(f".{REGISTRABLE[kind.flavor]}") for script in scripts for call in script.calls):
         yield f"the training must save its model with {REGISTRABLE[kind.flavor]}(...)"
     if not guesses["registry"].value:
-        yield "no MLflow server behind http(s) was found; set the repository's variable MLFLOW_TRACKING_URI to it"
+        yield NO_SERVER

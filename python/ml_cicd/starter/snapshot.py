@@ -16,6 +16,7 @@ class Snapshot:
         paths: its files from the top, those nearer to it first; none with a name that a shell or YAML could misread.
         texts: content of those that were read.
         folder: name of its folder.
+        inside: path of that folder from the top of the git repository; empty at the top, and without one.
         remote: address of `origin`; empty without one.
         branch: its default branch, or the one that is checked out.
         library: address that ml-cicd was installed from; empty where that is not told.
@@ -25,6 +26,7 @@ class Snapshot:
     paths: tuple[str, ...] = ()
     texts: Mapping[str, str] = field(default_factory=dict)
     folder: str = ""
+    inside: str = ""
     remote: str = ""
     branch: str = ""
     library: str = ""

@@ -47,6 +47,21 @@ def pyproject(snapshot: Snapshot) -> Mapping[str, object]:
         return {}
 
 
+def unread(snapshot: Snapshot) -> Iterator[str]:
+    """Say of each file that would tell much and tells nothing, why: what was found goes without it."""
+    try:
+        tomllib.loads(snapshot.text("pyproject.toml"))
+    except (tomllib.TOMLDecodeError, RecursionError) as problem:
+        yield f"pyproject.toml cannot be read, and was not: {problem}."
+    try:
+        read_yaml(snapshot.text("dvc.yaml"), "dvc.yaml")
+    except InputError as problem:
+        yield f"dvc.yaml cannot be read, and was not: {problem}"
+    conda = next(snapshot.matching(r"(conda[-_.])?environment\.ya?ml"), "")
+    if conda:
+        yield f"{conda} was not read: no step for conda is written. Where it is what installs this, write that step."
+
+
 def table(document: object, *names: str) -> Mapping[str, object]:
     """Return the mapping that lies at this path; an empty one where there is none."""
     for name in names:

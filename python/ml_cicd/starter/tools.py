@@ -165,6 +165,8 @@ REGRESSION = (
 )
 PROMPTFOO = r"(.*/)?promptfooconfig\.(ya?ml|json)"
 
-# Where the address of an MLflow server stands.
+# Where the address of an MLflow server stands, or that the repository's variable has it.
+OWN_CONFIGURATION = r"ml-cicd[\w.-]*\.ya?ml"
+BY_VARIABLE = r"\benv:MLFLOW_TRACKING_URI\b"
 MLFLOW_FILES = r"\.env[\w.-]*|\.github/workflows/[^/]+\.ya?ml|(docker-)?compose\.ya?ml|Makefile|.*\.(py|toml|cfg|ini)"
 MLFLOW = r"(?:MLFLOW_TRACKING_URI[\"']?\]?\s*[=:,]\s*|set_tracking_uri\(\s*)[\"']?(?P<uri>[^\s\"'#)]+)"

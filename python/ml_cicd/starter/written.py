@@ -39,7 +39,7 @@ def comment(text: str, indent: str = "") -> str:
 
 def is_missing(project: Project, stage: str) -> bool:
     """Whether a stage must be filled in before anything can be judged."""
-    if project.value(stage):
+    if project.value(stage) or stage not in WHAT_IS_MISSING:
         return False
     if stage == "install":
         return bool(project.value("train") or project.value("evaluate")) and project.kind is not None
@@ -111,14 +111,14 @@ def gate_workflow(project: Project, config: str) -> str:
     all_steps = f"{_setup(project) if commands else ''}{commands}{_gate(project, config)}"
     return f"""\
 # Judges the candidate of {what}. {YOURS}
-{_switched_off(project)}name: ML quality gate
+{_switched_off(project)}name: ML quality gate{_of_folder(project)}
 on:
   pull_request:
 {branch}permissions: {{}}
 concurrency:
-  group: ml-quality-gate-${{{{ github.ref }}}}
+  group: ml-quality-gate{_suffix(project)}-${{{{ github.ref }}}}
   cancel-in-progress: true
-jobs:
+{_defaults(project)}jobs:
   gate:
     name: Gate
     runs-on: ubuntu-latest
@@ -130,6 +130,27 @@ jobs:
         with:
           persist-credentials: false
 {all_steps}"""
+
+
+def _suffix(project: Project) -> str:
+    """Return what tells a folder's workflows from those of others in the repository; nothing where it is all of it."""
+    return f"-{re.sub(r'[^A-Za-z0-9_]+', '-', project.inside)[-60:]}" if project.inside else ""
+
+
+def _of_folder(project: Project) -> str:
+    return f" of{_suffix(project).replace('-', ' ', 1)}" if project.inside else ""
+
+
+def _defaults(project: Project) -> str:
+    """Let all commands run in the project's folder."""
+    return f"defaults:\n  run:\n    working-directory: {scalar(project.inside)}\n" if project.inside else ""
+
+
+def place(workflow: str, project: Project) -> str:
+    """Return where a workflow lies: at the top of the repository, where alone GitHub reads it."""
+    if not project.inside:
+        return workflow
+    return "../" * len(project.inside.split("/")) + workflow.replace(".yml", f"{_suffix(project)}.yml")
 
 
 def switch_on(project: Project) -> str:
@@ -178,7 +199,11 @@ def _block(lines: Sequence[str]) -> str:
 
 def _gate(project: Project, config: str) -> str:
     model = project.guesses["model"]
-    given = {"model": model.value, "config": "" if config == "ml-cicd.yml" else config}
+    given = {
+        "working-directory": project.inside,
+        "model": model.value,
+        "config": "" if config == "ml-cicd.yml" else config,
+    }
     filled = {name: value for name, value in given.items() if value}
     inputs = "".join(f"          {name}: {scalar(value)}\n" for name, value in filled.items())
     doubt = comment(f"Guessed: {model.why}.", "          ") if model.value and not model.sure else ""
@@ -212,6 +237,7 @@ def release_workflow(project: Project, config: str, serving: Serving | None = No
     kind, _, path = project.value("evidence").partition(": ")
     model = project.value("model")
     given = {
+        **({"name": _suffix(project)[1:], "working-directory": project.inside} if project.inside else {}),
         "python-version": project.value("python"),
         **commands,
         "artifact-path": _folder(model, path),
@@ -229,13 +255,13 @@ def release_workflow(project: Project, config: str, serving: Serving | None = No
         what = f"Gates and registers what lands. The canary is off. To switch it on: {HOW_TO_SERVE}"
         inputs += "      canary: false\n"
     return f"""\
-{comment(what)}{comment(YOURS)}name: ML release
+{comment(what)}{comment(YOURS)}name: ML release{_of_folder(project)}
 on:
   push:
     branches: [{scalar(project.value("branch"))}]
 permissions: {{}}
 concurrency:
-  group: ml-release
+  group: ml-release{_suffix(project)}
   cancel-in-progress: false
 jobs:
   pipeline:
@@ -265,9 +291,9 @@ def _folder(*paths: str) -> str:
 
 def first_files(project: Project, config: str, serving: Serving | None = None) -> dict[str, str]:
     """Return the files by their paths."""
-    files = {config: configuration(project, serving), GATE_WORKFLOW: gate_workflow(project, config)}
+    files = {config: configuration(project, serving), place(GATE_WORKFLOW, project): gate_workflow(project, config)}
     if not project.blocked:
-        files[RELEASE_WORKFLOW] = release_workflow(project, config, serving)
+        files[place(RELEASE_WORKFLOW, project)] = release_workflow(project, config, serving)
     if serving:
         files |= serving_files(serving, model=project.value("model-name"), owner=project.value("owner"))
     return files
