@@ -211,6 +211,7 @@ def _register(path: str, names: tuple[str, str], policy: Policy, evidence: Evide
         look=world.models.look(path, NOTHING_ALLOWED),
         commit=world.commit,
         run_url=world.who.run_url,
+        actor=world.who.actor,
     )
     made = _applied(candidate, verdict, world, registry_uri)
     return Registration(

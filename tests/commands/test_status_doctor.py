@@ -24,7 +24,7 @@ def world() -> FakeWorld:
 def test_status_shows_now_and_then(world: FakeWorld) -> None:
     """The champion, both slots, and the history with its reasons, newest first."""
     report = status.run(status.Inputs(), world)
-    assert dict(report.outputs) == {"champion": "1", "share": "0"}
+    assert dict(report.outputs) == {"champion": "1", "share": "0", "export": ""}
     now, history = report.tables
     assert ("champion by the ledger", "1") in now.rows
     assert [row[1] for row in history.rows] == ["rollback", "promote", "promote"]

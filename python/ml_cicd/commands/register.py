@@ -59,6 +59,7 @@ def run(inputs: Inputs, world: World) -> Report:
         look=world.models.look(inputs.model, _allowed(inputs, config)),
         commit=world.commit,
         run_url=world.who.run_url,
+        actor=world.who.actor,
     )
     operations = plan(candidate, gate)
     records = world.records(config.registry_uri(inputs.registry_uri))

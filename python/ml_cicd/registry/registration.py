@@ -11,6 +11,7 @@ from ml_cicd.registry.operations import RegisterVersion, SetAlias
 from ml_cicd.registry.ports import Records
 from ml_cicd.registry.versions import (
     CHAMPION,
+    TAG_ACTOR,
     TAG_ALLOWED_CALLABLES,
     TAG_ALLOWED_CODE,
     TAG_COMMIT,
@@ -42,6 +43,7 @@ class Candidate:
     look: Look
     commit: str
     run_url: str
+    actor: str = ""
 
 
 def check_names(name: str, alias: str) -> None:
@@ -159,6 +161,7 @@ def _tags(candidate: Candidate, gate: GateClaim) -> dict[str, str]:
         TAG_GATE_REPORT: gate.text if len(gate.text) <= LARGEST_TAG else "",
         TAG_COMMIT: gate.commit or candidate.commit,
         TAG_RUN: candidate.run_url,
+        TAG_ACTOR: candidate.actor,
         TAG_FORMAT: candidate.look.format,
         TAG_ALLOWED_CALLABLES: " ".join(sorted(candidate.look.allowed.callables))[:LARGEST_TAG],
         TAG_ALLOWED_CODE: "\n".join(candidate.look.code)[:LARGEST_TAG],

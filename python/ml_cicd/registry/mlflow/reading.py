@@ -89,7 +89,8 @@ class Reader:
 
 def _version(found: Mapping[str, Any]) -> SimpleNamespace:
     tags = {tag["key"]: tag.get("value", "") for tag in found.get("tags", ())}
-    return SimpleNamespace(name=found["name"], version=str(found["version"]), tags=tags)
+    made = found.get("creation_timestamp")
+    return SimpleNamespace(name=found["name"], version=str(found["version"]), tags=tags, creation_timestamp=made)
 
 
 def can_read(environ: Mapping[str, str]) -> bool:

@@ -4,6 +4,7 @@ import re
 import tempfile
 import warnings
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -228,8 +229,14 @@ def _is_absent(problem: Exception) -> bool:
 
 
 def _version(found: Any) -> ModelVersion:  # noqa: ANN401
-    number = str(found.version)
-    return ModelVersion(name=found.name, number=number, uri=f"models:/{found.name}/{number}", tags=dict(found.tags))
+    number, made = str(found.version), found.creation_timestamp  # in milliseconds
+    return ModelVersion(
+        name=found.name,
+        number=number,
+        uri=f"models:/{found.name}/{number}",
+        tags=dict(found.tags),
+        registered_at=datetime.fromtimestamp(int(made) // 1000, tz=UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if made else "",
+    )
 
 
 def _logged_name(name: str) -> str:
