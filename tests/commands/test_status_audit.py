@@ -85,7 +85,7 @@ def test_an_export_has_everything(world: FakeWorld) -> None:
 
 def test_the_columns_of_an_export_are_pinned() -> None:
     """Somebody's sheet reads them by name."""
-    wanted = "at,event,entry,target,version,before,after,model_digest,verdict_digest,actor,run_url,reason"
+    wanted = "at,event,entry,target,version,before,after,model_digest,verdict_digest,actor,run_url,reason,chain,seal"
     assert ",".join(COLUMNS) == wanted
 
 

@@ -10,6 +10,7 @@ from ml_cicd.ground.inputs import Command, CommonInputs, option
 from ml_cicd.ground.parse import suggest
 from ml_cicd.ground.report import Document, Note, Report, Table
 from ml_cicd.registry.audit import AuditLine, as_csv, as_json, audit
+from ml_cicd.registry.chain import breaks
 from ml_cicd.registry.ledger import Ledger, LedgerEntry
 from ml_cicd.rollout.plan import make_plan, plan_digest
 from ml_cicd.rollout.present import (
@@ -198,7 +199,10 @@ def _present(place: Place, told: Told) -> Report:
     traffic, record, problem = told.traffic, told.record, told.problem
     missed = silent(traffic, record)
     down = (traffic.down,) if traffic.down and (missed or traffic.serving) else ()  # an empty target is no problem
-    apart = (*missed.values(), *down, *disagreements(place, traffic, record))
+    torn = () if record is None else breaks(record.ledger)
+    by_hand = tuple(f"The ledger: {found.what}" for found in torn if found.open)
+    apart = (*missed.values(), *down, *disagreements(place, traffic, record), *by_hand)
+    past = tuple(f"The ledger: {found.what}" for found in torn if not found.open)
     unknown = tuple(f"{what}: {why}" for what, why in (("Router", traffic.problem), ("Registry", problem)) if why)
     now = Table(title="Now", header=("what", "is"), rows=(*told.rows, *record_rows(place, record, problem)))
     known = () if record is None else (history(record.ledger),)
@@ -209,7 +213,7 @@ def _present(place: Place, told: Told) -> Report:
         exit_code=told.exit_code if not apart else Exit.OUTSIDE,
         headline=_headline(place.model, traffic.serving or by_ledger, (*unknown, *apart)),
         cure=f"To finish: {finish}" if finish else f"Run `ml-cicd doctor`; {RUNBOOK_WORDS}" if apart or unknown else "",
-        sections=(now, *known, *(Note(text=note) for note in (*unknown, *apart))),
+        sections=(now, *known, *(Note(text=note) for note in (*unknown, *apart, *past))),
         outputs={
             "champion": traffic.serving if record is None else by_ledger,
             "share": "" if view is None else f"{view.share / 100:g}",

@@ -22,7 +22,7 @@ class AuditLine:
     """One thing that happened; its fields are the export's columns, in this order, for good.
 
     `entry` is the ledger's number; empty for a registration, which the registry itself keeps. `before` and `after`
-    served on `target`. `at` is UTC, ISO 8601.
+    served on `target`. `at` is UTC, ISO 8601. `chain` and `seal` are the ledger's (`chain.py`).
     """
 
     at: str
@@ -37,6 +37,8 @@ class AuditLine:
     actor: str
     run_url: str
     reason: str
+    chain: str = ""
+    seal: str = ""
 
 
 COLUMNS = tuple(field.name for field in fields(AuditLine))
@@ -83,6 +85,8 @@ def _entries(ledger: Ledger, known: RegistrySnapshot) -> Iterator[AuditLine]:
             actor=entry.actor,
             run_url=entry.run_url,
             reason=entry.reason,
+            chain=entry.chain,
+            seal=entry.seal,
         )
         serving[entry.target] = entry.champion
 

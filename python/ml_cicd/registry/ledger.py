@@ -1,6 +1,6 @@
 """The append-only record of what served."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 
@@ -25,7 +25,8 @@ class LedgerEntry:
     `number` is its place in the registry's order and `previous` the number of the last valid entry that its writer saw
     ("0" for none): an entry is valid only if that is still the head, so of two racing writers one wins.
     `champion` is the version that serves on `target` after it, `candidate` the version it is about.
-    `at` is UTC, ISO 8601 with seconds.
+    `at` is UTC, ISO 8601 with seconds. `chain` is the seal of the entry before it, `seal` its own (`chain.py`); both
+    are empty in what an earlier version wrote.
     """
 
     number: str
@@ -39,18 +40,24 @@ class LedgerEntry:
     reason: str
     verdict_digest: str
     at: str
+    chain: str = ""
+    seal: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Ledger:
-    """The valid entries, oldest first. `head` is the number of the model's last one on any target; "0" for none."""
+    """The valid entries, oldest first. `head` is the number of the model's last one on any target; "0" for none.
+
+    `log` is all that was found, on any target and valid or not.
+    """
 
     entries: tuple[LedgerEntry, ...]
     head: str = "0"
+    log: tuple[LedgerEntry, ...] = field(default=(), compare=False, repr=False)
 
     def of(self, target: str) -> "Ledger":
         """Return what happened on one target."""
-        return Ledger(entries=tuple(e for e in self.entries if e.target == target), head=self.head)
+        return Ledger(entries=tuple(e for e in self.entries if e.target == target), head=self.head, log=self.log)
 
     @property
     def champion(self) -> str | None:
@@ -66,4 +73,4 @@ def replay(entries: tuple[LedgerEntry, ...]) -> Ledger:
         if entry.previous == head:
             valid.append(entry)
             head = entry.number
-    return Ledger(entries=tuple(valid), head=head)
+    return Ledger(entries=tuple(valid), head=head, log=entries)
