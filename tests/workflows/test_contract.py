@@ -46,14 +46,14 @@ EXEC_PART = re.compile(
 BY_THE_CALLER = {"train", "canary", "safety-net"}  # they log in to a cloud, if the caller wants it
 STABLE_INPUTS = {
     "quality-gate": "predictions metrics thresholds champion positive model when-inconclusive when-no-champion",
-    "register": "model-name model gate-report registry-uri alias allow-code",
+    "register": "model-name model gate-report registry-uri alias allow-code allow-other-run",
     "canary": "candidate target mode deadline-minutes registry-uri allow-inconclusive replay take-over",
     "rollback": "target to reason registry-uri force only-run",
     "fetch": "version to if-missing model-name registry-uri",
 }
 STABLE_OUTPUTS = {
     "quality-gate": "verdict passed blocking warnings model-digest",
-    "register": "version model-uri digest created",
+    "register": "version model-uri digest statement created",
     "canary": "decision share rolled-back reason",
     "rollback": "rolled-back from-version to-version verified",
     "fetch": "found version digest path",

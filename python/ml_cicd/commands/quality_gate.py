@@ -85,7 +85,9 @@ def run(inputs: Inputs, world: World) -> Report:
     verdict = judgement(policy, evidence, model_digest=model_digest, commit=world.commit)
     passed_over = _configured_champion(config) if policy.compares and not request.champion else ""
     first = (f"{passed_over} is not there, so this is judged as a first release.",) if passed_over else ()
-    return report(verdict, (*first, *evidence.notes))
+    said = report(verdict, (*first, *evidence.notes))
+    # Beside the verdict: the same evidence judged in another run has the same digest.
+    return replace(said, details={"run": world.who.run_url}) if world.who.run_url else said
 
 
 def read_policy(inputs: Inputs, config: Config) -> Policy:
