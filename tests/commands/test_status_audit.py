@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from ml_cicd.commands import canary, rollback, status
-from ml_cicd.ground.errors import InputError
+from ml_cicd.ground.errors import Exit, InputError
 from ml_cicd.ground.report import Table
 from ml_cicd.registry.audit import COLUMNS
 from ml_cicd.world import Who
@@ -106,3 +106,27 @@ def test_a_time_and_a_history_are_two_questions(world: FakeWorld) -> None:
     """What is asked for in one breath is not answered by half."""
     with pytest.raises(InputError, match="Both a time"):
         status.run(status.Inputs(history=True, at="2026-01-01"), world)
+
+
+def test_a_long_ledger_is_not_read_to_its_beginning(world: FakeWorld) -> None:
+    """The newest entries say what serves; a history asks for all."""
+    _go_on(world, "production")
+    report = status.run(status.Inputs(), world)
+    assert (report.outputs["champion"], report.exit_code) == ("1", Exit.DONE)
+    assert report.tables[1].title == "History (the newest)"
+    assert "605 entries" in status.run(status.Inputs(history=True), world).headline
+
+
+def test_what_serves_is_found_however_far_back_it_was_promoted(world: FakeWorld) -> None:
+    """The newest entries are all of another target: this one's champion is not forgotten."""
+    _go_on(world, "shadow")
+    report = status.run(status.Inputs(), world)
+    assert (report.outputs["champion"], report.exit_code) == ("1", Exit.DONE)
+    assert report.tables[1].title == "History (3 entries)"
+
+
+def _go_on(world: FakeWorld, target: str) -> None:
+    """Write more entries than `status` reads at once."""
+    last = world.fake_ledger.read("digits").entries[-1]
+    for _ in range(600):
+        last = world.fake_ledger.append_entry("digits", replace(last, target=target, previous=last.number))

@@ -144,6 +144,20 @@ def test_an_image_is_registered_by_its_address(place: Place, name: str) -> None:
         place.registry.register(replace(wanted(name, image, key="other"), digest=f"sha256:{'0b' * 32}"))
 
 
+def test_the_newest_entries_say_what_all_of_them_say(place: Place, name: str, tmp_path: Path) -> None:
+    """Head, champion and the entries themselves, however few of them are read."""
+    place.registry.register(wanted(name, model_folder(tmp_path / "model")))
+    head = "0"
+    for number in range(5):
+        head = place.ledger.append_entry(name, entry(head, reason=str(number))).number
+    everything = place.ledger.read(name)
+    for newest in (1, 2, 4, 5, 6):
+        some = place.ledger.read(name, newest=newest)
+        assert some.entries == everything.entries[-newest:]
+        assert (some.head, some.champion, some.earlier) == (everything.head, everything.champion, newest < 5)
+        assert breaks(some) == ()
+
+
 def test_an_entry_is_chained_to_the_one_before(place: Place, name: str, tmp_path: Path) -> None:
     """In every ledger; what somebody does to it by hand afterwards is named."""
     place.registry.register(wanted(name, model_folder(tmp_path / "model")))

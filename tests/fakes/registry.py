@@ -9,7 +9,7 @@ from threading import Lock
 from ml_cicd.ground.errors import Conflict, IntegrityError, NotFound
 from ml_cicd.registry.chain import sealed
 from ml_cicd.registry.formats.payload import payload_digest
-from ml_cicd.registry.ledger import Ledger, LedgerEntry, replay
+from ml_cicd.registry.ledger import Ledger, LedgerEntry, replay, replay_newest
 from ml_cicd.registry.versions import (
     TAG_DIGEST,
     TAG_KEY,
@@ -86,10 +86,11 @@ class FakeLedger:
         self.entries: dict[str, tuple[LedgerEntry, ...]] = {}
         self.lock = Lock()
 
-    def read(self, name: str) -> Ledger:
+    def read(self, name: str, *, newest: int = 0) -> Ledger:
         """Return the entries."""
         check_model_name(name)
-        return replay(self.entries.get(name, ()))
+        entries = self.entries.get(name, ())
+        return replay_newest(entries[-newest:]) if 0 < newest < len(entries) else replay(entries)
 
     def append_entry(self, name: str, entry: LedgerEntry) -> LedgerEntry:
         """Append at the head."""

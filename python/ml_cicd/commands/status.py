@@ -131,7 +131,8 @@ def history(ledger: Ledger) -> Table:
         (e.at, e.op.value, e.candidate, e.champion, e.actor, e.reason) for e in reversed(ledger.entries[-SHOWN:])
     )
     header = ("when", "what", "version", "serves after", "who", "why")
-    return Table(title=f"History ({len(ledger.entries)} entries)", header=header, rows=rows)
+    how_many = "the newest" if ledger.earlier else f"{len(ledger.entries)} entries"
+    return Table(title=f"History ({how_many})", header=header, rows=rows)
 
 
 def _past(site: Site, ledger: Ledger, moment: datetime, text: str) -> Report:

@@ -56,13 +56,13 @@ def unchained(ledger: Ledger) -> int:
 def breaks(ledger: Ledger) -> tuple[Break, ...]:
     """Name each entry that was changed, removed or put in by hand, as far as the chain tells."""
     log = sorted(ledger.log, key=lambda entry: int(entry.number))
-    return (*_gone(log, ledger.head), *_changed(log), *_inserted(log))
+    return (*_gone(log, ledger), *_changed(log), *_inserted(log))
 
 
-def _gone(log: Sequence[LedgerEntry], head: str) -> Iterator[Break]:
+def _gone(log: Sequence[LedgerEntry], ledger: Ledger) -> Iterator[Break]:
     """A registry never gives a number twice and nothing here deletes an entry: a number that is missing was there."""
     followers = {int(entry.previous): entry.number for entry in reversed(log) if entry.previous.isdecimal()}
-    last = 0
+    last = int(log[0].number) - 1 if ledger.earlier else 0
     for number in (int(entry.number) for entry in log):
         for missing in range(last + 1, number):
             after = followers.get(missing)
@@ -71,7 +71,7 @@ def _gone(log: Sequence[LedgerEntry], head: str) -> Iterator[Break]:
             else:
                 # What counts goes on without it, once somebody has written what serves.
                 lost = f"Entry {missing} was removed, so entry {after}, which follows it, does not count."
-                yield Break(what=lost, open=int(after) > int(head))
+                yield Break(what=lost, open=int(after) > int(ledger.head))
         last = number
 
 

@@ -1,6 +1,6 @@
 """The append-only record of what served."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 
@@ -48,16 +48,17 @@ class LedgerEntry:
 class Ledger:
     """The valid entries, oldest first. `head` is the number of the model's last one on any target; "0" for none.
 
-    `log` is all that was found, on any target and valid or not.
+    `log` is all that was read, on any target and valid or not; `earlier` says that there are older ones, not read.
     """
 
     entries: tuple[LedgerEntry, ...]
     head: str = "0"
     log: tuple[LedgerEntry, ...] = field(default=(), compare=False, repr=False)
+    earlier: bool = False
 
     def of(self, target: str) -> "Ledger":
         """Return what happened on one target."""
-        return Ledger(entries=tuple(e for e in self.entries if e.target == target), head=self.head, log=self.log)
+        return replace(self, entries=tuple(e for e in self.entries if e.target == target))
 
     @property
     def champion(self) -> str | None:
@@ -65,12 +66,26 @@ class Ledger:
         return self.entries[-1].champion if self.entries else None
 
 
-def replay(entries: tuple[LedgerEntry, ...]) -> Ledger:
-    """Keep the entries whose `previous` is the head at their turn (optimistic concurrency over an append-only log)."""
+def replay(entries: tuple[LedgerEntry, ...], head: str = "0") -> Ledger:
+    """Keep the entries whose `previous` is the head at their turn (optimistic concurrency over an append-only log).
+
+    `head` was the head before them.
+    """
     valid: list[LedgerEntry] = []
-    head = "0"
     for entry in sorted(entries, key=lambda e: int(e.number)):
         if entry.previous == head:
             valid.append(entry)
             head = entry.number
     return Ledger(entries=tuple(valid), head=head, log=entries)
+
+
+def replay_newest(entries: tuple[LedgerEntry, ...]) -> Ledger:
+    """Do the same with the newest alone, where there are older ones.
+
+    A writer names an entry that was the head when it looked, and heads only grow: before these entries the head was the
+    highest that one of them names.
+    """
+    first = min(int(entry.number) for entry in entries)
+    named = (int(entry.previous) for entry in entries if entry.previous.isdecimal())
+    head = max((number for number in named if number < first), default=0)
+    return replace(replay(entries, str(head)), earlier=True)

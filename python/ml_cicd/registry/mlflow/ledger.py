@@ -11,14 +11,15 @@ from typing import Any
 from ml_cicd.ground.errors import Conflict, CorruptState, InputError
 from ml_cicd.ground.parse import as_integer, as_mapping, describe, optional, required, suggest
 from ml_cicd.registry.chain import sealed
-from ml_cicd.registry.ledger import Ledger, LedgerEntry, LedgerOp, replay
+from ml_cicd.registry.ledger import Ledger, LedgerEntry, LedgerOp, replay, replay_newest
 from ml_cicd.registry.mlflow.client import connect, mapped
-from ml_cicd.registry.mlflow.versions import ensure_model, search
+from ml_cicd.registry.mlflow.versions import ensure_model, newest_of, search
 from ml_cicd.registry.versions import TAG_ENTRY, check_model_name, ledger_name
 
 SCHEMA = 1
 TEXTS = ("previous", "target", "champion", "candidate", "actor", "run_url", "reason", "verdict_digest", "at")
 SEALS = ("chain", "seal")
+NEWEST = 500  # more than can race for one place
 
 
 class MlflowLedger:
@@ -29,17 +30,21 @@ class MlflowLedger:
         self._uri = uri
         self._client = connect(uri, fetch)
 
-    def read(self, name: str) -> Ledger:
-        """Return the valid entries, oldest first."""
+    def read(self, name: str, *, newest: int = 0) -> Ledger:
+        """Return the valid entries, oldest first: all of them, or those among the `newest`."""
         check_model_name(name)
+        query = f"name='{ledger_name(name)}'"
         with mapped(self._uri):
-            versions = search(self._client, f"name='{ledger_name(name)}'")
-        return replay(tuple(_entry(name, version) for version in versions))
+            versions, earlier = (
+                newest_of(self._client, query, newest) if newest else (search(self._client, query), False)
+            )
+        entries = tuple(_entry(name, version) for version in versions)
+        return replay_newest(entries) if earlier else replay(entries)
 
     def append_entry(self, name: str, entry: LedgerEntry) -> LedgerEntry:
         """Append one entry and read back whether it won."""
         # Asked before the write as well: a stale writer would otherwise leave an invalid entry for good.
-        there = self.read(name)
+        there = self.read(name, newest=NEWEST)
         if there.head != entry.previous:
             raise _lost(name, entry, there.head)
         with mapped(self._uri):
@@ -50,7 +55,7 @@ class MlflowLedger:
                 tags={TAG_ENTRY: dump_entry(sealed(entry, there))},
                 await_creation_for=0,
             )
-        ledger = self.read(name)
+        ledger = self.read(name, newest=NEWEST)
         written = next((e for e in ledger.entries if e.number == str(made.version)), None)
         if written is None:
             raise _lost(name, entry, ledger.head)

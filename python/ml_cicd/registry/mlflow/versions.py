@@ -23,6 +23,7 @@ IMAGE = "docker://"  # how tools of containers write that an address is an image
 PAGE = 1000
 MOST_PAGES = 100
 TRIES = 2
+NEWEST_FIRST = ["version_number DESC"]
 
 
 class MlflowRegistry:
@@ -211,6 +212,12 @@ def search(client: Any, query: str) -> list[Any]:  # noqa: ANN401
         if not token:
             return sorted(found, key=lambda v: int(v.version))
     raise NotFound(f"More than {PAGE * MOST_PAGES} versions match {query!r}.", cure="Delete old versions.")
+
+
+def newest_of(client: Any, query: str, most: int) -> tuple[list[Any], bool]:  # noqa: ANN401
+    """Return the newest versions that match, oldest first, and whether there are older ones."""
+    page = client.search_model_versions(query, max_results=most, page_token=None, order_by=NEWEST_FIRST)
+    return sorted(page, key=lambda v: int(v.version)), bool(page.token)
 
 
 def _is_there(client: Any, name: str) -> bool:  # noqa: ANN401
