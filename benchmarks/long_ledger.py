@@ -2,10 +2,10 @@
 
     python benchmarks/long_ledger.py
 
-Printed are the seconds, without the start of Python and MLflow, of what `status` asks of the registry and works out: the
-newest entries, the chain through them, aliases and versions; and of the same with all entries, as `doctor` and an export
-have it. Each is the best of three. The entries are written into the server's database as MLflow writes them: one by one
-through MLflow they would take ten minutes.
+Printed are the seconds, without the start of Python and MLflow, of what `status` asks of the registry and works out:
+the newest entries, the chain through them, aliases and versions; and of the same with all entries, as `doctor` and an
+export have it. Each is the best of three. The entries are written into the server's database as MLflow writes them: one
+by one through MLflow they would take ten minutes.
 """
 
 import sqlite3
