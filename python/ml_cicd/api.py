@@ -213,6 +213,7 @@ def _register(path: str, names: tuple[str, str], policy: Policy, evidence: Evide
         look=world.models.look(path, NOTHING_ALLOWED),
         commit=world.commit,
         run_url=world.who.run_url,
+        actor=world.who.actor,
     )
     made = _applied(candidate, verdict, world, registry_uri)
     return Registration(
@@ -229,7 +230,7 @@ def _applied(candidate: Candidate, verdict: Verdict, world: World, registry_uri:
     config = world.config(CONFIG, required=False)
     from_environment = "" if config.registry else os.environ.get("MLFLOW_TRACKING_URI", "")
     records = world.records(config.registry_uri(registry_uri or from_environment))
-    operations = plan(candidate, claim_of(verdict))
+    operations = plan(candidate, claim_of(verdict, world.who.run_url))
     receipt = apply(operations, records, say=world.say, again="call register_if_passing again")
     if receipt.problem:
         raise PartlyApplied(f"Registered, but the alias is not set: {receipt.problem}", cure="Call it again.")

@@ -17,6 +17,7 @@ from ml_cicd.registry.formats.payload import payload_digest
 from ml_cicd.registry.settings import RegistrySettings
 from ml_cicd.shell.machine import SystemFiles
 from ml_cicd.shell.wiring import ModelFiles, RealWorld
+from ml_cicd.world import Who
 from tests.contracts.test_registry_contract import entry
 from tests.fakes.model_folder import MLMODEL, model_folder, write_program
 from tests.fakes.registry import FakeRegistry
@@ -63,11 +64,48 @@ def test_registers_once(world: FakeWorld) -> None:
     """The first run creates version 1 with its alias; the second finds it and says so."""
     first, again = run(INPUTS, world), run(INPUTS, world)
     digest = payload_digest(Path("model"))
-    assert dict(first.outputs) == {"version": "1", "model-uri": "models:/digits/1", "digest": digest, "created": "true"}
+    assert dict(first.outputs) == {
+        "version": "1",
+        "model-uri": "models:/digits/1",
+        "digest": digest,
+        "statement": "",  # its path, once it is written
+        "created": "true",
+    }
     assert dict(again.outputs) == {**first.outputs, "created": "false"}
     assert (first.exit_code, again.exit_code) == (Exit.DONE, Exit.DONE)
     assert world.fake_registry.snapshot("digits").aliases == {"challenger": "1"}
     assert set(first.outputs) == set(OUTPUTS)
+
+
+def test_somebody_elses_report_is_refused_in_a_workflow(world: FakeWorld) -> None:
+    """Of another run or of none; whoever says that it is taken finds that in the report."""
+    world.who = Who(actor="ann", run_url="https://github.com/o/r/actions/runs/7")
+    with pytest.raises(IntegrityError, match="judged in no workflow run"):
+        run(INPUTS, world)
+    assert world.fake_registry.versions == []
+    report = run(replace(INPUTS, allow_other_run=True), world)
+    assert report.notes[-1].endswith("runs/7. Taken with allow-other-run.")
+    told = json.loads(Path("report.json").read_text())
+    Path("report.json").write_text(json.dumps({**told, "details": {"run": world.who.run_url}}))
+    assert run(INPUTS, world).notes == ()
+
+
+def test_the_gate_says_in_which_run_it_judged(world: FakeWorld) -> None:
+    """So that `register` can compare; outside a workflow there is nothing to say."""
+    assert json.loads(Path("report.json").read_text())["details"] == {}
+    runner = {"GITHUB_SHA": "abc", "GITHUB_SERVER_URL": "https://h", "GITHUB_REPOSITORY": "o/r", "GITHUB_RUN_ID": "7"}
+    inputs = GateInputs(metrics="metrics.json", thresholds="accuracy: 0.95", model="model")
+    assert run_gate(inputs, RealWorld(runner, lambda _line: None)).details == {"run": "https://h/o/r/actions/runs/7"}
+
+
+def test_a_statement_lies_beside_the_report(world: FakeWorld) -> None:
+    """The same bytes each time; a dry run, which registers nothing, states nothing."""
+    first, again = run(INPUTS, world), run(INPUTS, world)
+    (made,) = first.documents
+    assert again.documents == (made,)
+    assert (made.output, made.name) == ("statement", "statement.json")
+    assert f"sha256:{json.loads(made.text)['subject'][0]['digest']['sha256']}" == first.outputs["digest"]
+    assert run(replace(INPUTS, dry_run=True), world).documents == ()
 
 
 def test_what_the_gate_let_through_is_named(world: FakeWorld) -> None:

@@ -24,7 +24,7 @@ def world() -> FakeWorld:
 def test_status_shows_now_and_then(world: FakeWorld) -> None:
     """The champion, both slots, and the history with its reasons, newest first."""
     report = status.run(status.Inputs(), world)
-    assert dict(report.outputs) == {"champion": "1", "share": "0"}
+    assert dict(report.outputs) == {"champion": "1", "share": "0", "export": ""}
     now, history = report.tables
     assert ("champion by the ledger", "1") in now.rows
     assert [row[1] for row in history.rows] == ["rollback", "promote", "promote"]
@@ -87,6 +87,32 @@ def test_doctor_finds_nothing_wrong(world: FakeWorld) -> None:
         "production: slot green",
         "production: deploy hook",
     ]
+
+
+def test_an_entry_that_was_changed_by_hand_is_named(world: FakeWorld) -> None:
+    """By status and by doctor, which say what to do; a removed one that something else replaced is only remarked on."""
+    first, *others = world.fake_ledger.entries["digits"]
+    world.fake_ledger.entries["digits"] = (replace(first, verdict_digest="sha256:another"), *others)
+    report, found = status.run(status.Inputs(), world), doctor.run(doctor.Inputs(), world)
+    assert (report.exit_code, found.exit_code) == (Exit.OUTSIDE, Exit.OUTSIDE)
+    assert report.notes == ("The ledger: Entry 1 was changed after it was written.",)
+    assert report.notes[0] in report.headline
+    assert "Put the tag mlcicd.entry back" in found.cure
+    world.fake_ledger.entries["digits"] = (first, others[0], replace(others[1], number="4"))
+    report, found = status.run(status.Inputs(), world), doctor.run(doctor.Inputs(), world)
+    assert (report.exit_code, found.exit_code) == (Exit.DONE, Exit.DONE)
+    assert report.notes == ("The ledger: Entry 3 was removed; no other follows it.",)
+    assert "1 remark" in found.headline
+
+
+def test_entries_of_an_earlier_version_are_said_to_be_unchained(world: FakeWorld) -> None:
+    """They count as before."""
+    entries = world.fake_ledger.entries["digits"]
+    world.fake_ledger.entries["digits"] = tuple(replace(one, chain="", seal="") for one in entries)
+    report = doctor.run(doctor.Inputs(), world)
+    assert report.exit_code is Exit.DONE
+    assert report.verdict
+    assert "3 of them unchained" in next(f.reason for f in report.verdict.findings if f.rule == "ledger")
 
 
 def test_doctor_gives_a_cure_for_each_problem(world: FakeWorld) -> None:

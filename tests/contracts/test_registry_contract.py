@@ -3,14 +3,17 @@
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from mlflow import MlflowClient
 
 from ml_cicd.ground.errors import Conflict, InputError, IntegrityError, OutsideError
+from ml_cicd.registry.chain import breaks, unchained
 from ml_cicd.registry.formats.payload import payload_digest
 from ml_cicd.registry.ledger import LedgerEntry, LedgerOp
-from ml_cicd.registry.versions import TAG_DIGEST, NewVersion
+from ml_cicd.registry.versions import TAG_DIGEST, TAG_ENTRY, NewVersion, ledger_name
 from tests.contracts.registry_places import KINDS, Place, open_place
 from tests.fakes.model_folder import model_folder
 from tests.registry.odd_names import ODD_NAMES
@@ -139,6 +142,41 @@ def test_an_image_is_registered_by_its_address(place: Place, name: str) -> None:
     assert first[0].digest == f"sha256:{'0a' * 32}"
     with pytest.raises(IntegrityError):
         place.registry.register(replace(wanted(name, image, key="other"), digest=f"sha256:{'0b' * 32}"))
+
+
+def test_the_newest_entries_say_what_all_of_them_say(place: Place, name: str, tmp_path: Path) -> None:
+    """Head, champion and the entries themselves, however few of them are read."""
+    place.registry.register(wanted(name, model_folder(tmp_path / "model")))
+    head = "0"
+    for number in range(5):
+        head = place.ledger.append_entry(name, entry(head, reason=str(number))).number
+    everything = place.ledger.read(name)
+    for newest in (1, 2, 4, 5, 6):
+        some = place.ledger.read(name, newest=newest)
+        assert some.entries == everything.entries[-newest:]
+        assert (some.head, some.champion, some.earlier) == (everything.head, everything.champion, newest < 5)
+        assert breaks(some) == ()
+
+
+def test_an_entry_is_chained_to_the_one_before(place: Place, name: str, tmp_path: Path) -> None:
+    """In every ledger; what somebody does to it by hand afterwards is named."""
+    place.registry.register(wanted(name, model_folder(tmp_path / "model")))
+    head = "0"
+    for _ in range(3):
+        head = place.ledger.append_entry(name, entry(head)).number
+    ledger = place.ledger.read(name)
+    assert (breaks(ledger), unchained(ledger)) == ((), 0)
+    assert all(after.chain == before.seal for before, after in pairwise(ledger.entries))
+    if not place.uri:
+        return
+    client = MlflowClient(place.uri, place.uri)
+    text = client.get_model_version(ledger_name(name), "2").tags[TAG_ENTRY]
+    client.set_model_version_tag(ledger_name(name), "2", TAG_ENTRY, text.replace("tester", "nobody"))
+    assert [found.what for found in breaks(place.ledger.read(name))] == ["Entry 2 was changed after it was written."]
+    client.delete_model_version(ledger_name(name), "2")
+    assert [found.what[:19] for found in breaks(place.ledger.read(name))] == ["Entry 2 was removed"]
+    client.delete_model_version(ledger_name(name), "3")
+    assert place.ledger.append_entry(name, entry("1")).number == "4"
 
 
 def test_ledger_keeps_order(place: Place, name: str, tmp_path: Path) -> None:

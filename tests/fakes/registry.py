@@ -7,8 +7,9 @@ from pathlib import Path
 from threading import Lock
 
 from ml_cicd.ground.errors import Conflict, IntegrityError, NotFound
+from ml_cicd.registry.chain import sealed
 from ml_cicd.registry.formats.payload import payload_digest
-from ml_cicd.registry.ledger import Ledger, LedgerEntry
+from ml_cicd.registry.ledger import Ledger, LedgerEntry, replay, replay_newest
 from ml_cicd.registry.versions import (
     TAG_DIGEST,
     TAG_KEY,
@@ -85,18 +86,18 @@ class FakeLedger:
         self.entries: dict[str, tuple[LedgerEntry, ...]] = {}
         self.lock = Lock()
 
-    def read(self, name: str) -> Ledger:
+    def read(self, name: str, *, newest: int = 0) -> Ledger:
         """Return the entries."""
         check_model_name(name)
         entries = self.entries.get(name, ())
-        return Ledger(entries=entries, head=entries[-1].number if entries else "0")
+        return replay_newest(entries[-newest:]) if 0 < newest < len(entries) else replay(entries)
 
     def append_entry(self, name: str, entry: LedgerEntry) -> LedgerEntry:
         """Append at the head."""
         with self.lock:
-            head = self.read(name).head
-            if entry.previous != head:
-                raise Conflict(f"The head is {head}.", cure="Mend it.")
-            written = replace(entry, number=str(int(head) + 1))
+            there = self.read(name)
+            if entry.previous != there.head:
+                raise Conflict(f"The head is {there.head}.", cure="Mend it.")
+            written = replace(sealed(entry, there), number=str(max((int(e.number) for e in there.log), default=0) + 1))
             self.entries[name] = (*self.entries.get(name, ()), written)
             return written

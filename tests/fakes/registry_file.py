@@ -61,9 +61,9 @@ class FileLedger:
 
     path: Path
 
-    def read(self, name: str) -> Ledger:
+    def read(self, name: str, *, newest: int = 0) -> Ledger:
         """Return the entries."""
-        return _load(self.path)[1].read(name)
+        return _load(self.path)[1].read(name, newest=newest)
 
     def append_entry(self, name: str, entry: LedgerEntry) -> LedgerEntry:
         """Append at the head."""

@@ -6,8 +6,9 @@ from random import Random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ml_cicd.registry.ledger import LedgerEntry, LedgerOp, replay
-from ml_cicd.registry.mlflow.ledger import LONGEST_REASON, dump_entry, parse_entry
+from ml_cicd.registry.chain import LONGEST_REASON, sealed
+from ml_cicd.registry.ledger import LedgerEntry, LedgerOp, replay, replay_newest
+from ml_cicd.registry.mlflow.ledger import dump_entry, parse_entry
 
 LINES = st.builds(
     LedgerEntry,
@@ -70,5 +71,23 @@ def test_a_stale_writer_changes_nothing(log: tuple[LedgerEntry, ...], line: Ledg
 @given(LINES, st.integers(1).map(str))
 def test_what_is_written_is_read(line: LedgerEntry, number: str) -> None:
     """Dump and parse are inverse; the number is the registry's."""
-    entry = replace(line, number=number)
-    assert parse_entry(number, dump_entry(entry), "here") == entry
+    for entry in (replace(line, number=number), sealed(replace(line, number=number), replay(()))):
+        assert parse_entry(number, dump_entry(entry), "here") == entry
+
+
+@given(st.lists(st.tuples(st.booleans(), LINES), min_size=1, max_size=12), st.integers(1, 12))
+def test_the_newest_are_judged_as_all_of_them_are(turns: list[tuple[bool, LedgerEntry]], newest: int) -> None:
+    """Some writers had seen the head, some an earlier one: as long as one of the newest counts, the same ones count,
+    whether the older ones are read or not.
+    """
+    log: tuple[LedgerEntry, ...] = ()
+    heads = ["0"]
+    for number, (late, line) in enumerate(turns, start=1):
+        seen = heads[-2] if late and len(heads) > 1 else heads[-1]
+        log = (*log, replace(line, number=str(number), previous=seen))
+        heads = heads if seen != heads[-1] else [*heads, str(number)]
+    everything, some = replay(log), log[-newest:]
+    counting = tuple(entry for entry in everything.entries if entry in some)
+    if counting:
+        assert replay_newest(some).entries == counting
+        assert replay_newest(some).head == everything.head

@@ -8,12 +8,12 @@ import pytest
 from ml_cicd.ground.errors import EvidenceError, IntegrityError, NotPassing
 from ml_cicd.ground.finding import Finding, Outcome, Severity, Verdict
 from ml_cicd.registry.gate_report import claim_of, read_gate_report
-from tests.registry.gate_reports import FINDING, VERDICT, report
+from tests.registry.gate_reports import FINDING, RUN, VERDICT, report
 
 
 def test_a_report_reads_as_the_verdict_it_holds() -> None:
     """Report file and verdict in memory make the same claim, so both faces register alike."""
-    assert read_gate_report(report(), "r") == claim_of(VERDICT)
+    assert read_gate_report(report(), "r") == claim_of(VERDICT, RUN)
 
 
 def test_a_report_without_verdict_is_refused() -> None:
@@ -44,7 +44,7 @@ def test_a_warning_does_not_block() -> None:
     through = replace(VERDICT, findings=(FINDING, warned))
     claim = read_gate_report(report(through), "r")
     assert (claim.outcome, claim.warnings) == (Outcome.PASS, ("latency",))
-    assert claim == claim_of(through)
+    assert claim == claim_of(through, RUN)
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from ml_cicd.ground.errors import Refused
+from ml_cicd.ground.errors import Exit, Refused
 from ml_cicd.ground.operation import Done, Receipt
-from ml_cicd.ground.report import Report
+from ml_cicd.ground.report import Document, Report
 from ml_cicd.shell import publish
 from ml_cicd.shell.publish import forget, report_folder
 from ml_cicd.shell.runner import Process, main
@@ -53,6 +53,24 @@ def test_a_report_of_an_earlier_run_does_not_stay(probe: Path) -> None:
     assert main(["probe"], Process(environ={}, make_world=lambda _say: at_work)) == 4
     assert seen == [False]
     assert json.loads((place / "report.json").read_text("utf-8"))["outputs"]["verdict"] == "error"
+
+
+def test_a_document_lies_beside_its_report(probe: Path) -> None:
+    """Its output is its path; it goes with the report of the run before, and is kept with that of its own."""
+    place = probe / "ml-cicd-reports/status"
+    made = Report(
+        command="status",
+        exit_code=Exit.DONE,
+        headline="It says so.",
+        outputs={"export": ""},
+        documents=(Document(output="export", name="ledger.csv", text="a\n"),),
+    )
+    assert publish.publish(made, report_dir="", environ={}) == 0
+    outputs = json.loads((place / "report.json").read_text())["outputs"]
+    assert Path(outputs["export"]).read_text() == "a\n"
+    assert [one.read_text() for one in (place / "runs").glob("*/ledger.csv")] == ["a\n"]
+    forget("status", "")
+    assert sorted(one.name for one in place.iterdir()) == ["runs"]
 
 
 def test_another_commands_report_stays(folder: Path) -> None:

@@ -252,8 +252,8 @@ class DeploymentRecord:
         """Keep them."""
         self.h = hands
 
-    def read(self, name: str) -> Ledger:
-        """Read."""
+    def read(self, name: str, *, newest: int = 0) -> Ledger:
+        """Read all of it, however few are asked for."""
         h = self.h
 
         def read() -> Ledger:

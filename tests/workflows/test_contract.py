@@ -43,18 +43,18 @@ EXEC_LINE = re.compile(r'^exec "\$ML_CICD_(TOOL_)?PYTHON" -I [^\n;&|`$<>]*("\$GI
 EXEC_PART = re.compile(
     r'^exec python -I "\$GITHUB_ACTION_PATH/\.\./\.\./\.\./python/run_command\.py" (install|"\$KIND")\n$'
 )
-BY_THE_CALLER = {"train", "canary", "safety-net"}  # they log in to a cloud, if the caller wants it
+BY_THE_CALLER = {"train", "attest", "canary", "safety-net"}  # they log in to a cloud or sign, if the caller wants it
 STABLE_INPUTS = {
     "quality-gate": "predictions metrics thresholds champion positive model when-inconclusive when-no-champion "
     "no-champion",
-    "register": "model-name model gate-report registry-uri alias allow-code",
+    "register": "model-name model gate-report registry-uri alias allow-code allow-other-run",
     "canary": "candidate target mode deadline-minutes registry-uri allow-inconclusive replay take-over",
     "rollback": "target to reason registry-uri force only-run",
     "fetch": "version to if-missing model-name registry-uri",
 }
 STABLE_OUTPUTS = {
     "quality-gate": "verdict passed blocking warnings model-digest",
-    "register": "version model-uri digest created",
+    "register": "version model-uri digest statement created",
     "canary": "decision share rolled-back reason",
     "rollback": "rolled-back from-version to-version verified",
     "fetch": "found version digest path",
@@ -295,14 +295,23 @@ def test_the_safety_net_stops_its_own_canary_alone() -> None:
     assert (step["with"]["to"], step["with"]["only-run"]) == ("champion", "${{ github.run_id }}")
 
 
-STAGES = ["code-quality", "train", "gate", "register", "canary"]
+@pytest.mark.parametrize("result", ["success", "failure", "cancelled", "skipped"])
+@pytest.mark.parametrize("wanted", [True, False])
+def test_what_is_registered_is_signed_if_asked_for(result: str, wanted: bool) -> None:
+    """Never what was not registered, and nothing unless the caller wants it."""
+    contexts: dict[str, Any] = {"inputs": {"attest": wanted}, "needs": {"register": {"result": result}}, "github": {}}
+    assert condition(_condition("attest"), contexts) is (wanted and result == "success")
+    assert load(PIPELINE)["on"]["workflow_call"]["inputs"]["attest"]["default"] is False
 
 
-@pytest.mark.parametrize("job", STAGES[1:])
+STAGES = ["code-quality", "train", "gate", "register", "attest", "canary"]
+
+
+@pytest.mark.parametrize("job", ["train", "gate", "register", "canary"])
 @pytest.mark.parametrize("result", ["success", "failure", "cancelled", "skipped"])
 def test_a_stage_follows_no_failure(job: str, result: str) -> None:
     """Every stage waits for all before it: it starts when each ended well or is switched off, and never otherwise."""
-    before = STAGES[: STAGES.index(job)]
+    before = STAGES[: STAGES.index(job)]  # a signature that was asked for and failed stops a canary, too
     needs = jobs(load(PIPELINE))[job]["needs"]
     assert needs == before
     for odd in before:

@@ -1,13 +1,20 @@
 """The reusable workflow: names, folders and secrets reach every job that needs them, and none that does not."""
 
+import json
 import os
+import shutil
 import subprocess
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ml_cicd.registry.gate_report import claim_of
+from ml_cicd.registry.statement import statement
 from tests.actions.expressions import interpolate
+from tests.registry.gate_reports import RUN
+from tests.registry.test_statement import BOUND, CANDIDATE
 from tests.workflows.documents import PIPELINE, jobs, load, steps, texts
 
 MLFLOW = {
@@ -35,18 +42,18 @@ def filled(value: object, **inputs: str) -> list[str]:
 def artifacts(**inputs: str) -> list[str]:
     """Return the names under which artifacts are handed on, in their order."""
     moved = [step for step in steps(load(PIPELINE)) if "-artifact@" in step.get("uses", "")]
-    assert len(moved) == 5
+    assert len(moved) == 7
     return [interpolate(step["with"]["name"], {"inputs": {**DEFAULTS, **inputs}}) for step in moved]
 
 
 def test_without_a_name_artifacts_are_called_as_ever() -> None:
-    """Who has one model, or switches a stage off, finds the two names that are documented."""
-    assert set(artifacts()) == {"ml-cicd-candidate", "ml-cicd-gate-report"}
+    """Who has one model, or switches a stage off, finds the names that are documented."""
+    assert set(artifacts()) == {"ml-cicd-candidate", "ml-cicd-gate-report", "ml-cicd-statement"}
 
 
 def test_models_of_one_run_share_nothing() -> None:
     """With names, two calls of one run have no artifact, group and report folder in common."""
-    assert set(artifacts(name="a")) == {"ml-cicd-candidate-a", "ml-cicd-gate-report-a"}
+    assert set(artifacts(name="a")) == {"ml-cicd-candidate-a", "ml-cicd-gate-report-a", "ml-cicd-statement-a"}
     assert not set(artifacts(name="a")) & set(artifacts(name="b"))
     for one in (jobs(load(PIPELINE))["canary"]["concurrency"]["group"], named("Gate")[0]["with"]["report-dir"]):
         assert not set(filled(one, name="a")) & set(filled(one, name="b"))
@@ -72,6 +79,30 @@ def test_the_report_is_where_it_is_looked_for() -> None:
     taken = interpolate(named("Take the report")[0]["with"]["path"], inputs)
     read = "w/" + interpolate(named("Register")[0]["with"]["gate-report"], inputs)
     assert written == handed_on == taken == read.removesuffix("/report.json")
+
+
+@pytest.mark.skipif(shutil.which("jq") is None, reason="jq is not installed; GitHub's runners have it")
+def test_what_is_signed_is_the_statement(tmp_path: Path) -> None:
+    """Subject, type and predicate that GitHub signs are those that `register` wrote, for it takes them apart."""
+    (step,) = named("Take it apart")
+    written = statement(CANDIDATE, claim_of(BOUND, RUN))
+    (tmp_path / "statement.json").write_text(written)
+    environ = {"PATH": os.environ["PATH"], "FOLDER": str(tmp_path), "GITHUB_OUTPUT": str(tmp_path / "out")}
+    subprocess.run(["bash", "-e", "-c", step["run"]], env=environ, check=True, timeout=60)
+    outputs = dict(line.split("=", 1) for line in (tmp_path / "out").read_text().splitlines())
+    wanted = json.loads(written)
+    assert outputs == {"name": "digits", "digest": CANDIDATE.digest, "type": wanted["predicateType"]}
+    assert json.loads((tmp_path / "predicate.json").read_text()) == wanted["predicate"]
+
+
+def test_the_statement_is_where_it_is_looked_for() -> None:
+    """`register` writes it below its working directory, and there it is handed on; what was taken is what is signed."""
+    inputs = {"inputs": {**DEFAULTS, "working-directory": "w", "name": "a"}}
+    written = "w/" + interpolate(named("Register")[0]["with"]["report-dir"], inputs)
+    assert interpolate(named("Hand on the statement")[0]["with"]["path"], inputs) == f"{written}/statement.json"
+    taken = interpolate(named("Take the statement")[0]["with"]["path"], inputs)
+    assert interpolate(named("Take it apart")[0]["env"]["FOLDER"], inputs) == taken
+    assert interpolate(named("Attest")[0]["with"]["predicate-path"], inputs) == f"{taken}/predicate.json"
 
 
 def test_the_registry_reaches_whoever_asks_it() -> None:

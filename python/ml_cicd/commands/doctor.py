@@ -6,9 +6,10 @@ from functools import partial
 
 from ml_cicd.config import Config
 from ml_cicd.ground.errors import Defect, Exit, MlCicdError
-from ml_cicd.ground.finding import Finding, Outcome, Verdict, broken, worst
+from ml_cicd.ground.finding import Finding, Outcome, Verdict, broken, remark, worst
 from ml_cicd.ground.inputs import Command, CommonInputs, option
 from ml_cicd.ground.report import Findings, Report
+from ml_cicd.registry.chain import breaks, unchained
 from ml_cicd.registry.ledger import Ledger
 from ml_cicd.registry.ports import ModelRegistry, Records
 from ml_cicd.registry.versions import RegistrySnapshot
@@ -21,6 +22,9 @@ OUTPUTS: Mapping[str, str] = {"healthy": "true when every check passed."}
 ON_ERROR: Mapping[str, str] = {"healthy": "false"}
 ALL_SECONDS = 18.0  # below the 20 s that a person at night is made to wait
 HOOK = "deploy hook"
+CHAIN = "ledger chain"
+MEND = "Ask who did it. Put the tag mlcicd.entry back from an export, or delete the entry if nobody's run wrote it."
+KEEP = "Nothing is to be done; an export from before has the entry."
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -120,8 +124,17 @@ def _registry(inputs: Inputs, world: World, config: Config, budget: Budget) -> l
     aliases = ", ".join(f"{alias} -> {number}" for alias, number in sorted(snapshot.aliases.items())) or "no alias"
     champions = ", ".join(f"{name}: champion {ledger.of(name).champion or 'none'}" for name in config.targets)
     says = f"{len(ledger.entries)} entries" + (f"; {champions}" if champions else "")
+    if early := unchained(ledger):
+        says += f"; {early} of them unchained, by an earlier version: a change of those would not show"
     there = passed("registry", f"{snapshot.name}: {len(snapshot.versions)} versions, {aliases}")
-    return [replace(there, known=known), passed("ledger", says), *looked(examined(known.registry, budget))]
+    written = [passed("ledger", says), *looked(_torn(ledger))]
+    return [replace(there, known=known), *written, *looked(examined(known.registry, budget))]
+
+
+def _torn(ledger: Ledger) -> tuple[Finding, ...]:
+    """Say where the chain of entries does not hold; what cannot be mended any more is a remark."""
+    found = (broken(CHAIN, torn.what, MEND) if torn.open else remark(CHAIN, torn.what, KEEP) for torn in breaks(ledger))
+    return tuple(found)
 
 
 def _target(inputs: Inputs, world: World, config: Config, name: str, asked: Asked) -> list[Checked]:

@@ -89,7 +89,9 @@ def run(inputs: Inputs, world: World) -> Report:
     verdict = judgement(policy, evidence, model_digest=model_digest, commit=world.commit)
     passed_over = _named_champion(inputs, config) if policy.compares and not request.champion else ""
     first = (f"{passed_over} is not there: no champion serves yet.",) if passed_over else ()
-    return report(replace(verdict, notes=(*first, *verdict.notes)))
+    said = report(replace(verdict, notes=(*first, *verdict.notes)))
+    # Beside the verdict: the same evidence judged in another run has the same digest.
+    return replace(said, details={"run": world.who.run_url}) if world.who.run_url else said
 
 
 def read_policy(inputs: Inputs, config: Config) -> Policy:

@@ -8,11 +8,12 @@ from ml_cicd.config import Config
 from ml_cicd.ground.errors import EvidenceError, Exit, InputError
 from ml_cicd.ground.inputs import Command, CommonInputs, Needs, option
 from ml_cicd.ground.operation import Receipt, apply
-from ml_cicd.ground.report import Note, Report
+from ml_cicd.ground.report import Document, Note, Report
 from ml_cicd.registry.gate_report import LARGEST_REPORT, GateClaim, read_gate_report
 from ml_cicd.registry.look import Allowed
 from ml_cicd.registry.operations import Registered
-from ml_cicd.registry.registration import Candidate, check_first_release, check_names, plan
+from ml_cicd.registry.registration import Candidate, check_first_release, check_names, judged_elsewhere, plan
+from ml_cicd.registry.statement import statement
 from ml_cicd.registry.versions import CHALLENGER, ModelVersion
 from ml_cicd.world import World
 
@@ -20,6 +21,7 @@ OUTPUTS: Mapping[str, str] = {
     "version": "Version of the registered model.",
     "model-uri": "Address of the version, models:/<name>/<version>.",
     "digest": "Payload digest of the model.",
+    "statement": "Path of the verdict as an in-toto statement over that digest, for whoever signs it.",
     "created": "true when this run made the version, false when it was there already.",
 }
 ON_ERROR: Mapping[str, str] = {"created": "false"}
@@ -42,6 +44,7 @@ class Inputs(CommonInputs):
     allow_code: bool = option(
         "Take a model that carries Python code by design; its files stay in tags and report.", default=False
     )
+    allow_other_run: bool = option("Take a gate report of another workflow run or commit.", default=False)
 
 
 def run(inputs: Inputs, world: World) -> Report:
@@ -59,6 +62,8 @@ def run(inputs: Inputs, world: World) -> Report:
         look=world.models.look(inputs.model, _allowed(inputs, config)),
         commit=world.commit,
         run_url=world.who.run_url,
+        actor=world.who.actor,
+        other_run=inputs.allow_other_run,
     )
     operations = plan(candidate, gate)
     records = world.records(config.registry_uri(inputs.registry_uri))
@@ -66,8 +71,9 @@ def run(inputs: Inputs, world: World) -> Report:
     receipt = apply(operations, records, say=world.say, again=_again(inputs), dry_run=inputs.dry_run)
     if inputs.dry_run:
         there = records.registry.snapshot(name).with_key(operations[0].version.key)
-        return _with_warnings(_planned(receipt, candidate, there), gate)
-    return _with_warnings(_done(receipt, candidate), gate)
+        return _with_notes(_planned(receipt, candidate, there), candidate, gate)
+    made = Document(output="statement", name="statement.json", text=statement(candidate, gate))
+    return replace(_with_notes(_done(receipt, candidate), candidate, gate), documents=(made,))
 
 
 def _allowed(inputs: Inputs, config: Config) -> Allowed:
@@ -95,15 +101,17 @@ def _again(inputs: Inputs) -> str:
         "alias": inputs.alias,
     }
     words = [f"--{name}={value}" for name, value in given.items() if value]
-    return shlex.join(["ml-cicd", "register", *words, *(["--allow-code"] if inputs.allow_code else [])])
+    flags = {"--allow-code": inputs.allow_code, "--allow-other-run": inputs.allow_other_run}
+    return shlex.join(["ml-cicd", "register", *words, *(flag for flag, given in flags.items() if given)])
 
 
-def _with_warnings(report: Report, gate: GateClaim) -> Report:
-    """Name what the gate let through: whoever reads this may not read the gate's own report."""
-    if not gate.warnings:
-        return report
-    said = f"The gate let through what only warns: {', '.join(gate.warnings)}."
-    return replace(report, sections=(*report.sections, Note(text=said)))
+def _with_notes(report: Report, candidate: Candidate, gate: GateClaim) -> Report:
+    """Name what the gate let through, and where: whoever reads this may not read the gate's own report."""
+    warns = f"The gate let through what only warns: {', '.join(gate.warnings)}." if gate.warnings else ""
+    elsewhere = judged_elsewhere(candidate, gate)
+    allowed = f"{elsewhere} Taken with allow-other-run." if elsewhere else ""
+    notes = (Note(text=said) for said in (warns, allowed) if said)
+    return replace(report, sections=(*report.sections, *notes))
 
 
 def _planned(receipt: Receipt, candidate: Candidate, there: ModelVersion | None) -> Report:
@@ -153,6 +161,7 @@ def _outputs(candidate: Candidate, version: ModelVersion | None, *, created: boo
         "version": "" if version is None else version.number,
         "model-uri": "" if version is None else version.uri,
         "digest": candidate.digest,
+        "statement": "",
         "created": str(created).lower(),
     }
 

@@ -74,6 +74,15 @@ Section: TypeAlias = Findings | Table | Curve | Timeline | Receipt | Note
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Document:
+    """A file of its own beside the report; the output `output` becomes its path."""
+
+    output: str
+    name: str
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Report:
     """One run of one command.
 
@@ -83,6 +92,7 @@ class Report:
         cure: what to do next, where something is to be done.
         sections: all else that it says, in the order in which people read it.
         details: JSON data for machines.
+        documents: what other tools read, in forms of their own.
     """
 
     command: str
@@ -92,6 +102,7 @@ class Report:
     cure: str = ""
     sections: tuple[Section, ...] = ()
     details: Mapping[str, object] = field(default_factory=dict)
+    documents: tuple[Document, ...] = ()
 
     @property
     def verdict(self) -> Verdict | None:

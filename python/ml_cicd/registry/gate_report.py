@@ -4,7 +4,7 @@ findings bear it out.
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ml_cicd.ground.digest import canonical_digest
 from ml_cicd.ground.errors import EvidenceError, IntegrityError, MlCicdError, NotPassing
@@ -26,7 +26,8 @@ class GateClaim:
     `text` is the verdict's record as JSON, for the registry; `digest` is recomputed from it, and `steady` is the digest
     of what a second look at the same evidence would say again: all but what a clock measured. `first_release` says that
     a rule which compares with the champion was passed over because nobody gave one; `warnings` are rules that did
-    not pass and only warn.
+    not pass and only warn. `run` is the address of the workflow run that judged, outside the digest: the same evidence
+    judged elsewhere gives the same verdict.
     """
 
     outcome: Outcome
@@ -38,6 +39,7 @@ class GateClaim:
     text: str
     first_release: bool = False
     warnings: tuple[str, ...] = ()
+    run: str = ""
 
 
 def read_gate_report(text: str, path: str) -> GateClaim:
@@ -50,15 +52,15 @@ def read_gate_report(text: str, path: str) -> GateClaim:
     """
     try:
         report = as_mapping(json.loads(text, parse_constant=_refuse_constant), path)
-        return _claim(_verdict(report, path), f"{path}: verdict")
+        return replace(_claim(_verdict(report, path), f"{path}: verdict"), run=_run(report, path))
     except (EvidenceError, NotPassing):
         raise
     except (ValueError, RecursionError, MlCicdError) as problem:
         raise EvidenceError(f"{path} is not a gate report: {problem}", cure=CURE) from problem
 
 
-def claim_of(verdict: Verdict) -> GateClaim:
-    """Return what a verdict in memory says."""
+def claim_of(verdict: Verdict, run: str = "") -> GateClaim:
+    """Return what a verdict in memory says; `run` is this workflow run."""
     record = verdict_record(verdict)
     findings = _findings(record, "verdict")
     return GateClaim(
@@ -71,7 +73,13 @@ def claim_of(verdict: Verdict) -> GateClaim:
         text=_as_json(record),
         first_release=any(_lacks_champion(found) for found in findings),
         warnings=verdict.warnings,
+        run=run,
     )
+
+
+def _run(report: Mapping[str, object], path: str) -> str:
+    details = optional(report, "details", as_mapping, path) or {}
+    return _text_or_nothing(details, "run")
 
 
 def _verdict(report: Mapping[str, object], path: str) -> Mapping[str, object]:

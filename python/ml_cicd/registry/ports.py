@@ -27,8 +27,8 @@ class ModelRegistry(Protocol):
 class DeploymentLedger(Protocol):
     """The append-only record of one model's promotions and rollbacks."""
 
-    def read(self, name: str) -> Ledger:
-        """Return the valid entries, oldest first."""
+    def read(self, name: str, *, newest: int = 0) -> Ledger:
+        """Return the valid entries, oldest first: all of them, or at least those among the `newest`."""
 
     def append_entry(self, name: str, entry: LedgerEntry) -> LedgerEntry:
         """Append; `entry.number` is ignored on the way in. Raises `Conflict` when `entry.previous` is not the head."""

@@ -11,6 +11,7 @@ from ml_cicd.registry.operations import RegisterVersion, SetAlias
 from ml_cicd.registry.ports import Records
 from ml_cicd.registry.versions import (
     CHAMPION,
+    TAG_ACTOR,
     TAG_ALLOWED_CALLABLES,
     TAG_ALLOWED_CODE,
     TAG_COMMIT,
@@ -33,7 +34,10 @@ MOST_SHOWN = 5
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Candidate:
-    """The model that asks to be registered; `look` is what was found in its files."""
+    """The model that asks to be registered; `look` is what was found in its files.
+
+    `other_run` says that somebody asked for a report of another run or commit to be taken.
+    """
 
     name: str
     alias: str
@@ -42,6 +46,8 @@ class Candidate:
     look: Look
     commit: str
     run_url: str
+    actor: str = ""
+    other_run: bool = False
 
 
 def check_names(name: str, alias: str) -> None:
@@ -68,7 +74,7 @@ def plan(candidate: Candidate, gate: GateClaim) -> tuple[RegisterVersion, SetAli
     Raises:
         InputError: a bad name, or a model that could run code when loaded.
         NotPassing: the gate did not pass.
-        IntegrityError: the gate judged other bytes, or another commit.
+        IntegrityError: the gate judged other bytes, or in another run or at another commit.
     """
     check_names(candidate.name, candidate.alias)
     _check_claim(candidate, gate)
@@ -143,11 +149,21 @@ def _check_claim(candidate: Candidate, gate: GateClaim) -> None:
             f"The gate judged {gate.model}, but {candidate.folder} is {candidate.digest}.",
             cure="Run the gate on this model, or give the model that was judged.",
         )
+    elsewhere = judged_elsewhere(candidate, gate)
+    if elsewhere and not candidate.other_run:
+        raise IntegrityError(elsewhere, cure="Run the gate again here, or take that report with allow-other-run.")
+
+
+def judged_elsewhere(candidate: Candidate, gate: GateClaim) -> str:
+    """Say where the gate judged, if that was another commit or another workflow run; nothing where it was this one.
+
+    Outside a workflow there is no run to compare with.
+    """
     if gate.commit and candidate.commit and gate.commit != candidate.commit:
-        raise IntegrityError(
-            f"The gate judged commit {gate.commit[:12]}, but this is {candidate.commit[:12]}.",
-            cure="Run the gate again on this commit.",
-        )
+        return f"The gate judged commit {gate.commit[:12]}, but this is {candidate.commit[:12]}."
+    if candidate.run_url and gate.run != candidate.run_url:
+        return f"The gate judged in {gate.run or 'no workflow run'}, but this is {candidate.run_url}."
+    return ""
 
 
 def _tags(candidate: Candidate, gate: GateClaim) -> dict[str, str]:
@@ -159,6 +175,7 @@ def _tags(candidate: Candidate, gate: GateClaim) -> dict[str, str]:
         TAG_GATE_REPORT: gate.text if len(gate.text) <= LARGEST_TAG else "",
         TAG_COMMIT: gate.commit or candidate.commit,
         TAG_RUN: candidate.run_url,
+        TAG_ACTOR: candidate.actor,
         TAG_FORMAT: candidate.look.format,
         TAG_ALLOWED_CALLABLES: " ".join(sorted(candidate.look.allowed.callables))[:LARGEST_TAG],
         TAG_ALLOWED_CODE: "\n".join(candidate.look.code)[:LARGEST_TAG],

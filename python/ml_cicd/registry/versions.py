@@ -12,6 +12,7 @@ TAG_GATE_VERDICT = "mlcicd.gate_verdict"
 TAG_GATE_REPORT = "mlcicd.gate_report"
 TAG_COMMIT = "mlcicd.git_sha"
 TAG_RUN = "mlcicd.run_url"
+TAG_ACTOR = "mlcicd.actor"
 TAG_KEY = "mlcicd.key"
 TAG_ENTRY = "mlcicd.entry"
 TAG_FORMAT = "mlcicd.format"
@@ -60,12 +61,16 @@ NOTHING = Release()
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ModelVersion:
-    """One version of a registered model. `number` is text without sign; tags are claims, not proof."""
+    """One version of a registered model. `number` is text without sign; tags are claims, not proof.
+
+    `registered_at` is the registry's own time, UTC, ISO 8601; empty where it has none.
+    """
 
     name: str
     number: str
     uri: str
     tags: Mapping[str, str]
+    registered_at: str = ""
 
     @property
     def digest(self) -> str:

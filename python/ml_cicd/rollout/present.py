@@ -117,7 +117,7 @@ def on_record(site: Site, seconds: float) -> OnRecord:
     """
 
     def ask() -> OnRecord:
-        ledger = site.history()
+        ledger = site.lately()
         return OnRecord(ledger=ledger, alias=site.snapshot().aliases.get(site.place.alias, ""))
 
     return within(seconds, "The registry", ask)

@@ -18,6 +18,7 @@ from ml_cicd.rollout.state import Counters, Identity, RouterView
 SETTLE_SECONDS = 0.5
 LOOKS = 6
 ENOUGH_REQUESTS = 20
+NEWEST = 500
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -74,6 +75,11 @@ class Site:
     def history(self) -> Ledger:
         """Read what happened on this target."""
         return self.ledger.read(self.place.model).of(self.place.target)
+
+    def lately(self) -> Ledger:
+        """Read what happened on this target lately: the last move and all after it, however long the ledger is."""
+        found = self.ledger.read(self.place.model, newest=NEWEST).of(self.place.target)
+        return found if not found.earlier or any(entry.op.moves for entry in found.entries) else self.history()
 
     def snapshot(self) -> RegistrySnapshot:
         """Read the model's versions and aliases."""

@@ -32,6 +32,9 @@ OWN_FOLDER = "ml-cicd-reports"
 RUNBOOK_PARTS = ("GITHUB_SERVER_URL", "GITHUB_ACTION_REPOSITORY", "GITHUB_ACTION_REF")
 PLAIN = re.compile(r"\A[A-Za-z0-9._/-]+\Z")
 RUNS = "runs"
+REPORTS = {"report": "report.json", "summary": "summary.md"}
+# What a command may write beside them, and so may take away again.
+DOCUMENTS = {"register": ("statement.json",), "status": ("ledger.csv", "ledger.json")}
 MOST_RUNS = 50
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO})  # no input is to blame for these
 
@@ -50,12 +53,16 @@ def publish(  # noqa: PLR0913  # all but one are keywords
     A `brief` result is what happened and what to do.
     """
     folder = report_folder(report.command, report_dir).absolute()
-    paths = {"report": str(folder / "report.json"), "summary": str(folder / "summary.md")}
+    beside = {document.output: document.name for document in report.documents}
+    paths = {name: str(folder / file) for name, file in (beside | REPORTS).items()}
     outputs = {**report.outputs, **paths}
     # Both files are drawn before one is written: if one cannot be, nothing has been said yet.
     text = to_json(report, tool_version=__version__, outputs=outputs)
     summary = to_markdown(report, runbook=runbook_url(environ))
-    untold = _problem("report", "Check the input report-dir", lambda: _write_all(folder, text, summary, report_dir))
+    # The report last: where it is, so is all that it names.
+    files = {document.name: document.text for document in report.documents}
+    files |= {REPORTS["summary"]: summary, REPORTS["report"]: text}
+    untold = _problem("report", "Check the input report-dir", lambda: _write_all(folder, files, report_dir))
     if untold:
         outputs |= dict.fromkeys(paths, "")
     asked = untold is not None and report_dir and untold.errno not in FULL
@@ -104,8 +111,8 @@ def forget(command: str, report_dir: str) -> None:
     folder = report_folder(command, report_dir)
     with contextlib.suppress(OSError, ValueError, AttributeError):
         if json.loads((folder / "report.json").read_text("utf-8")).get("command") == command:
-            (folder / "report.json").unlink()
-            (folder / "summary.md").unlink(missing_ok=True)
+            for name in (*REPORTS.values(), *DOCUMENTS.get(command, ())):
+                (folder / name).unlink(missing_ok=True)
 
 
 def _drawn(report: Report, environ: Mapping[str, str]) -> str:
@@ -135,13 +142,13 @@ def _problem(what: str, cure: str, write: Callable[[], None]) -> OSError | None:
     return None
 
 
-def _write_all(folder: Path, text: str, summary: str, report_dir: str) -> None:
+def _write_all(folder: Path, files: Mapping[str, str], report_dir: str) -> None:
     if not report_dir:
         _write(folder.parent / ".gitignore", "*\n")
-    _write(folder / "report.json", text)
-    _write(folder / "summary.md", summary)
+    for name, text in files.items():
+        _write(folder / name, text)
     if not report_dir:  # a folder that somebody named holds what they expect there, and no more
-        _keep(folder / RUNS, text, summary)
+        _keep(folder / RUNS, files)
 
 
 def _write(path: Path, text: str) -> None:
@@ -160,11 +167,11 @@ def _write(path: Path, text: str) -> None:
     place.replace(path)
 
 
-def _keep(runs: Path, text: str, summary: str) -> None:
+def _keep(runs: Path, files: Mapping[str, str]) -> None:
     """Keep this run's report in a folder of its own, which no later run replaces; the oldest go when there are many."""
     own = runs / f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{secrets.token_hex(3)}"
-    _write(own / "report.json", text)
-    _write(own / "summary.md", summary)
+    for name, text in files.items():
+        _write(own / name, text)
     for old in sorted(runs.iterdir())[:-MOST_RUNS]:
         shutil.rmtree(old, ignore_errors=True)
 

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 import pytest
 
 from ml_cicd.ground.errors import CorruptState
-from ml_cicd.registry.ledger import LedgerEntry, LedgerOp
-from ml_cicd.registry.mlflow.ledger import LONGEST_REASON, dump_entry, parse_entry
+from ml_cicd.registry.chain import LONGEST_REASON, sealed
+from ml_cicd.registry.ledger import Ledger, LedgerEntry, LedgerOp
+from ml_cicd.registry.mlflow.ledger import dump_entry, parse_entry
 
 GIVEN = {
     "number": "3",
@@ -45,7 +46,9 @@ def test_the_text_is_pinned(kind: type[LedgerEntry]) -> None:
 def test_a_very_long_reason_is_cut() -> None:
     """A registry's tag is not for novels."""
     entry = LedgerEntry(**{**GIVEN, "reason": "x" * 5000})  # type: ignore[arg-type]
-    assert len(parse_entry("3", dump_entry(entry), "here").reason) == LONGEST_REASON
+    written = sealed(entry, Ledger(entries=()))
+    assert len(written.reason) == LONGEST_REASON
+    assert parse_entry("3", dump_entry(written), "here") == written
 
 
 @pytest.mark.parametrize(

@@ -9,15 +9,17 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ml_cicd.ground.errors import Conflict, CorruptState, InputError
-from ml_cicd.ground.parse import as_integer, as_mapping, describe, required, suggest
-from ml_cicd.registry.ledger import Ledger, LedgerEntry, LedgerOp, replay
+from ml_cicd.ground.parse import as_integer, as_mapping, describe, optional, required, suggest
+from ml_cicd.registry.chain import sealed
+from ml_cicd.registry.ledger import Ledger, LedgerEntry, LedgerOp, replay, replay_newest
 from ml_cicd.registry.mlflow.client import connect, mapped
-from ml_cicd.registry.mlflow.versions import ensure_model, search
+from ml_cicd.registry.mlflow.versions import ensure_model, newest_of, search
 from ml_cicd.registry.versions import TAG_ENTRY, check_model_name, ledger_name
 
 SCHEMA = 1
 TEXTS = ("previous", "target", "champion", "candidate", "actor", "run_url", "reason", "verdict_digest", "at")
-LONGEST_REASON = 2000
+SEALS = ("chain", "seal")
+NEWEST = 500  # more than can race for one place
 
 
 class MlflowLedger:
@@ -28,28 +30,32 @@ class MlflowLedger:
         self._uri = uri
         self._client = connect(uri, fetch)
 
-    def read(self, name: str) -> Ledger:
-        """Return the valid entries, oldest first."""
+    def read(self, name: str, *, newest: int = 0) -> Ledger:
+        """Return the valid entries, oldest first: all of them, or those among the `newest`."""
         check_model_name(name)
+        query = f"name='{ledger_name(name)}'"
         with mapped(self._uri):
-            versions = search(self._client, f"name='{ledger_name(name)}'")
-        return replay(tuple(_entry(name, version) for version in versions))
+            versions, earlier = (
+                newest_of(self._client, query, newest) if newest else (search(self._client, query), False)
+            )
+        entries = tuple(_entry(name, version) for version in versions)
+        return replay_newest(entries) if earlier else replay(entries)
 
     def append_entry(self, name: str, entry: LedgerEntry) -> LedgerEntry:
         """Append one entry and read back whether it won."""
         # Asked before the write as well: a stale writer would otherwise leave an invalid entry for good.
-        head = self.read(name).head
-        if head != entry.previous:
-            raise _lost(name, entry, head)
+        there = self.read(name, newest=NEWEST)
+        if there.head != entry.previous:
+            raise _lost(name, entry, there.head)
         with mapped(self._uri):
             ensure_model(self._client, ledger_name(name))
             made = self._client.create_model_version(
                 ledger_name(name),
                 f"models:/{name}/{entry.champion}",
-                tags={TAG_ENTRY: dump_entry(entry)},
+                tags={TAG_ENTRY: dump_entry(sealed(entry, there))},
                 await_creation_for=0,
             )
-        ledger = self.read(name)
+        ledger = self.read(name, newest=NEWEST)
         written = next((e for e in ledger.entries if e.number == str(made.version)), None)
         if written is None:
             raise _lost(name, entry, ledger.head)
@@ -57,12 +63,13 @@ class MlflowLedger:
 
 
 def dump_entry(entry: LedgerEntry) -> str:
-    """Return an entry as JSON without its number, which the registry gives; a very long reason is cut.
+    """Return an entry as JSON without its number, which the registry gives.
 
     Named one by one: what a later version adds to the class does not change what lies in registries.
     """
     data: dict[str, object] = {name: getattr(entry, name) for name in TEXTS}
-    data |= {"schema": SCHEMA, "op": entry.op.value, "reason": entry.reason[:LONGEST_REASON]}
+    data |= {"schema": SCHEMA, "op": entry.op.value}
+    data |= {name: getattr(entry, name) for name in SEALS if entry.seal}
     return json.dumps(data, sort_keys=True)
 
 
@@ -92,7 +99,9 @@ def _read(number: str, data: Mapping[str, object], where: str) -> LedgerEntry:
     op = required(data, "op", _text, where)
     if op not in set(LedgerOp):
         raise InputError(f"{where}: op {op!r} is unknown.", cure=suggest(op, list(LedgerOp)))
-    return LedgerEntry(number=number, op=LedgerOp(op), **{key: required(data, key, _text, where) for key in TEXTS})
+    texts = {key: required(data, key, _text, where) for key in TEXTS}
+    texts |= {key: optional(data, key, _text, where) or "" for key in SEALS}
+    return LedgerEntry(number=number, op=LedgerOp(op), **texts)
 
 
 def _text(value: object, path: str) -> str:

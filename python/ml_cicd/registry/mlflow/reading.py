@@ -12,7 +12,7 @@ import ssl
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from http.client import HTTPException, HTTPMessage
 from importlib import import_module
@@ -62,9 +62,12 @@ class Reader:
         found = ask(self._uri, "registered-models/get", {"name": name})["registered_model"]
         return SimpleNamespace(aliases={one["alias"]: one["version"] for one in found.get("aliases", ())})
 
-    def search_model_versions(self, query: str, *, max_results: int, page_token: str | None) -> Page:
-        """Return a page of versions."""
+    def search_model_versions(
+        self, query: str, *, max_results: int, page_token: str | None, order_by: Sequence[str] = ()
+    ) -> Page:
+        """Return a page of versions; they can be ordered by one thing."""
         fields = {"filter": query, "max_results": str(max_results), "page_token": page_token or ""}
+        fields["order_by"] = "".join(order_by)
         answer = ask(self._uri, "model-versions/search", {name: value for name, value in fields.items() if value})
         page = Page(_version(one) for one in answer.get("model_versions", ()))
         page.token = answer.get("next_page_token", "")
@@ -89,7 +92,8 @@ class Reader:
 
 def _version(found: Mapping[str, Any]) -> SimpleNamespace:
     tags = {tag["key"]: tag.get("value", "") for tag in found.get("tags", ())}
-    return SimpleNamespace(name=found["name"], version=str(found["version"]), tags=tags)
+    made = found.get("creation_timestamp")
+    return SimpleNamespace(name=found["name"], version=str(found["version"]), tags=tags, creation_timestamp=made)
 
 
 def can_read(environ: Mapping[str, str]) -> bool:

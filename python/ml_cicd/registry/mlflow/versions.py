@@ -4,6 +4,7 @@ import re
 import tempfile
 import warnings
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -22,6 +23,7 @@ IMAGE = "docker://"  # how tools of containers write that an address is an image
 PAGE = 1000
 MOST_PAGES = 100
 TRIES = 2
+NEWEST_FIRST = ["version_number DESC"]
 
 
 class MlflowRegistry:
@@ -212,6 +214,12 @@ def search(client: Any, query: str) -> list[Any]:  # noqa: ANN401
     raise NotFound(f"More than {PAGE * MOST_PAGES} versions match {query!r}.", cure="Delete old versions.")
 
 
+def newest_of(client: Any, query: str, most: int) -> tuple[list[Any], bool]:  # noqa: ANN401
+    """Return the newest versions that match, oldest first, and whether there are older ones."""
+    page = client.search_model_versions(query, max_results=most, page_token=None, order_by=NEWEST_FIRST)
+    return sorted(page, key=lambda v: int(v.version)), bool(page.token)
+
+
 def _is_there(client: Any, name: str) -> bool:  # noqa: ANN401
     try:
         client.get_registered_model(name)
@@ -228,8 +236,14 @@ def _is_absent(problem: Exception) -> bool:
 
 
 def _version(found: Any) -> ModelVersion:  # noqa: ANN401
-    number = str(found.version)
-    return ModelVersion(name=found.name, number=number, uri=f"models:/{found.name}/{number}", tags=dict(found.tags))
+    number, made = str(found.version), found.creation_timestamp  # in milliseconds
+    return ModelVersion(
+        name=found.name,
+        number=number,
+        uri=f"models:/{found.name}/{number}",
+        tags=dict(found.tags),
+        registered_at=datetime.fromtimestamp(int(made) // 1000, tz=UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if made else "",
+    )
 
 
 def _logged_name(name: str) -> str:
