@@ -45,7 +45,8 @@ EXEC_PART = re.compile(
 )
 BY_THE_CALLER = {"train", "canary", "safety-net"}  # they log in to a cloud, if the caller wants it
 STABLE_INPUTS = {
-    "quality-gate": "predictions metrics thresholds champion positive model when-inconclusive when-no-champion",
+    "quality-gate": "predictions metrics thresholds champion positive model registry-uri "
+    "when-inconclusive when-no-champion",
     "register": "model-name model gate-report registry-uri alias allow-code",
     "canary": "candidate target mode deadline-minutes registry-uri allow-inconclusive replay take-over",
     "rollback": "target to reason registry-uri force only-run",

@@ -9,9 +9,11 @@ from ml_cicd.ground.errors import EvidenceError, Exit, InputError
 from ml_cicd.ground.inputs import Command, CommonInputs, Needs, option
 from ml_cicd.ground.operation import Receipt, apply
 from ml_cicd.ground.report import Note, Report
+from ml_cicd.registry.addresses import MODEL_FORMS
 from ml_cicd.registry.gate_report import LARGEST_REPORT, GateClaim, read_gate_report
 from ml_cicd.registry.look import Allowed
 from ml_cicd.registry.operations import Registered
+from ml_cicd.registry.ports import Server
 from ml_cicd.registry.registration import Candidate, check_first_release, check_names, plan
 from ml_cicd.registry.versions import CHALLENGER, ModelVersion
 from ml_cicd.world import World
@@ -31,7 +33,7 @@ class Inputs(CommonInputs):
     """Inputs of `register`."""
 
     model_name: str = option("Registered model; empty for the configuration's.")
-    model: str = option("The model: a folder, a file, or an image by digest.", required=True, path=True)
+    model: str = option(f"The model: {MODEL_FORMS}.", required=True, path=True)
     gate_report: str = option(
         "Report of the quality gate that judged this model.",
         default="ml-cicd-reports/quality-gate/report.json",
@@ -50,24 +52,35 @@ def run(inputs: Inputs, world: World) -> Report:
     name = config.model_name(inputs.model_name)
     check_names(name, inputs.alias)
     gate = _gate(inputs, world)
-    candidate = Candidate(
-        name=name,
-        alias=inputs.alias,
-        folder=inputs.model,
-        # The digest before the scan: it refuses links and pipes, which the scan would follow.
-        digest=world.models.payload_digest(inputs.model),
-        look=world.models.look(inputs.model, _allowed(inputs, config)),
-        commit=world.commit,
-        run_url=world.who.run_url,
-    )
+    with world.models.here(inputs.model, lambda: _records(inputs, config, world)) as model:
+        candidate = Candidate(
+            name=name,
+            alias=inputs.alias,
+            folder=model.path,
+            origin=model.origin,
+            # The digest before the scan: it refuses links and pipes, which the scan would follow.
+            digest=world.models.payload_digest(model.path),
+            look=world.models.look(model.path, _allowed(inputs, config)),
+            commit=world.commit,
+            run_url=world.who.run_url,
+        )
+        report = _registered(candidate, gate, inputs, world, _records(inputs, config, world))
+    said = tuple(Note(text=text) for text in (*model.notes, *_let_through(gate)))
+    return replace(report, sections=(*report.sections, *said))
+
+
+def _registered(candidate: Candidate, gate: GateClaim, inputs: Inputs, world: World, records: Server) -> Report:
     operations = plan(candidate, gate)
-    records = world.records(config.registry_uri(inputs.registry_uri))
     check_first_release(gate, operations[0].version, records)
     receipt = apply(operations, records, say=world.say, again=_again(inputs), dry_run=inputs.dry_run)
     if inputs.dry_run:
-        there = records.registry.snapshot(name).with_key(operations[0].version.key)
-        return _with_warnings(_planned(receipt, candidate, there), gate)
-    return _with_warnings(_done(receipt, candidate), gate)
+        there = records.registry.snapshot(candidate.name).with_key(operations[0].version.key)
+        return _planned(receipt, candidate, there)
+    return _done(receipt, candidate)
+
+
+def _records(inputs: Inputs, config: Config, world: World) -> Server:
+    return world.records(config.registry_uri(inputs.registry_uri))
 
 
 def _allowed(inputs: Inputs, config: Config) -> Allowed:
@@ -98,12 +111,10 @@ def _again(inputs: Inputs) -> str:
     return shlex.join(["ml-cicd", "register", *words, *(["--allow-code"] if inputs.allow_code else [])])
 
 
-def _with_warnings(report: Report, gate: GateClaim) -> Report:
+def _let_through(gate: GateClaim) -> Iterator[str]:
     """Name what the gate let through: whoever reads this may not read the gate's own report."""
-    if not gate.warnings:
-        return report
-    said = f"The gate let through what only warns: {', '.join(gate.warnings)}."
-    return replace(report, sections=(*report.sections, Note(text=said)))
+    if gate.warnings:
+        yield f"The gate let through what only warns: {', '.join(gate.warnings)}."
 
 
 def _planned(receipt: Receipt, candidate: Candidate, there: ModelVersion | None) -> Report:

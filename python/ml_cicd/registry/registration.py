@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from ml_cicd.ground.errors import InputError, IntegrityError, NotPassing
 from ml_cicd.ground.finding import Outcome
+from ml_cicd.registry.addresses import Origin
 from ml_cicd.registry.gate_report import GateClaim
 from ml_cicd.registry.look import Look
 from ml_cicd.registry.operations import RegisterVersion, SetAlias
@@ -33,7 +34,10 @@ MOST_SHOWN = 5
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Candidate:
-    """The model that asks to be registered; `look` is what was found in its files."""
+    """The model that asks to be registered.
+
+    `folder` is where it lies here, `look` what was found in its files, `origin` where it was brought from, if it was.
+    """
 
     name: str
     alias: str
@@ -42,6 +46,12 @@ class Candidate:
     look: Look
     commit: str
     run_url: str
+    origin: Origin | None = None
+
+    @property
+    def shown(self) -> str:
+        """What somebody called it: a folder that it was brought to says nothing to him."""
+        return self.origin.asked if self.origin else self.folder
 
 
 def check_names(name: str, alias: str) -> None:
@@ -73,7 +83,7 @@ def plan(candidate: Candidate, gate: GateClaim) -> tuple[RegisterVersion, SetAli
     check_names(candidate.name, candidate.alias)
     _check_claim(candidate, gate)
     if candidate.look.violations:
-        raise InputError(_refusal(candidate.folder, candidate.look), cure=candidate.look.way_out)
+        raise InputError(_refusal(candidate.shown, candidate.look), cure=candidate.look.way_out)
     new = NewVersion(
         name=candidate.name,
         folder=candidate.folder,
@@ -112,13 +122,13 @@ def says_what_serves(alias: str) -> bool:
     return alias.casefold() == CHAMPION or alias.casefold().startswith(f"{CHAMPION}-")
 
 
-def _refusal(folder: str, found: Look) -> str:
+def _refusal(model: str, found: Look) -> str:
     """Say what was found; what no format recognises is not said to run code."""
     shown = "; ".join(found.violations[:MOST_SHOWN])
     more = len(found.violations) - MOST_SHOWN
     if more > 0:
         shown += f"; and {more} more"
-    return f"Loading {folder} could run code: {shown}." if found.format else f"It cannot be looked through: {shown}."
+    return f"Loading {model} could run code: {shown}." if found.format else f"It cannot be looked through: {shown}."
 
 
 def registration_key(candidate: Candidate, gate: GateClaim) -> str:
@@ -140,7 +150,7 @@ def _check_claim(candidate: Candidate, gate: GateClaim) -> None:
         )
     if gate.model != candidate.digest:
         raise IntegrityError(
-            f"The gate judged {gate.model}, but {candidate.folder} is {candidate.digest}.",
+            f"The gate judged {gate.model}, but {candidate.shown} is {candidate.digest}.",
             cure="Run the gate on this model, or give the model that was judged.",
         )
     if gate.commit and candidate.commit and gate.commit != candidate.commit:

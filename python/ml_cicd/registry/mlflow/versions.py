@@ -39,7 +39,7 @@ class MlflowRegistry:
             try:
                 model = self._client.get_registered_model(name)
             except Exception as problem:
-                if _is_absent(problem):
+                if is_absent(problem):
                     return RegistrySnapshot(name=name, versions=(), aliases={})
                 raise
             versions = tuple(_version(v) for v in search(self._client, f"name='{name}'"))
@@ -109,10 +109,7 @@ class MlflowRegistry:
         with mapped(self._uri), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             source = self._client.get_model_version(version.name, version.number).source
-            from mlflow.artifacts import download_artifacts  # noqa: PLC0415  # slow to import, and perhaps fetched now
-
-            target = tempfile.mkdtemp(prefix=f"{version.number}-", dir=folder)
-            return str(download_artifacts(artifact_uri=source, dst_path=target, tracking_uri=self._uri))
+            return downloaded(self._uri, source, folder, prefix=f"{version.number}-")
 
     def _try_alias(self, name: str, alias: str, version: str) -> Exception | None:
         """Write an alias; return what went wrong, because only reading it back says whether it matters."""
@@ -188,6 +185,14 @@ class MlflowRegistry:
             )
 
 
+def downloaded(uri: str, source: str, folder: str, *, prefix: str = "") -> str:
+    """Copy what lies at a source into a new folder below `folder`; return its path."""
+    from mlflow.artifacts import download_artifacts  # noqa: PLC0415  # slow to import, and perhaps fetched now
+
+    target = tempfile.mkdtemp(prefix=prefix, dir=folder)
+    return str(download_artifacts(artifact_uri=source, dst_path=target, tracking_uri=uri))
+
+
 def ensure_model(client: Any, name: str) -> None:  # noqa: ANN401  # MLflow's client is not typed
     """Create a registered model unless it is there; whoever may only edit is not asked to create."""
     if _is_there(client, name):
@@ -216,13 +221,13 @@ def _is_there(client: Any, name: str) -> bool:  # noqa: ANN401
     try:
         client.get_registered_model(name)
     except Exception as problem:
-        if _is_absent(problem):
+        if is_absent(problem):
             return False
         raise
     return True
 
 
-def _is_absent(problem: Exception) -> bool:
+def is_absent(problem: Exception) -> bool:
     """Whether MLflow says that it does not know the model; any other failure is no answer."""
     return getattr(problem, "error_code", "") == "RESOURCE_DOES_NOT_EXIST"
 
