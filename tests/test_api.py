@@ -530,12 +530,14 @@ def test_what_a_deploy_hook_checks_is_public(tmp_path: Path) -> None:
 
 
 def test_a_logged_model_is_registered_by_its_address(registry_uri: str, tmp_path: Path) -> None:
-    """Its digest, what it holds and its registration are those of its files, wherever they lie; it cannot be asked."""
+    """It is treated as its files, and cannot be asked; the run that logged it says what became of it."""
     from mlflow import MlflowClient
 
     folder = model_folder(tmp_path / "model")
     client = MlflowClient(tracking_uri=registry_uri, registry_uri=registry_uri)
-    logged = client.create_logged_model(MlflowRegistry(registry_uri)._experiment(), name="net")
+    experiment = MlflowRegistry(registry_uri)._experiment()
+    run = client.create_run(experiment).info.run_id
+    logged = client.create_logged_model(experiment, name="net", source_run_id=run)
     client.log_model_artifacts(logged.model_id, str(folder))
     client.finalize_logged_model(logged.model_id, "READY")
     address = f"models:/{logged.model_id}"
@@ -545,6 +547,10 @@ def test_a_logged_model_is_registered_by_its_address(registry_uri: str, tmp_path
     first = register_if_passing(address, numbers, demands, "by-address", registry_uri=registry_uri)
     again = register_if_passing(folder, numbers, demands, "by-address", registry_uri=registry_uri)
     assert (first.digest, first.created, again.created) == (payload_digest(folder), True, False)
+    said, known = client.get_run(run).data, client.get_model_version("by-address", first.version)
+    assert (said.metrics["gate.accuracy"], said.tags["mlcicd.version"]) == (0.97, "models:/by-address/1")
+    assert (known.source, known.run_id) == (address, run)
+    assert f"- training run: `{run}`" in known.description
     with pytest.raises(InputError, match="cannot be asked"):
         register_if_passing(address, {}, demands, "by-address", test_loader=loader(), registry_uri=registry_uri)
 

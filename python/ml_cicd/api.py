@@ -246,7 +246,8 @@ def _applied(candidate: Candidate, verdict: Verdict, world: World, registry_uri:
     operations = plan(candidate, claim_of(verdict))
     receipt = apply(operations, records, say=world.say, again="call register_if_passing again")
     if receipt.problem:
-        raise PartlyApplied(f"Registered, but the alias is not set: {receipt.problem}", cure="Call it again.")
+        left = "its run does not say so" if receipt.values(str) else "the alias is not set"
+        raise PartlyApplied(f"Registered, but {left}: {receipt.problem}", cure="Call it again.")
     return receipt.values(Registered)[0]
 
 

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from ml_cicd.commands import quality_gate, register
 from ml_cicd.config import no_config
 from ml_cicd.faces.json_v1 import to_json
-from ml_cicd.ground.errors import InputError, IntegrityError
+from ml_cicd.ground.errors import Exit, InputError, IntegrityError, Refused, Unreachable
 from ml_cicd.ground.report import Report
 from ml_cicd.registry.addresses import Origin
 from ml_cicd.registry.formats.payload import payload_digest
@@ -18,6 +19,7 @@ from ml_cicd.registry.versions import NewVersion
 from ml_cicd.shell.machine import SystemFiles
 from ml_cicd.shell.wiring import ModelFiles, RealWorld
 from tests.fakes.model_folder import model_folder
+from tests.fakes.origins import FakeOrigins
 from tests.fakes.world import FakeWorld
 
 RUN, LOGGED = "0a" * 16, f"m-{'0a' * 16}"
@@ -134,3 +136,70 @@ def test_only_an_address_needs_a_registry(world: FakeWorld) -> None:
     assert quality_gate.run(replace(alone, model="elsewhere/model"), world).outputs["verdict"] == "pass"
     with pytest.raises(InputError, match="registry-uri"):
         quality_gate.run(replace(alone, model=f"models:/{LOGGED}"), world)
+
+
+def test_the_training_run_says_what_became_of_it(world: FakeWorld) -> None:
+    """Metrics and tags of the verdict, and the version, are on the run; a repetition changes nothing."""
+    judged(world, f"models:/{LOGGED}")
+    report = register.run(REGISTER, world)
+    said = dict(world.fake_origins.said[RUN])
+    assert (said["gate.accuracy"], said["mlcicd.gate_verdict"]) == (0.97, "pass")
+    assert {"gate.accuracy.low", "gate.accuracy.high"} < set(said)
+    assert said["mlcicd.version"] == report.outputs["model-uri"]
+    again = register.run(REGISTER, world)
+    assert again.receipt is not None
+    assert [done.changed for done in again.receipt.done] == [False, False, False]
+    assert world.fake_origins.said[RUN] == said
+
+
+def test_the_report_is_the_card(world: FakeWorld) -> None:
+    """Rules with their bounds, and where the model comes from, are in the report and so in the job's summary."""
+    judged(world, "models:/churn@best")
+    report = register.run(replace(REGISTER, model="models:/churn@best"), world)
+    rules, facts = report.tables
+    assert rules.rows[0][:4] == ("accuracy", "pass", ">= 0.95", 0.97)
+    found = {row[0]: row[1] for row in facts.rows}
+    assert (found["brought from"], found["logged as"]) == ("models:/churn@best", f"models:/{LOGGED}")
+    assert (found["training run"], found["commit"]) == (RUN, "abc")
+    assert found["model"] == payload_digest(Path("elsewhere/model"))
+
+
+class Strangers(FakeOrigins):
+    """Runs that somebody else may write on."""
+
+    def annotate(self, run: str, metrics: Mapping[str, float], tags: Mapping[str, str]) -> bool:
+        """Refuse."""
+        raise Refused("No right to do that.", cure="Ask.")
+
+
+class Gone(FakeOrigins):
+    """A server that goes away behind the registration."""
+
+    def annotate(self, run: str, metrics: Mapping[str, float], tags: Mapping[str, str]) -> bool:
+        """Fail."""
+        raise Unreachable("Gone.", cure="Mend it.")
+
+
+@pytest.mark.parametrize(("kind", "code"), [(Strangers, Exit.DONE), (Gone, Exit.PARTLY)])
+def test_a_run_that_cannot_be_annotated(world: FakeWorld, kind: type[FakeOrigins], code: Exit) -> None:
+    """Without the right to write there it is left out, and said; where the server went away it is still to do."""
+    judged(world, f"models:/{LOGGED}")
+    world.fake_origins = kind(**vars(world.fake_origins))
+    report = register.run(REGISTER, world)
+    assert (report.exit_code, report.outputs["created"]) == (code, "true")
+    assert world.fake_registry.aliases["churn", "challenger"] == report.outputs["version"]
+    assert report.receipt is not None
+    if code is Exit.DONE:
+        assert report.receipt.done[-1].result == "left out: No right to do that."
+    else:
+        assert "its run does not say so: Gone." in report.headline
+        assert f"--model=models:/{LOGGED}" in report.cure
+
+
+def test_a_model_of_no_run_links_nothing(world: FakeWorld) -> None:
+    """A folder, or a logged model whose run is gone, is registered without."""
+    judged(world, "elsewhere/model")
+    report = register.run(replace(REGISTER, model="elsewhere/model"), world)
+    assert report.receipt is not None
+    assert len(report.receipt.done) == 2
+    assert world.fake_origins.said == {}

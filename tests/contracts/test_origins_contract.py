@@ -2,13 +2,14 @@
 
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
 
-from ml_cicd.ground.errors import InputError
+from ml_cicd.ground.errors import InputError, IntegrityError
 from ml_cicd.registry.addresses import Origin, Registered, read_address
 from ml_cicd.registry.formats.payload import payload_digest
 from ml_cicd.registry.mlflow.origins import MlflowOrigins
@@ -19,6 +20,7 @@ from tests.contracts.mlflow_process import mlflow_server
 from tests.fakes.model_folder import model_folder
 from tests.fakes.origins import FakeOrigins
 
+IN_MLFLOW = pytest.mark.parametrize("shelf", ["sqlite", "http"], indirect=True, scope="module")  # the fake copies
 IMAGE = f"ghcr.io/team/app@sha256:{'0a' * 32}"
 
 
@@ -221,3 +223,78 @@ def test_a_model_of_a_deleted_run_has_no_run(shelf: Shelf, model: Path) -> None:
     logged = shelf.logged(run, "net", model)
     shelf.delete(run)
     assert shelf.origins.locate(read_address(f"models:/{logged}")).run == ""
+
+
+def test_a_run_is_annotated_once(shelf: Shelf) -> None:
+    """Metrics and tags are written where the run does not say them yet, and not a second time."""
+    run = shelf.run()
+    numbers, tags = {"gate.accuracy": 0.97, "gate.accuracy.low": 0.96}, {"mlcicd.gate_verdict": "pass"}
+    assert shelf.origins.annotate(run, numbers, tags)
+    assert not shelf.origins.annotate(run, numbers, tags)
+    assert shelf.origins.annotate(run, {**numbers, "gate.accuracy": 0.98}, tags)
+    if isinstance(shelf, MlflowShelf):
+        known = shelf.client.get_run(run).data
+        assert known.metrics == {"gate.accuracy": 0.98, "gate.accuracy.low": 0.96}
+        assert known.tags["mlcicd.gate_verdict"] == "pass"
+        assert len(shelf.client.get_metric_history(run, "gate.accuracy.low")) == 1
+
+
+def by_source(name: str, model: Path, origin: Origin) -> NewVersion:
+    """Ask for a version of what is there already; the folder is what it was brought to."""
+    return NewVersion(
+        name=name,
+        folder=str(model),
+        digest=payload_digest(model),
+        key="key",
+        tags={},
+        source=origin.source,
+        run=origin.run,
+        description="why",
+    )
+
+
+@IN_MLFLOW
+@pytest.mark.parametrize("kind", ["logged", "folder", "file"])
+def test_what_was_logged_is_registered_from_there(shelf: MlflowShelf, model: Path, tmp_path: Path, kind: str) -> None:
+    """Nothing is uploaded: the version's source is what the run logged; it has the run, the description, the bytes."""
+    run, file = shelf.run(), tmp_path / "model.onnx"
+    file.write_bytes(b"graph")
+    if kind == "logged":
+        shelf.logged(run, "net", model)
+    else:
+        shelf.artifact(run, model if kind == "folder" else file, "net" if kind == "folder" else "")
+    given = file if kind == "file" else model
+    origin = shelf.origins.locate(read_address(f"runs:/{run}/{'model.onnx' if kind == 'file' else 'net'}"))
+    before = len(shelf.client.search_logged_models([shelf.experiment]))
+    wanted = by_source(f"from-{kind}", given, origin)
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda _: shelf.registry.register(wanted), range(4)))
+    assert [created for _, created in answers].count(True) == 1
+    assert len(shelf.client.search_logged_models([shelf.experiment])) == before
+    (version,) = shelf.registry.snapshot(wanted.name).versions
+    assert payload_digest(Path(shelf.registry.download(version, str(tmp_path)))) == payload_digest(given)
+    known = shelf.client.get_model_version(wanted.name, version.number)
+    assert (known.source, known.run_id, known.description) == (origin.source, run, "why")
+    again = shelf.origins.locate(read_address(version.uri))
+    assert (again.source, again.run, again.digest) == (origin.source, run, wanted.digest)
+
+
+@IN_MLFLOW
+def test_what_changed_since_it_was_judged_is_refused(shelf: MlflowShelf, model: Path, tmp_path: Path) -> None:
+    """The bytes are read back from where they were logged: they are not what the gate saw, so nothing follows them."""
+    logged = shelf.logged(shelf.run(), "net", model_folder(tmp_path / "other", weights=b"other"))
+    origin = shelf.origins.locate(read_address(f"models:/{logged}"))
+    with pytest.raises(IntegrityError):
+        shelf.registry.register(by_source("changed", model, origin))
+
+
+@IN_MLFLOW
+def test_a_version_of_a_version_is_registered_from_there(shelf: MlflowShelf, model: Path) -> None:
+    """A registered version can be given to another name; it has the same source."""
+    number = shelf.version("first-name", model)
+    origin = shelf.origins.locate(read_address(f"models:/first-name/{number}"))
+    version, _ = shelf.registry.register(by_source("second-name", model, origin))
+    assert shelf.client.get_model_version("second-name", version.number).source == origin.source
+    copied = shelf.client.copy_model_version(f"models:/first-name/{number}", "third-name")
+    origin = shelf.origins.locate(read_address(f"models:/third-name/{copied.version}"))
+    assert shelf.registry.register(by_source("fourth-name", model, origin))[1]

@@ -1,6 +1,7 @@
 """Models on a server, in memory; they pass the same contract as MLflow's."""
 
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -19,6 +20,7 @@ class FakeOrigins:
     logged: dict[str, str] = field(default_factory=dict)  # logged model: its run
     named: list[tuple[str, str, str]] = field(default_factory=list)  # run, name there, logged model
     unfinished: set[str] = field(default_factory=set)
+    said: dict[str, dict[str, float | str]] = field(default_factory=dict)
     registered: dict[tuple[str, str], Origin] = field(default_factory=dict)
 
     def locate(self, address: Address) -> Origin:
@@ -38,6 +40,14 @@ class FakeOrigins:
         if source.is_file():
             return str(shutil.copy(source, target))
         return str(shutil.copytree(source, target))
+
+    def annotate(self, run: str, metrics: Mapping[str, float], tags: Mapping[str, str]) -> bool:
+        """Keep it."""
+        if run not in self.runs:
+            raise InputError(f"There is no run {run}.", cure="Mend it.")
+        before = self.said.get(run, {})
+        self.said[run] = {**before, **metrics, **tags}
+        return self.said[run] != before
 
     def _logged(self, address: Logged) -> Origin:
         if address.model not in self.logged:

@@ -14,7 +14,7 @@ from ml_cicd.registry.gate_report import LARGEST_REPORT, GateClaim, read_gate_re
 from ml_cicd.registry.look import Allowed
 from ml_cicd.registry.operations import Registered
 from ml_cicd.registry.ports import Server
-from ml_cicd.registry.registration import Candidate, check_first_release, check_names, plan
+from ml_cicd.registry.registration import Candidate, card_of, check_first_release, check_names, plan
 from ml_cicd.registry.versions import CHALLENGER, ModelVersion
 from ml_cicd.world import World
 
@@ -66,7 +66,7 @@ def run(inputs: Inputs, world: World) -> Report:
         )
         report = _registered(candidate, gate, inputs, world, _records(inputs, config, world))
     said = tuple(Note(text=text) for text in (*model.notes, *_let_through(gate)))
-    return replace(report, sections=(*report.sections, *said))
+    return replace(report, sections=(*report.sections, *card_of(candidate, gate).tables, *said))
 
 
 def _registered(candidate: Candidate, gate: GateClaim, inputs: Inputs, world: World, records: Server) -> Report:
@@ -139,7 +139,8 @@ def _done(receipt: Receipt, candidate: Candidate) -> Report:
         else f"{version} was there already, alias {candidate.alias}."
     )
     if receipt.problem:
-        headline = f"Version {made.version.number} is there, but the alias is not set: {receipt.problem}"
+        left = "its run does not say so" if receipt.values(str) else "the alias is not set"
+        headline = f"Version {made.version.number} is there, but {left}: {receipt.problem}"
     return Report(
         command="register",
         exit_code=Exit.PARTLY if receipt.problem else Exit.DONE,

@@ -2,6 +2,7 @@
 all that a door lets out.
 """
 
+from collections.abc import Mapping
 from typing import Protocol
 
 from ml_cicd.registry.addresses import Address, Origin
@@ -46,6 +47,9 @@ class ModelOrigins(Protocol):
 
     def bring(self, origin: Origin, folder: str) -> str:
         """Copy the files below `folder`, return where they are; a container image stays an address."""
+
+    def annotate(self, run: str, metrics: Mapping[str, float], tags: Mapping[str, str]) -> bool:
+        """Write metrics and tags on a run; return whether it did not say all of that already."""
 
 
 class Records(Protocol):

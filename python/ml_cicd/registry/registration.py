@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from ml_cicd.ground.errors import InputError, IntegrityError, NotPassing
 from ml_cicd.ground.finding import Outcome
 from ml_cicd.registry.addresses import Origin
+from ml_cicd.registry.card import Card, card
 from ml_cicd.registry.gate_report import GateClaim
 from ml_cicd.registry.look import Look
-from ml_cicd.registry.operations import RegisterVersion, SetAlias
+from ml_cicd.registry.operations import LinkRun, RegisterVersion, SetAlias
 from ml_cicd.registry.ports import Records
 from ml_cicd.registry.versions import (
     CHAMPION,
@@ -70,10 +71,12 @@ def check_names(name: str, alias: str) -> None:
         raise InputError(f"{alias!r} cannot be an alias.", cure="Use letters, digits, _ and -; not latest, not v1.")
 
 
-def plan(candidate: Candidate, gate: GateClaim) -> tuple[RegisterVersion, SetAlias]:
+def plan(
+    candidate: Candidate, gate: GateClaim
+) -> tuple[RegisterVersion, SetAlias] | tuple[RegisterVersion, SetAlias, LinkRun]:
     """Return what registers `candidate`, or refuse it.
 
-    Both operations are safe to repeat, so the plan is the same whether the version exists or not.
+    All operations are safe to repeat, so the plan is the same whether the version exists or not.
 
     Raises:
         InputError: a bad name, or a model that could run code when loaded.
@@ -84,15 +87,41 @@ def plan(candidate: Candidate, gate: GateClaim) -> tuple[RegisterVersion, SetAli
     _check_claim(candidate, gate)
     if candidate.look.violations:
         raise InputError(_refusal(candidate.shown, candidate.look), cure=candidate.look.way_out)
+    origin = candidate.origin or Origin(asked="", source="")
     new = NewVersion(
         name=candidate.name,
         folder=candidate.folder,
         digest=candidate.digest,
         key=registration_key(candidate, gate),
         tags=_tags(candidate, gate),
+        source=origin.source,
+        run=origin.run,
+        description=card_of(candidate, gate).description,
     )
-    # The alias last: who follows it finds a version that is complete, tags and verified bytes included.
-    return RegisterVersion(version=new), SetAlias(name=candidate.name, alias=candidate.alias, version=new)
+    # The alias late: who follows it finds a version that is complete, tags and verified bytes included. The run's page
+    # is for people: nothing waits for it.
+    alias = SetAlias(name=candidate.name, alias=candidate.alias, version=new)
+    return (
+        (RegisterVersion(version=new), alias, LinkRun(version=new))
+        if new.run
+        else (RegisterVersion(version=new), alias)
+    )
+
+
+def card_of(candidate: Candidate, gate: GateClaim) -> Card:
+    """Return what people read of it."""
+    origin = candidate.origin
+    lineage = {
+        "model": candidate.digest,
+        "format": candidate.look.format,
+        "brought from": origin.asked if origin else "",
+        "logged as": origin.source if origin and origin.source != origin.asked else "",
+        "training run": origin.run if origin else "",
+        "commit": gate.commit or candidate.commit,
+        "workflow": candidate.run_url,
+        "verdict": gate.digest,
+    }
+    return card(gate.text, lineage)
 
 
 def check_first_release(gate: GateClaim, wanted: NewVersion, records: Records) -> None:

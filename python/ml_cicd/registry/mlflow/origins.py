@@ -1,19 +1,20 @@
 """Models that MLflow holds already (registry.ports.ModelOrigins): logged by a run, or registered."""
 
+import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, assert_never
 
 from ml_cicd.ground.errors import InputError
 from ml_cicd.registry.addresses import Address, InRun, Logged, Origin, Registered
 from ml_cicd.registry.mlflow.client import connect, mapped, point_at
-from ml_cicd.registry.mlflow.versions import IMAGE, downloaded, is_absent
+from ml_cicd.registry.mlflow.versions import IMAGE, LOGGED, downloaded, is_absent
 from ml_cicd.registry.versions import TAG_DIGEST
 
-LOGGED = "models:/"
 MOST_PAGES = 100
 READY = "READY"
+LARGEST_BATCH = 500  # MLflow takes 1,000 metrics in one call
 
 
 class MlflowOrigins:
@@ -43,6 +44,25 @@ class MlflowOrigins:
             return origin.source.removeprefix(IMAGE)
         with self._asking():
             return downloaded(self._uri, origin.source, folder)
+
+    def annotate(self, run: str, metrics: Mapping[str, float], tags: Mapping[str, str]) -> bool:
+        """Write what a run does not say yet."""
+        with self._asking():
+            known = self._run(run).data
+            fresh = {name: value for name, value in metrics.items() if known.metrics.get(name) != value}
+            told = {name: value for name, value in tags.items() if known.tags.get(name) != value}
+            if fresh or told:
+                self._write(run, fresh, told)
+        return bool(fresh or told)
+
+    def _write(self, run: str, metrics: Mapping[str, float], tags: Mapping[str, str]) -> None:
+        from mlflow.entities import Metric, RunTag  # noqa: PLC0415  # perhaps fetched only now
+
+        now = int(time.time() * 1000)
+        values = [Metric(key=name, value=value, timestamp=now, step=0) for name, value in metrics.items()]
+        for start in range(0, len(values), LARGEST_BATCH):
+            self._client.log_batch(run, metrics=values[start : start + LARGEST_BATCH])
+        self._client.log_batch(run, tags=[RunTag(name, value) for name, value in tags.items()])
 
     @contextmanager
     def _asking(self) -> Iterator[None]:

@@ -19,6 +19,7 @@ from ml_cicd.registry.versions import TAG_DIGEST, TAG_KEY, ModelVersion, NewVers
 EXPERIMENT = "ml-cicd"
 TAG_SUPERSEDED = "mlcicd.superseded_by"
 IMAGE = "docker://"  # how tools of containers write that an address is an image's
+LOGGED = "models:/"
 PAGE = 1000
 MOST_PAGES = 100
 TRIES = 2
@@ -129,12 +130,18 @@ class MlflowRegistry:
     def _create(self, wanted: NewVersion) -> str:
         tags = {**wanted.tags, TAG_DIGEST: wanted.digest, TAG_KEY: wanted.key}
         if is_image(Path(wanted.folder)):
-            source, model_id = f"{IMAGE}{wanted.folder}", None
+            source = f"{IMAGE}{wanted.folder}"
         else:
-            model_id = self._upload(wanted)
-            source = f"models:/{model_id}"
+            source = wanted.source or f"{LOGGED}{self._upload(wanted)}"
         made = self._client.create_model_version(
-            wanted.name, source, model_id=model_id, tags=tags, await_creation_for=0
+            wanted.name,
+            source,
+            # Of a logged model MLflow knows the run itself, and refuses to be told another one.
+            run_id=None if source.startswith(LOGGED) else wanted.run or None,
+            model_id=_logged_model(source),
+            tags=tags,
+            description=wanted.description or None,
+            await_creation_for=0,
         )
         return str(made.version)
 
@@ -239,3 +246,9 @@ def _version(found: Any) -> ModelVersion:  # noqa: ANN401
 
 def _logged_name(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9_-]", "-", name)
+
+
+def _logged_model(source: str) -> str | None:
+    """Return the logged model that a source is; None for an artifact, and for a version of a registered model."""
+    name = source.removeprefix(LOGGED)
+    return name if source.startswith(f"{LOGGED}m-") and "/" not in name else None
