@@ -84,6 +84,12 @@ def test_what_is_not_there_says_what_is(text: str) -> None:
         settle(of(text), KNOWN, Ledger(entries=()))
 
 
+def test_an_unknown_model_is_named() -> None:
+    """A misspelt name is not taken for a missing version."""
+    with pytest.raises(InputError, match="no registered model churn"):
+        settle(of("models:/churn/7"), RegistrySnapshot(name="churn", versions=(), aliases={}), Ledger(entries=()))
+
+
 def test_no_champion_is_nothing() -> None:
     """Where nothing serves yet, its address means nothing."""
     known = RegistrySnapshot(name="churn", versions=KNOWN.versions, aliases={})

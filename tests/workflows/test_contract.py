@@ -47,7 +47,7 @@ BY_THE_CALLER = {"train", "canary", "safety-net"}  # they log in to a cloud, if 
 STABLE_INPUTS = {
     "quality-gate": "predictions metrics thresholds champion positive model registry-uri "
     "when-inconclusive when-no-champion",
-    "register": "model-name model gate-report registry-uri alias allow-code",
+    "register": "model-name model gate-report registry-uri from-uri alias allow-code",
     "canary": "candidate target mode deadline-minutes registry-uri allow-inconclusive replay take-over",
     "rollback": "target to reason registry-uri force only-run",
     "fetch": "version to if-missing model-name registry-uri",

@@ -13,7 +13,6 @@ from ml_cicd.registry.addresses import MODEL_FORMS
 from ml_cicd.registry.gate_report import LARGEST_REPORT, GateClaim, read_gate_report
 from ml_cicd.registry.look import Allowed
 from ml_cicd.registry.operations import Registered
-from ml_cicd.registry.ports import Server
 from ml_cicd.registry.registration import Candidate, card_of, check_first_release, check_names, plan
 from ml_cicd.registry.versions import CHALLENGER, ModelVersion
 from ml_cicd.world import World
@@ -40,6 +39,9 @@ class Inputs(CommonInputs):
         path=True,
     )
     registry_uri: str = option("Registry; empty for the configuration's.")
+    from_uri: str = option(
+        "Registry that holds the model, where it is another one: from development to production, say."
+    )
     alias: str = option("Alias that the version gets.", default=CHALLENGER)
     allow_code: bool = option(
         "Take a model that carries Python code by design; its files stay in tags and report.", default=False
@@ -52,25 +54,27 @@ def run(inputs: Inputs, world: World) -> Report:
     name = config.model_name(inputs.model_name)
     check_names(name, inputs.alias)
     gate = _gate(inputs, world)
-    with world.models.here(inputs.model, lambda: _records(inputs, config, world)) as model:
+    with world.models.here(inputs.model, lambda: world.records(inputs.from_uri or _uri(inputs, config))) as model:
         candidate = Candidate(
             name=name,
             alias=inputs.alias,
             folder=model.path,
             origin=model.origin,
+            server=_other_server(inputs, config) if model.origin else "",
             # The digest before the scan: it refuses links and pipes, which the scan would follow.
             digest=world.models.payload_digest(model.path),
             look=world.models.look(model.path, _allowed(inputs, config)),
             commit=world.commit,
             run_url=world.who.run_url,
         )
-        report = _registered(candidate, gate, inputs, world, _records(inputs, config, world))
+        report = _registered(candidate, gate, inputs, world, config)
     said = tuple(Note(text=text) for text in (*model.notes, *_let_through(gate)))
     return replace(report, sections=(*report.sections, *card_of(candidate, gate).tables, *said))
 
 
-def _registered(candidate: Candidate, gate: GateClaim, inputs: Inputs, world: World, records: Server) -> Report:
+def _registered(candidate: Candidate, gate: GateClaim, inputs: Inputs, world: World, config: Config) -> Report:
     operations = plan(candidate, gate)
+    records = world.records(_uri(inputs, config))
     check_first_release(gate, operations[0].version, records)
     receipt = apply(operations, records, say=world.say, again=_again(inputs), dry_run=inputs.dry_run)
     if inputs.dry_run:
@@ -79,8 +83,16 @@ def _registered(candidate: Candidate, gate: GateClaim, inputs: Inputs, world: Wo
     return _done(receipt, candidate)
 
 
-def _records(inputs: Inputs, config: Config, world: World) -> Server:
-    return world.records(config.registry_uri(inputs.registry_uri))
+def _uri(inputs: Inputs, config: Config) -> str:
+    return config.registry_uri(inputs.registry_uri)
+
+
+def _other_server(inputs: Inputs, config: Config) -> str:
+    """Return the server that a model comes from, without what may be a password; empty for the one it stays on."""
+    uri = inputs.from_uri
+    if not uri or uri == _uri(inputs, config):
+        return ""
+    return f"{uri.partition('//')[0]}//{uri.rpartition('@')[2]}" if "@" in uri else uri
 
 
 def _allowed(inputs: Inputs, config: Config) -> Allowed:
@@ -105,6 +117,7 @@ def _again(inputs: Inputs) -> str:
         "model": inputs.model,
         "gate-report": inputs.gate_report,
         "registry-uri": "" if "@" in inputs.registry_uri else inputs.registry_uri,  # it may hold a password
+        "from-uri": "" if "@" in inputs.from_uri else inputs.from_uri,
         "alias": inputs.alias,
     }
     words = [f"--{name}={value}" for name, value in given.items() if value]

@@ -112,8 +112,10 @@ def settle(address: Registered, known: RegistrySnapshot, ledger: Ledger) -> Regi
     """Turn an alias into the version that it is at now; the champion is what serves by the ledger.
 
     Raises:
-        InputError: no such version or alias.
+        InputError: no such model, version or alias.
     """
+    if not known.versions:
+        raise InputError(f"There is no registered model {address.name} with a version.", cure="Check the address.")
     if address.alias and not says_champion(address.alias) and address.alias not in known.aliases:
         there = ", ".join(known.aliases) or "none"
         raise InputError(f"{address.name} has no alias {address.alias!r}.", cure=f"Its aliases: {there}.")

@@ -37,7 +37,8 @@ MOST_SHOWN = 5
 class Candidate:
     """The model that asks to be registered.
 
-    `folder` is where it lies here, `look` what was found in its files, `origin` where it was brought from, if it was.
+    `folder` is where it lies here, `look` what was found in its files, `origin` where it was brought from, if it was:
+    from `server`, where that is another one than it is registered in.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Candidate:
     commit: str
     run_url: str
     origin: Origin | None = None
+    server: str = ""
 
     @property
     def shown(self) -> str:
@@ -87,7 +89,8 @@ def plan(
     _check_claim(candidate, gate)
     if candidate.look.violations:
         raise InputError(_refusal(candidate.shown, candidate.look), cure=candidate.look.way_out)
-    origin = candidate.origin or Origin(asked="", source="")
+    # What another server holds is uploaded like any folder, and nothing is written on its runs.
+    origin = candidate.origin if candidate.origin and not candidate.server else Origin(asked="", source="")
     new = NewVersion(
         name=candidate.name,
         folder=candidate.folder,
@@ -115,6 +118,7 @@ def card_of(candidate: Candidate, gate: GateClaim) -> Card:
         "model": candidate.digest,
         "format": candidate.look.format,
         "brought from": origin.asked if origin else "",
+        "at": candidate.server,
         "logged as": origin.source if origin and origin.source != origin.asked else "",
         "training run": origin.run if origin else "",
         "commit": gate.commit or candidate.commit,
