@@ -29,6 +29,7 @@ from ml_cicd.gate.settings import WhenInconclusive
 from ml_cicd.ground.errors import Exit, NotFound
 from ml_cicd.registry.formats.payload import payload_digest
 from ml_cicd.registry.mlflow.versions import MlflowRegistry
+from tests.fakes.model_folder import model_folder
 from tests.workflows.documents import ROOT
 
 
@@ -560,6 +561,32 @@ def test_what_a_deploy_hook_checks_is_public(tmp_path: Path) -> None:
     assert len(ml_cicd.violations(tmp_path)) == 1
     with pytest.raises(InputError):
         ml_cicd.payload_digest(tmp_path / "absent")
+
+
+def test_a_logged_model_is_registered_by_its_address(registry_uri: str, tmp_path: Path) -> None:
+    """It is treated as its files, and cannot be asked; the run that logged it says what became of it."""
+    from mlflow import MlflowClient
+
+    folder = model_folder(tmp_path / "model")
+    client = MlflowClient(tracking_uri=registry_uri, registry_uri=registry_uri)
+    experiment = MlflowRegistry(registry_uri)._experiment()
+    run = client.create_run(experiment).info.run_id
+    logged = client.create_logged_model(experiment, name="net", source_run_id=run)
+    client.log_model_artifacts(logged.model_id, str(folder))
+    client.finalize_logged_model(logged.model_id, "READY")
+    address = f"models:/{logged.model_id}"
+    assert ml_cicd.payload_digest(address, registry_uri=registry_uri) == payload_digest(folder)
+    assert ml_cicd.violations(address, registry_uri=registry_uri) == ()
+    numbers, demands = {"accuracy": {"value": 0.97, "n": 2000}}, {"accuracy": 0.95}
+    first = register_if_passing(address, numbers, demands, "by-address", registry_uri=registry_uri)
+    again = register_if_passing(folder, numbers, demands, "by-address", registry_uri=registry_uri)
+    assert (first.digest, first.created, again.created) == (payload_digest(folder), True, False)
+    said, known = client.get_run(run).data, client.get_model_version("by-address", first.version)
+    assert (said.metrics["gate.accuracy"], said.tags["mlcicd.version"]) == (0.97, "models:/by-address/1")
+    assert (known.source, known.run_id) == (address, run)
+    assert f"- training run: `{run}`" in known.description
+    with pytest.raises(InputError, match="cannot be asked"):
+        register_if_passing(address, {}, demands, "by-address", test_loader=loader(), registry_uri=registry_uri)
 
 
 def test_examples_import_what_is_public() -> None:

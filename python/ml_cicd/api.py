@@ -27,10 +27,11 @@ from ml_cicd.ground.parse import as_mapping, as_number
 from ml_cicd.registry.gate_report import claim_of
 from ml_cicd.registry.look import NOTHING_ALLOWED, Allowed
 from ml_cicd.registry.operations import Registered
+from ml_cicd.registry.ports import Server
 from ml_cicd.registry.registration import Candidate, check_names, plan
 from ml_cicd.registry.versions import CHALLENGER
 from ml_cicd.shell.streams import print_err
-from ml_cicd.shell.wiring import ModelFiles, load_saved, model_in_memory, real_world, save_in_memory
+from ml_cicd.shell.wiring import load_saved, model_in_memory, real_world, save_in_memory
 from ml_cicd.world import World
 
 CONFIG = "ml-cicd.yml"
@@ -121,7 +122,8 @@ def register_if_passing(  # noqa: PLR0913  # the first four say what, the rest w
     With a `test_loader` the model is judged as by `model_quality_gate`, and once more as it was saved, because export
     could have changed it; `metrics` are not looked at. It is read several times, so a generator will not do. `predict`
     becomes part of a module's program, so it may only do what torch.export can trace. Without a loader, `metrics` are
-    judged: bare numbers as points, or the forms of a metrics file, e.g. `{"value": 0.96, "n": 2000}`.
+    judged: bare numbers as points, or the forms of a metrics file, e.g. `{"value": 0.96, "n": 2000}`. A model that is
+    saved or logged already is given by its path or address, as for `payload_digest`, and judged by `metrics`.
 
     Export needs an example of the inputs, shape (2 or more, ...): `input_example`, an array or several by name; else
     two rows of zeros shaped as the loader's; else what the model tells, its `example_input_array` (Lightning) or a
@@ -135,9 +137,14 @@ def register_if_passing(  # noqa: PLR0913  # the first four say what, the rest w
         OutsideError: the registry failed. PartlyApplied: the version is there, the alias is not.
     """
     check_names(model_name, alias)
+    policy = _policy(thresholds, DEFAULTS.confidence, DEFAULTS.when_inconclusive)
+    if isinstance(model, str | Path):
+        if test_loader is not None:
+            raise InputError("A saved model cannot be asked.", cure="Give its metrics, or the model itself.")
+        evidence = evidence_from_mapping(metrics, policy.wanted)
+        return _register(str(model), (model_name, alias), policy, evidence, registry_uri)
     if test_loader is not None and iter(test_loader) is test_loader:
         raise InputError("test_loader can be read only once.", cure="Give a DataLoader or a list of batches.")
-    policy = _policy(thresholds, DEFAULTS.confidence, DEFAULTS.when_inconclusive)
     hints = Hints(predict=predict, labels=labels, positive=positive, decision_threshold=decision_threshold)
     in_memory = model_in_memory(model, test_loader, hints, print_err)
     evidence = (
@@ -154,23 +161,33 @@ def register_if_passing(  # noqa: PLR0913  # the first four say what, the rest w
         return _register(path, (model_name, alias), policy, evidence, registry_uri)
 
 
-def payload_digest(path: str | Path) -> str:
-    """Return the digest of a model's file or folder, as the registry and a deploy hook's `ML_CICD_DIGEST` have it.
+def payload_digest(path: str | Path, *, registry_uri: str = "") -> str:
+    """Return a model's digest, as the registry and a deploy hook's `ML_CICD_DIGEST` have it.
+
+    A file, a folder, an image by digest, or what the registry's server has at `runs:/RUN/PATH`, `models:/m-ID`,
+    `models:/NAME/VERSION` or `models:/NAME@ALIAS`; the registry as for `register_if_passing`.
 
     Raises:
         InputError: nothing is there. EvidenceError: a link, or what is neither file nor folder.
     """
-    return ModelFiles().payload_digest(str(path))
+    world = real_world(print_err)
+    with world.models.here(str(path), lambda: _records(world, registry_uri)) as model:
+        return world.models.payload_digest(model.path)
 
 
-def violations(path: str | Path, *, allow_callables: Iterable[str] = (), allow_code: bool = False) -> tuple[str, ...]:
+def violations(
+    path: str | Path, *, allow_callables: Iterable[str] = (), allow_code: bool = False, registry_uri: str = ""
+) -> tuple[str, ...]:
     """Return what in a model's files could run code when they are loaded, without loading them; empty for a plain one.
 
     What no format recognises cannot be looked through, and that is a violation itself. `allow_callables` are pickled
-    callables by dotted name (`registry.allow_callables`), `allow_code` is `register`'s input of that name.
+    callables by dotted name (`registry.allow_callables`), `allow_code` is `register`'s input of that name. The model is
+    given as for `payload_digest`.
     """
     allowed = Allowed(callables=frozenset(allow_callables), code=allow_code)
-    return ModelFiles().look(str(path), allowed).violations
+    world = real_world(print_err)
+    with world.models.here(str(path), lambda: _records(world, registry_uri)) as model:
+        return world.models.look(model.path, allowed).violations
 
 
 def _policy(thresholds: Mapping[str, object], confidence: float, when_inconclusive: WhenInconclusive | str) -> Policy:
@@ -201,23 +218,24 @@ def _refuse_unless_passing(verdict: Verdict) -> None:
 
 def _register(path: str, names: tuple[str, str], policy: Policy, evidence: Evidence, registry_uri: str) -> Registration:
     world = real_world(print_err)
-    digest = world.models.payload_digest(path)
-    verdict = judgement(policy, evidence, model_digest=digest, commit=world.commit)
-    _refuse_unless_passing(verdict)
-    name, alias = names
-    candidate = Candidate(
-        name=name,
-        alias=alias,
-        folder=path,
-        digest=digest,
-        look=world.models.look(path, NOTHING_ALLOWED),
-        commit=world.commit,
-        run_url=world.who.run_url,
-        actor=world.who.actor,
-    )
-    made = _applied(candidate, verdict, world, registry_uri)
+    with world.models.here(path, lambda: _records(world, registry_uri)) as model:
+        digest = world.models.payload_digest(model.path)
+        verdict = judgement(policy, evidence, model_digest=digest, commit=world.commit)
+        _refuse_unless_passing(verdict)
+        candidate = Candidate(
+            name=names[0],
+            alias=names[1],
+            folder=model.path,
+            origin=model.origin,
+            digest=digest,
+            look=world.models.look(model.path, NOTHING_ALLOWED),
+            commit=world.commit,
+            run_url=world.who.run_url,
+            actor=world.who.actor,
+        )
+        made = _applied(candidate, verdict, world, registry_uri)
     return Registration(
-        name=name,
+        name=names[0],
         version=made.version.number,
         uri=made.version.uri,
         digest=digest,
@@ -227,11 +245,17 @@ def _register(path: str, names: tuple[str, str], policy: Policy, evidence: Evide
 
 
 def _applied(candidate: Candidate, verdict: Verdict, world: World, registry_uri: str) -> Registered:
-    config = world.config(CONFIG, required=False)
-    from_environment = "" if config.registry else os.environ.get("MLFLOW_TRACKING_URI", "")
-    records = world.records(config.registry_uri(registry_uri or from_environment))
+    records = _records(world, registry_uri)
     operations = plan(candidate, claim_of(verdict, world.who.run_url))
     receipt = apply(operations, records, say=world.say, again="call register_if_passing again")
     if receipt.problem:
-        raise PartlyApplied(f"Registered, but the alias is not set: {receipt.problem}", cure="Call it again.")
+        left = "its run does not say so" if receipt.values(str) else "the alias is not set"
+        raise PartlyApplied(f"Registered, but {left}: {receipt.problem}", cure="Call it again.")
     return receipt.values(Registered)[0]
+
+
+def _records(world: World, registry_uri: str) -> Server:
+    """Return the registry that is given, else the configuration's, else MLflow's current one."""
+    config = world.config(CONFIG, required=False)
+    from_environment = "" if config.registry else os.environ.get("MLFLOW_TRACKING_URI", "")
+    return world.records(config.registry_uri(registry_uri or from_environment))

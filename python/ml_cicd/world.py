@@ -1,14 +1,16 @@
 """What a command may ask of the outside: wired by `shell/wiring`, or by a test in memory."""
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
 from ml_cicd.config import Config
 from ml_cicd.gate.evidence import Evidence, EvidenceRequest
 from ml_cicd.ground.finding import Finding
+from ml_cicd.registry.addresses import Origin
 from ml_cicd.registry.look import Allowed, Look
-from ml_cicd.registry.ports import Records
+from ml_cicd.registry.ports import Server
 from ml_cicd.rollout.ports import Clock
 from ml_cicd.rollout.site import Site
 from ml_cicd.starter.snapshot import Snapshot
@@ -35,8 +37,27 @@ class Files(Protocol):
         """Create a file and its folders; raises `InputError` where one exists."""
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ModelHere:
+    """A model as it lies on this machine: a path, or an image's address. `origin` is where it was brought from."""
+
+    path: str
+    origin: Origin | None = None
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What an address meant."""
+        return (self.origin.meaning,) if self.origin else ()
+
+
 class Models(Protocol):
     """Model files, looked at without loading them."""
+
+    def here(self, model: str, records: Callable[[], Server]) -> AbstractContextManager[ModelHere]:
+        """Bring a model that a server holds to this machine for a while; any other is here already.
+
+        `records` is asked only for an address on a server.
+        """
 
     def payload_digest(self, path: str) -> str:
         """Digest of a model's file or folder. Raises `InputError` when absent, `EvidenceError` on links."""
@@ -90,7 +111,7 @@ class World(Protocol):
     def measure(self, request: EvidenceRequest) -> Evidence:
         """Turn tables or a metrics file into evidence. Raises `EvidenceError` where they cannot be used at all."""
 
-    def records(self, uri: str) -> Records:
+    def records(self, uri: str) -> Server:
         """Return registry and ledger of an address."""
 
     def site(self, config: Config, *, target: str, registry_uri: str) -> Site:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ml_cicd.commands import canary, rollback, status  # noqa: F401  # what a fork need not import again
-from ml_cicd.registry.ports import Records
+from ml_cicd.registry.ports import Server
 from ml_cicd.rollout import forecast
 from ml_cicd.rollout.routers import haproxy  # noqa: F401
 from ml_cicd.rollout.slots import http
@@ -35,7 +35,7 @@ FORECAST_SECONDS = 0.4
 class World(RealWorld):
     """The outside as it is, but for a registry that a file may stand in for."""
 
-    def records(self, uri: str) -> Records:
+    def records(self, uri: str) -> Server:
         """Return registry and ledger of an address."""
         return FileRecords(Path(uri.removeprefix(IN_A_FILE))) if uri.startswith(IN_A_FILE) else super().records(uri)
 

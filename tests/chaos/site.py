@@ -15,7 +15,7 @@ from functools import cached_property
 from pathlib import Path
 from string import Template
 
-from ml_cicd.registry.ports import Records
+from ml_cicd.registry.ports import Server
 from ml_cicd.registry.versions import TAG_DIGEST, TAG_GATE_VERDICT, TAG_KEY, ModelVersion
 from ml_cicd.rollout.routers.haproxy import HaproxyRouter, Settings
 from ml_cicd.rollout.state import RouterView
@@ -104,7 +104,7 @@ class Site:
         return HaproxyRouter(Settings(socket=str(self.socket), map=str(self.map)), SLOTS)
 
     @cached_property
-    def records(self) -> Records:
+    def records(self) -> Server:
         """Its registry and ledger."""
         path = self.folder / "registry.db"
         if path.exists():

@@ -10,12 +10,13 @@ from pathlib import Path
 
 from ml_cicd.registry.ledger import Ledger, LedgerEntry, LedgerOp
 from ml_cicd.registry.versions import ModelVersion, NewVersion, RegistrySnapshot
+from tests.fakes.origins import FakeOrigins
 from tests.fakes.registry import FakeLedger, FakeRegistry
 
 
 @dataclass(frozen=True)
 class FileRecords:
-    """Both (registry.ports.Records)."""
+    """All of them (registry.ports.Server)."""
 
     path: Path
 
@@ -28,6 +29,11 @@ class FileRecords:
     def ledger(self) -> "FileLedger":
         """Connect."""
         return FileLedger(self.path)
+
+    @property
+    def origins(self) -> FakeOrigins:
+        """There are none."""
+        return FakeOrigins()
 
 
 @dataclass(frozen=True)

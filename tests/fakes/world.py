@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
 from ml_cicd.config import Config
@@ -10,7 +11,7 @@ from ml_cicd.gate.settings import GateSettings, WhenNoChampion
 from ml_cicd.ground.errors import EvidenceError, InputError
 from ml_cicd.ground.finding import Finding
 from ml_cicd.registry.look import Allowed, Look
-from ml_cicd.registry.ports import DeploymentLedger, ModelRegistry, Records
+from ml_cicd.registry.ports import DeploymentLedger, ModelOrigins, ModelRegistry, Server
 from ml_cicd.registry.settings import RegistrySettings
 from ml_cicd.registry.versions import (
     CHAMPION,
@@ -29,7 +30,8 @@ from ml_cicd.rollout.state import Split
 from ml_cicd.settings import Chosen
 from ml_cicd.shell.wiring import open_door
 from ml_cicd.starter.snapshot import Snapshot
-from ml_cicd.world import Files, Models, Who
+from ml_cicd.world import Files, ModelHere, Models, Who
+from tests.fakes.origins import FakeOrigins
 from tests.fakes.registry import FakeLedger, FakeRegistry
 from tests.fakes.traffic import FakeClock, FakeRouter, FakeSlots, FakeSource
 
@@ -90,6 +92,10 @@ class NoFiles:
 class NoModels:
     """No model files (world.Models)."""
 
+    def here(self, model: str, records: Callable[[], Server]) -> AbstractContextManager[ModelHere]:
+        """Nothing is brought."""
+        return nullcontext(ModelHere(path=model))
+
     def payload_digest(self, path: str) -> str:
         """Nothing is there."""
         raise InputError(f"{path} is not a model.", cure="There are none here.")
@@ -116,6 +122,7 @@ class FakeWorld:
     gone: set[str] = field(default_factory=set)
     fake_registry: FakeRegistry = field(default_factory=FakeRegistry)
     fake_ledger: FakeLedger = field(default_factory=FakeLedger)
+    fake_origins: FakeOrigins = field(default_factory=FakeOrigins)
     fake_slots: FakeSlots = field(default_factory=FakeSlots)
     lines: list[str] = field(default_factory=list)
     who: Who = field(default_factory=lambda: Who(actor="ann", run_url=""))
@@ -213,7 +220,7 @@ class FakeWorld:
         """Return the ledger; tests put a dead one here."""
         return self.fake_ledger
 
-    def records(self, uri: str) -> Records:
+    def records(self, uri: str) -> Server:
         """Return both."""
         return FakeRecords(self, uri)
 
@@ -259,7 +266,7 @@ class FakeWorld:
 
 @dataclass
 class FakeRecords:
-    """Registry and ledger of a world (registry.ports.Records)."""
+    """What a world's registry has (registry.ports.Server)."""
 
     world: FakeWorld
     uri: str
@@ -273,3 +280,8 @@ class FakeRecords:
     def ledger(self) -> DeploymentLedger:
         """Connect."""
         return self.world.ledger(self.uri)
+
+    @property
+    def origins(self) -> ModelOrigins:
+        """Connect."""
+        return self.world.fake_origins

@@ -30,7 +30,8 @@ CANDIDATE = Candidate(
 
 def test_plan_registers_then_points_the_alias() -> None:
     """A passing verdict for these bytes gives one version with all its tags, then the alias."""
-    register, alias = plan(CANDIDATE, claim_of(VERDICT, RUN))
+    register, alias, *others = plan(CANDIDATE, claim_of(VERDICT, RUN))
+    assert others == []
     assert isinstance(register, RegisterVersion)
     assert alias == SetAlias(name="digits", alias="challenger", version=register.version)
     assert register.version.key == f"sha256:m:{VERDICT.digest}"
@@ -57,8 +58,9 @@ def test_a_time_that_was_measured_anew_is_no_other_verdict(change: dict[str, Any
 
 def test_a_report_too_large_for_a_tag_is_left_out() -> None:
     """The registry keeps the report's digest where it cannot keep the report."""
-    gate = replace(claim_of(VERDICT, RUN), text="x" * (LARGEST_TAG + 1))
-    register, _ = plan(CANDIDATE, gate)
+    claim = claim_of(VERDICT, RUN)
+    gate = replace(claim, text=claim.text + " " * LARGEST_TAG)
+    register = plan(CANDIDATE, gate)[0]
     assert "mlcicd.gate_report" not in register.version.tags
     assert register.version.tags["mlcicd.gate_digest"] == gate.digest
 

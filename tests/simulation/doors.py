@@ -9,6 +9,7 @@ from ml_cicd.ground.errors import Conflict, Defect, NotFound, OutsideError, Unre
 from ml_cicd.registry.ledger import Ledger, LedgerEntry
 from ml_cicd.registry.versions import NOTHING, ModelVersion, NewVersion, RegistrySnapshot, Release
 from ml_cicd.rollout.state import Counters, Identity, Observation, RolloutState, RouterView, Split
+from tests.fakes.origins import FakeOrigins
 from tests.simulation.cheap import VERSIONS
 from tests.simulation.model import CURE, Model, Wanted, Write
 
@@ -287,9 +288,10 @@ def there(model: Model) -> Model:
 
 
 class Book:
-    """registry.ports.Records."""
+    """registry.ports.Server."""
 
     def __init__(self, hands: Hands) -> None:
-        """Make both."""
+        """Make them; no rollout asks where a model comes from."""
         self.registry = Registry(hands)
         self.ledger = DeploymentRecord(hands)
+        self.origins = FakeOrigins()

@@ -6,7 +6,7 @@ from ml_cicd.config import Config
 from ml_cicd.gate.evidence import Evidence, EvidenceRequest
 from ml_cicd.ground.errors import EvidenceError
 from ml_cicd.ground.finding import Finding
-from ml_cicd.registry.ports import Records
+from ml_cicd.registry.ports import Server
 from ml_cicd.rollout.site import Place, Site
 from ml_cicd.starter.snapshot import Snapshot
 from ml_cicd.world import Files, Models, Who
@@ -71,7 +71,7 @@ class ProcessWorld:
         """Nobody judges tables here."""
         raise EvidenceError("There are no tables.", cure=CURE)
 
-    def records(self, uri: str) -> Records:
+    def records(self, uri: str) -> Server:
         """Return the record."""
         return self.book
 

@@ -45,9 +45,9 @@ EXEC_PART = re.compile(
 )
 BY_THE_CALLER = {"train", "attest", "canary", "safety-net"}  # they log in to a cloud or sign, if the caller wants it
 STABLE_INPUTS = {
-    "quality-gate": "predictions metrics thresholds champion positive model when-inconclusive when-no-champion "
-    "no-champion",
-    "register": "model-name model gate-report registry-uri alias allow-code allow-other-run",
+    "quality-gate": "predictions metrics thresholds champion positive model registry-uri "
+    "when-inconclusive when-no-champion no-champion",
+    "register": "model-name model gate-report registry-uri from-uri alias allow-code allow-other-run",
     "canary": "candidate target mode deadline-minutes registry-uri allow-inconclusive replay take-over",
     "rollback": "target to reason registry-uri force only-run",
     "fetch": "version to if-missing model-name registry-uri",

@@ -15,6 +15,7 @@ from ml_cicd.ground.inputs import Command, CommonInputs, Needs, option
 from ml_cicd.ground.parse import as_mapping
 from ml_cicd.ground.report import Findings, Note, Report
 from ml_cicd.ground.yaml_text import read_yaml
+from ml_cicd.registry.addresses import MODEL_FORMS
 from ml_cicd.world import Files, World
 
 OUTPUTS: Mapping[str, str] = {
@@ -25,7 +26,7 @@ OUTPUTS: Mapping[str, str] = {
     "model-digest": "Payload digest of the model that the verdict is bound to; empty without the input model.",
 }
 ON_ERROR: Mapping[str, str] = {"verdict": "error", "passed": "false", "blocking": "[]", "warnings": "[]"}
-NEEDS = Needs(first="gate")
+NEEDS = Needs(first="gate", later=("registry", "sqlite"))  # these only for a model that a server holds
 
 EXITS: dict[Outcome, Exit] = {
     Outcome.PASS: Exit.DONE,
@@ -67,7 +68,8 @@ class Inputs(CommonInputs):
     thresholds: str = option("Thresholds as YAML text, e.g. 'accuracy: 0.95'; replaces the configuration's.")
     champion: str = option("Prediction table of the champion on the same rows.", path=True)
     positive: str = option("The positive class, e.g. fraud; precision, recall and F1 are of it.")
-    model: str = option("The model: a folder, a file, or an image by digest; the verdict is bound to it.", path=True)
+    model: str = option(f"The model: {MODEL_FORMS}; the verdict is bound to it.", path=True)
+    registry_uri: str = option("Registry, for a model on its server; empty for the configuration's.")
     when_inconclusive: str = option("What inconclusive means: fail or warn.", choices=("fail", "warn"))
     when_no_champion: str = option(
         "What a missing champion means: fail, or first_release for a first model.", choices=("fail", "first_release")
@@ -84,14 +86,20 @@ def run(inputs: Inputs, world: World) -> Report:
     policy = read_policy(inputs, config)
     request = evidence_request(inputs, config, policy, world.files)
     # Before the evidence: a model that is not there should not cost an evaluation.
-    model_digest = world.models.payload_digest(inputs.model) if inputs.model else ""
+    model_digest, where = _model(inputs, config, world) if inputs.model else ("", ())
     evidence = world.measure(request)
     verdict = judgement(policy, evidence, model_digest=model_digest, commit=world.commit)
     passed_over = _named_champion(inputs, config) if policy.compares and not request.champion else ""
     first = (f"{passed_over} is not there: no champion serves yet.",) if passed_over else ()
-    said = report(replace(verdict, notes=(*first, *verdict.notes)))
+    said = report(replace(verdict, notes=(*where, *first, *verdict.notes)))
     # Beside the verdict: the same evidence judged in another run has the same digest.
     return replace(said, details={"run": world.who.run_url}) if world.who.run_url else said
+
+
+def _model(inputs: Inputs, config: Config, world: World) -> tuple[str, tuple[str, ...]]:
+    """Return the digest of what the verdict is bound to, and what its address meant."""
+    with world.models.here(inputs.model, lambda: world.records(config.registry_uri(inputs.registry_uri))) as model:
+        return world.models.payload_digest(model.path), model.notes
 
 
 def read_policy(inputs: Inputs, config: Config) -> Policy:

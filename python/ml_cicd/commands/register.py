@@ -9,10 +9,11 @@ from ml_cicd.ground.errors import EvidenceError, Exit, InputError
 from ml_cicd.ground.inputs import Command, CommonInputs, Needs, option
 from ml_cicd.ground.operation import Receipt, apply
 from ml_cicd.ground.report import Document, Note, Report
+from ml_cicd.registry.addresses import MODEL_FORMS
 from ml_cicd.registry.gate_report import LARGEST_REPORT, GateClaim, read_gate_report
 from ml_cicd.registry.look import Allowed
 from ml_cicd.registry.operations import Registered
-from ml_cicd.registry.registration import Candidate, check_first_release, check_names, judged_elsewhere, plan
+from ml_cicd.registry.registration import Candidate, card_of, check_first_release, check_names, judged_elsewhere, plan
 from ml_cicd.registry.statement import statement
 from ml_cicd.registry.versions import CHALLENGER, ModelVersion
 from ml_cicd.world import World
@@ -33,13 +34,16 @@ class Inputs(CommonInputs):
     """Inputs of `register`."""
 
     model_name: str = option("Registered model; empty for the configuration's.")
-    model: str = option("The model: a folder, a file, or an image by digest.", required=True, path=True)
+    model: str = option(f"The model: {MODEL_FORMS}.", required=True, path=True)
     gate_report: str = option(
         "Report of the quality gate that judged this model.",
         default="ml-cicd-reports/quality-gate/report.json",
         path=True,
     )
     registry_uri: str = option("Registry; empty for the configuration's.")
+    from_uri: str = option(
+        "Registry that holds the model, where it is another one: from development to production, say."
+    )
     alias: str = option("Alias that the version gets.", default=CHALLENGER)
     allow_code: bool = option(
         "Take a model that carries Python code by design; its files stay in tags and report.", default=False
@@ -53,27 +57,48 @@ def run(inputs: Inputs, world: World) -> Report:
     name = config.model_name(inputs.model_name)
     check_names(name, inputs.alias)
     gate = _gate(inputs, world)
-    candidate = Candidate(
-        name=name,
-        alias=inputs.alias,
-        folder=inputs.model,
-        # The digest before the scan: it refuses links and pipes, which the scan would follow.
-        digest=world.models.payload_digest(inputs.model),
-        look=world.models.look(inputs.model, _allowed(inputs, config)),
-        commit=world.commit,
-        run_url=world.who.run_url,
-        actor=world.who.actor,
-        other_run=inputs.allow_other_run,
-    )
+    with world.models.here(inputs.model, lambda: world.records(inputs.from_uri or _uri(inputs, config))) as model:
+        candidate = Candidate(
+            name=name,
+            alias=inputs.alias,
+            folder=model.path,
+            origin=model.origin,
+            server=_other_server(inputs, config) if model.origin else "",
+            # The digest before the scan: it refuses links and pipes, which the scan would follow.
+            digest=world.models.payload_digest(model.path),
+            look=world.models.look(model.path, _allowed(inputs, config)),
+            commit=world.commit,
+            run_url=world.who.run_url,
+            actor=world.who.actor,
+            other_run=inputs.allow_other_run,
+        )
+        report = _registered(candidate, gate, inputs, world, config)
+    said = tuple(Note(text=text) for text in (*model.notes, *_remarks(candidate, gate)))
+    return replace(report, sections=(*report.sections, *card_of(candidate, gate).tables, *said))
+
+
+def _registered(candidate: Candidate, gate: GateClaim, inputs: Inputs, world: World, config: Config) -> Report:
     operations = plan(candidate, gate)
-    records = world.records(config.registry_uri(inputs.registry_uri))
+    records = world.records(_uri(inputs, config))
     check_first_release(gate, operations[0].version, records)
     receipt = apply(operations, records, say=world.say, again=_again(inputs), dry_run=inputs.dry_run)
     if inputs.dry_run:
-        there = records.registry.snapshot(name).with_key(operations[0].version.key)
-        return _with_notes(_planned(receipt, candidate, there), candidate, gate)
+        there = records.registry.snapshot(candidate.name).with_key(operations[0].version.key)
+        return _planned(receipt, candidate, there)
     made = Document(output="statement", name="statement.json", text=statement(candidate, gate))
-    return replace(_with_notes(_done(receipt, candidate), candidate, gate), documents=(made,))
+    return replace(_done(receipt, candidate), documents=(made,))
+
+
+def _uri(inputs: Inputs, config: Config) -> str:
+    return config.registry_uri(inputs.registry_uri)
+
+
+def _other_server(inputs: Inputs, config: Config) -> str:
+    """Return the server that a model comes from, without what may be a password; empty for the one it stays on."""
+    uri = inputs.from_uri
+    if not uri or uri == _uri(inputs, config):
+        return ""
+    return f"{uri.partition('//')[0]}//{uri.rpartition('@')[2]}" if "@" in uri else uri
 
 
 def _allowed(inputs: Inputs, config: Config) -> Allowed:
@@ -98,6 +123,7 @@ def _again(inputs: Inputs) -> str:
         "model": inputs.model,
         "gate-report": inputs.gate_report,
         "registry-uri": "" if "@" in inputs.registry_uri else inputs.registry_uri,  # it may hold a password
+        "from-uri": "" if "@" in inputs.from_uri else inputs.from_uri,
         "alias": inputs.alias,
     }
     words = [f"--{name}={value}" for name, value in given.items() if value]
@@ -105,13 +131,12 @@ def _again(inputs: Inputs) -> str:
     return shlex.join(["ml-cicd", "register", *words, *(flag for flag, given in flags.items() if given)])
 
 
-def _with_notes(report: Report, candidate: Candidate, gate: GateClaim) -> Report:
+def _remarks(candidate: Candidate, gate: GateClaim) -> Iterator[str]:
     """Name what the gate let through, and where: whoever reads this may not read the gate's own report."""
-    warns = f"The gate let through what only warns: {', '.join(gate.warnings)}." if gate.warnings else ""
-    elsewhere = judged_elsewhere(candidate, gate)
-    allowed = f"{elsewhere} Taken with allow-other-run." if elsewhere else ""
-    notes = (Note(text=said) for said in (warns, allowed) if said)
-    return replace(report, sections=(*report.sections, *notes))
+    if gate.warnings:
+        yield f"The gate let through what only warns: {', '.join(gate.warnings)}."
+    if elsewhere := judged_elsewhere(candidate, gate):
+        yield f"{elsewhere} Taken with allow-other-run."
 
 
 def _planned(receipt: Receipt, candidate: Candidate, there: ModelVersion | None) -> Report:
@@ -136,7 +161,8 @@ def _done(receipt: Receipt, candidate: Candidate) -> Report:
         else f"{version} was there already, alias {candidate.alias}."
     )
     if receipt.problem:
-        headline = f"Version {made.version.number} is there, but the alias is not set: {receipt.problem}"
+        left = "its run does not say so" if receipt.values(str) else "the alias is not set"
+        headline = f"Version {made.version.number} is there, but {left}: {receipt.problem}"
     return Report(
         command="register",
         exit_code=Exit.PARTLY if receipt.problem else Exit.DONE,

@@ -52,6 +52,11 @@ COMMANDS: dict[str, Entry] = {
         title="Bring the verified files of a registered version to a folder.",
         example="--version champion --to build/champion --if-missing skip",
     ),
+    "verify": Entry(
+        module="ml_cicd.commands.verify",
+        title="Compare the bytes of a registered version with its tags and the ledger.",
+        example="--version champion --model-name digits",
+    ),
     "status": Entry(
         module="ml_cicd.commands.status",
         title="Show what serves, and what served at a time.",

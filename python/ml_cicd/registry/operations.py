@@ -2,11 +2,22 @@
 
 from dataclasses import dataclass
 
-from ml_cicd.ground.errors import Conflict
+from ml_cicd.ground.errors import Conflict, Refused
 from ml_cicd.ground.operation import Done
+from ml_cicd.registry.card import metrics_of
 from ml_cicd.registry.ledger import LedgerEntry
-from ml_cicd.registry.ports import Records
-from ml_cicd.registry.versions import ModelVersion, NewVersion
+from ml_cicd.registry.ports import Records, Server
+from ml_cicd.registry.versions import (
+    TAG_DIGEST,
+    TAG_GATE_DIGEST,
+    TAG_GATE_REPORT,
+    TAG_GATE_VERDICT,
+    TAG_VERSION,
+    ModelVersion,
+    NewVersion,
+)
+
+LINKED_TAGS = (TAG_DIGEST, TAG_GATE_DIGEST, TAG_GATE_VERDICT)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,12 +67,50 @@ class SetAlias:
         return Done(what=self.describe(), result=result, changed=moved, value=number)
 
     def _number(self, doors: Records) -> str:
-        if isinstance(self.version, str):
-            return self.version
-        found = doors.registry.snapshot(self.name).with_key(self.version.key)
-        if found is None:
-            raise Conflict(f"A version of {self.name} went away while it was registered.", cure="Register again.")
-        return found.number
+        return self.version if isinstance(self.version, str) else _standing_for(self.version, doors).number
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Linked:
+    """The run that now says which version its model became."""
+
+    run: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LinkRun:
+    """Write on the run that trained a version what the gate measured and which version it became.
+
+    It says what the version's own verdict says, so that all who repeat or race this say the same.
+    """
+
+    version: NewVersion
+
+    def describe(self) -> str:
+        """Say it."""
+        return f"Note verdict and version on run {self.version.run}"
+
+    def perform(self, doors: Server) -> Done[Linked]:
+        """Do it."""
+        found = _standing_for(self.version, doors)
+        tags = {name: found.tags[name] for name in LINKED_TAGS if name in found.tags}
+        record = found.tags.get(TAG_GATE_REPORT, "")
+        value = Linked(run=self.version.run)
+        try:
+            changed = doors.origins.annotate(
+                self.version.run, metrics_of(record) if record else {}, {**tags, TAG_VERSION: found.uri}
+            )
+        except Refused as problem:  # whoever registers need not have a right on the experiments of others
+            return Done(what=self.describe(), result=f"left out: {problem.what}", changed=False, value=value)
+        return Done(what=self.describe(), result="noted" if changed else "as it was", changed=changed, value=value)
+
+
+def _standing_for(new: NewVersion, doors: Records) -> ModelVersion:
+    """Return the version that has a new one's key by now."""
+    found = doors.registry.snapshot(new.name).with_key(new.key)
+    if found is None:
+        raise Conflict(f"A version of {new.name} went away while it was registered.", cure="Register again.")
+    return found
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

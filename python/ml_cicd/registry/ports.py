@@ -2,8 +2,10 @@
 all that a door lets out.
 """
 
+from collections.abc import Mapping
 from typing import Protocol
 
+from ml_cicd.registry.addresses import Address, Origin
 from ml_cicd.registry.ledger import Ledger, LedgerEntry
 from ml_cicd.registry.versions import ModelVersion, NewVersion, RegistrySnapshot
 
@@ -34,8 +36,24 @@ class DeploymentLedger(Protocol):
         """Append; `entry.number` is ignored on the way in. Raises `Conflict` when `entry.previous` is not the head."""
 
 
+class ModelOrigins(Protocol):
+    """Models that are there already, by their addresses."""
+
+    def locate(self, address: Address) -> Origin:
+        """Find out what is at an address whose alias is settled.
+
+        Raises `InputError` where nothing is there, or nothing whole.
+        """
+
+    def bring(self, origin: Origin, folder: str) -> str:
+        """Copy the files below `folder`, return where they are; a container image stays an address."""
+
+    def annotate(self, run: str, metrics: Mapping[str, float], tags: Mapping[str, str]) -> bool:
+        """Write metrics and tags on a run; return whether it did not say all of that already."""
+
+
 class Records(Protocol):
-    """Both, connected when they are first asked for."""
+    """Registry and ledger, connected when they are first asked for."""
 
     @property
     def registry(self) -> ModelRegistry:
@@ -44,3 +62,11 @@ class Records(Protocol):
     @property
     def ledger(self) -> DeploymentLedger:
         """Connect; it lives in the registry."""
+
+
+class Server(Records, Protocol):
+    """All that is at one address."""
+
+    @property
+    def origins(self) -> ModelOrigins:
+        """Connect."""

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 
 from ml_cicd.ground.errors import InputError, IntegrityError, NotPassing
 from ml_cicd.ground.finding import Outcome
+from ml_cicd.registry.addresses import Origin
+from ml_cicd.registry.card import Card, card
 from ml_cicd.registry.gate_report import GateClaim
 from ml_cicd.registry.look import Look
-from ml_cicd.registry.operations import RegisterVersion, SetAlias
+from ml_cicd.registry.operations import LinkRun, RegisterVersion, SetAlias
 from ml_cicd.registry.ports import Records
 from ml_cicd.registry.versions import (
     CHAMPION,
@@ -34,9 +36,11 @@ MOST_SHOWN = 5
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Candidate:
-    """The model that asks to be registered; `look` is what was found in its files.
+    """The model that asks to be registered.
 
-    `other_run` says that somebody asked for a report of another run or commit to be taken.
+    `folder` is where it lies here, `look` what was found in its files, `origin` where it was brought from, if it was:
+    from `server`, where that is another one than it is registered in. `other_run` says that somebody asked for a report
+    of another run or commit to be taken.
     """
 
     name: str
@@ -48,6 +52,13 @@ class Candidate:
     run_url: str
     actor: str = ""
     other_run: bool = False
+    origin: Origin | None = None
+    server: str = ""
+
+    @property
+    def shown(self) -> str:
+        """What somebody called it: a folder that it was brought to says nothing to him."""
+        return self.origin.asked if self.origin else self.folder
 
 
 def check_names(name: str, alias: str) -> None:
@@ -66,10 +77,12 @@ def check_names(name: str, alias: str) -> None:
         raise InputError(f"{alias!r} cannot be an alias.", cure="Use letters, digits, _ and -; not latest, not v1.")
 
 
-def plan(candidate: Candidate, gate: GateClaim) -> tuple[RegisterVersion, SetAlias]:
+def plan(
+    candidate: Candidate, gate: GateClaim
+) -> tuple[RegisterVersion, SetAlias] | tuple[RegisterVersion, SetAlias, LinkRun]:
     """Return what registers `candidate`, or refuse it.
 
-    Both operations are safe to repeat, so the plan is the same whether the version exists or not.
+    All operations are safe to repeat, so the plan is the same whether the version exists or not.
 
     Raises:
         InputError: a bad name, or a model that could run code when loaded.
@@ -79,16 +92,44 @@ def plan(candidate: Candidate, gate: GateClaim) -> tuple[RegisterVersion, SetAli
     check_names(candidate.name, candidate.alias)
     _check_claim(candidate, gate)
     if candidate.look.violations:
-        raise InputError(_refusal(candidate.folder, candidate.look), cure=candidate.look.way_out)
+        raise InputError(_refusal(candidate.shown, candidate.look), cure=candidate.look.way_out)
+    # What another server holds is uploaded like any folder, and nothing is written on its runs.
+    origin = candidate.origin if candidate.origin and not candidate.server else Origin(asked="", source="")
     new = NewVersion(
         name=candidate.name,
         folder=candidate.folder,
         digest=candidate.digest,
         key=registration_key(candidate, gate),
         tags=_tags(candidate, gate),
+        source=origin.source,
+        run=origin.run,
+        description=card_of(candidate, gate).description,
     )
-    # The alias last: who follows it finds a version that is complete, tags and verified bytes included.
-    return RegisterVersion(version=new), SetAlias(name=candidate.name, alias=candidate.alias, version=new)
+    # The alias late: who follows it finds a version that is complete, tags and verified bytes included. The run's page
+    # is for people: nothing waits for it.
+    alias = SetAlias(name=candidate.name, alias=candidate.alias, version=new)
+    return (
+        (RegisterVersion(version=new), alias, LinkRun(version=new))
+        if new.run
+        else (RegisterVersion(version=new), alias)
+    )
+
+
+def card_of(candidate: Candidate, gate: GateClaim) -> Card:
+    """Return what people read of it."""
+    origin = candidate.origin
+    lineage = {
+        "model": candidate.digest,
+        "format": candidate.look.format,
+        "brought from": origin.asked if origin else "",
+        "at": candidate.server,
+        "logged as": origin.source if origin and origin.source != origin.asked else "",
+        "training run": origin.run if origin else "",
+        "commit": gate.commit or candidate.commit,
+        "workflow": candidate.run_url,
+        "verdict": gate.digest,
+    }
+    return card(gate.text, lineage)
 
 
 def check_first_release(gate: GateClaim, wanted: NewVersion, records: Records) -> None:
@@ -118,13 +159,13 @@ def says_what_serves(alias: str) -> bool:
     return alias.casefold() == CHAMPION or alias.casefold().startswith(f"{CHAMPION}-")
 
 
-def _refusal(folder: str, found: Look) -> str:
+def _refusal(model: str, found: Look) -> str:
     """Say what was found; what no format recognises is not said to run code."""
     shown = "; ".join(found.violations[:MOST_SHOWN])
     more = len(found.violations) - MOST_SHOWN
     if more > 0:
         shown += f"; and {more} more"
-    return f"Loading {folder} could run code: {shown}." if found.format else f"It cannot be looked through: {shown}."
+    return f"Loading {model} could run code: {shown}." if found.format else f"It cannot be looked through: {shown}."
 
 
 def registration_key(candidate: Candidate, gate: GateClaim) -> str:
@@ -146,7 +187,7 @@ def _check_claim(candidate: Candidate, gate: GateClaim) -> None:
         )
     if gate.model != candidate.digest:
         raise IntegrityError(
-            f"The gate judged {gate.model}, but {candidate.folder} is {candidate.digest}.",
+            f"The gate judged {gate.model}, but {candidate.shown} is {candidate.digest}.",
             cure="Run the gate on this model, or give the model that was judged.",
         )
     elsewhere = judged_elsewhere(candidate, gate)

@@ -14,6 +14,7 @@ TAG_COMMIT = "mlcicd.git_sha"
 TAG_RUN = "mlcicd.run_url"
 TAG_ACTOR = "mlcicd.actor"
 TAG_KEY = "mlcicd.key"
+TAG_VERSION = "mlcicd.version"  # on a run: the version that its model became
 TAG_ENTRY = "mlcicd.entry"
 TAG_FORMAT = "mlcicd.format"
 TAG_ALLOWED_CALLABLES = "mlcicd.allowed_callables"
@@ -85,13 +86,20 @@ class ModelVersion:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NewVersion:
-    """A version to register: the folder's files, which have this digest, and tags. `key` exists at most once."""
+    """A version to register: the folder's files, which have this digest, and tags. `key` exists at most once.
+
+    Where the server holds the files already, `source` says where: nothing is uploaded then, and what is there must have
+    the digest. `run` is the run that made them, `description` what people read.
+    """
 
     name: str
     folder: str
     digest: str
     key: str
     tags: Mapping[str, str]
+    source: str = ""
+    run: str = ""
+    description: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

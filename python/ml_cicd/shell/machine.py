@@ -3,6 +3,7 @@
 import getpass
 import hashlib
 import os
+import secrets
 import subprocess
 import time
 from collections.abc import Mapping
@@ -62,6 +63,20 @@ class SystemFiles:
             ) from problem
 
 
+def configuration(path: str, *, limit: int, required: bool) -> str | None:
+    """Return the text of a configuration; None for an absent file that nobody requires.
+
+    Raises:
+        InputError: absent though required, no file, too large, not UTF-8.
+    """
+    file = Path(path)
+    if file.is_file():
+        return SystemFiles().read_text(path, limit=limit)
+    if required or file.exists():
+        raise InputError(f"There is no configuration file {path}.", cure="Write one with `ml-cicd init`.")
+    return None
+
+
 def who(environ: Mapping[str, str]) -> Who:
     """Return who runs this, from the workflow's variables or else from the machine."""
     return Who(actor=_actor(environ), run_url=_run_url(environ))
@@ -79,6 +94,14 @@ def _run_url(environ: Mapping[str, str]) -> str:
     """Address of this workflow run; empty outside a workflow."""
     parts = [environ.get(name, "") for name in ("GITHUB_SERVER_URL", "GITHUB_REPOSITORY", "GITHUB_RUN_ID")]
     return f"{parts[0]}/{parts[1]}/actions/runs/{parts[2]}" if all(parts) else ""
+
+
+def new_name(environ: Mapping[str, str]) -> str:
+    """Return a name that no other process has; in a workflow it begins with the run's id.
+
+    It ends with the process, where that can be told: see `is_gone`.
+    """
+    return ".".join(filter(None, (environ.get("GITHUB_RUN_ID", ""), secrets.token_hex(8), process_name())))
 
 
 def process_name() -> str:

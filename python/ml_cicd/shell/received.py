@@ -1,12 +1,50 @@
 """Brings a model's files to a folder: all of them, with the digest that they must have, or none."""
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from ml_cicd.ground.errors import EvidenceError, InputError, IntegrityError
+from ml_cicd.registry.addresses import Origin, Registered, is_address, read_address, settle
+from ml_cicd.registry.ledger import Ledger
+from ml_cicd.registry.ports import Server
+from ml_cicd.registry.reference import says_champion
+from ml_cicd.world import ModelHere
 
 PLAIN_MODE = 0o755  # what a temporary folder has lets nobody else read the model
+
+
+@contextmanager
+def here(model: str, records: Callable[[], Server], *, digest_of: Callable[[str], str]) -> Iterator[ModelHere]:
+    """Bring what is at an address into a folder of its own, which ends with this context; leave a path as it is.
+
+    Raises:
+        InputError: nothing is there. IntegrityError: a registered version has other bytes than it was registered with.
+    """
+    if not is_address(model):
+        yield ModelHere(path=model)
+        return
+    origin = _settled(model, records())
+    with tempfile.TemporaryDirectory(prefix="ml-cicd-") as folder:
+        path = records().origins.bring(origin, folder)
+        if Path(path).is_dir() and not any(Path(path).iterdir()):
+            raise InputError(f"{model} holds no files.", cure="Log the model again.")
+        if origin.digest and digest_of(path) != origin.digest:
+            raise IntegrityError(
+                f"{model} holds {digest_of(path)}, but version {origin.version} was registered as {origin.digest}.",
+                cure="Somebody changed its artifacts or its tags; use another version, and ask who did.",
+            )
+        yield ModelHere(path=path, origin=origin)
+
+
+def _settled(model: str, records: Server) -> Origin:
+    """Look an address up once: an alias first becomes a version, so that all that follows speaks of one."""
+    address = read_address(model)
+    if isinstance(address, Registered):
+        ledger = records.ledger.read(address.name) if says_champion(address.alias) else Ledger(entries=())
+        address = settle(address, records.registry.snapshot(address.name), ledger)
+    return records.origins.locate(address)
 
 
 def receive(to: Path, wanted: str, bring: Callable[[str], str], *, digest_of: Callable[[str], str]) -> bool:

@@ -3,7 +3,6 @@ traffic is safe.
 """
 
 import os
-import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -21,7 +20,7 @@ from ml_cicd.gate.ports import Engine
 from ml_cicd.ground.errors import InputError
 from ml_cicd.ground.finding import Finding
 from ml_cicd.registry.look import Allowed, Look
-from ml_cicd.registry.ports import DeploymentLedger, ModelRegistry, Records
+from ml_cicd.registry.ports import DeploymentLedger, ModelOrigins, ModelRegistry, Server
 from ml_cicd.registry.versions import CHAMPION
 from ml_cicd.rollout.doors import ROUTERS, SOURCES
 from ml_cicd.rollout.ports import Clock, MetricSource, SlotHost, TrafficRouter
@@ -29,9 +28,9 @@ from ml_cicd.rollout.settings import TargetSettings
 from ml_cicd.rollout.site import Place, Site
 from ml_cicd.shell import extras, machine, streams
 from ml_cicd.shell.later import fetch_later
-from ml_cicd.shell.received import receive
+from ml_cicd.shell.received import here, receive
 from ml_cicd.starter.snapshot import Snapshot
-from ml_cicd.world import Files, Who
+from ml_cicd.world import Files, ModelHere, Who
 
 LARGEST_FILE = 2**20
 
@@ -49,7 +48,7 @@ def door_settings(table: Mapping[str, str], name: str) -> type:
 
 @dataclass(frozen=True, kw_only=True)
 class MlflowRecords:
-    """Registry and ledger of one address, connected when they are first asked for (registry.ports.Records)."""
+    """What is at one address, connected when it is first asked for (registry.ports.Server)."""
 
     uri: str
     environ: Mapping[str, str]
@@ -69,6 +68,13 @@ class MlflowRecords:
 
         return MlflowLedger(self.uri, self._fetch)
 
+    @cached_property
+    def origins(self) -> ModelOrigins:
+        """Connect."""
+        from ml_cicd.registry.mlflow.origins import MlflowOrigins  # noqa: PLC0415
+
+        return MlflowOrigins(self.uri, self._fetch)
+
     def _fetch(self) -> None:
         fetch_later("registry", "mlflow", self.environ, self.say)
         if self.uri.startswith("sqlite:"):  # a file needs what a server does not
@@ -77,6 +83,10 @@ class MlflowRecords:
 
 class ModelFiles:
     """Model files, looked at without loading them (world.Models)."""
+
+    def here(self, model: str, records: Callable[[], Server]) -> AbstractContextManager[ModelHere]:
+        """Bring a model that a server holds to this machine for a while."""
+        return here(model, records, digest_of=self.payload_digest)
 
     def payload_digest(self, path: str) -> str:
         """Digest of a model's file or folder."""
@@ -180,12 +190,8 @@ class RealWorld:
         return ModelFiles()
 
     def new_name(self) -> str:
-        """Return a name that no other process has; in a workflow it begins with the run's id.
-
-        It ends with the process, where that can be told: see `is_gone`.
-        """
-        run = self._environ.get("GITHUB_RUN_ID", "")
-        return ".".join(filter(None, (run, secrets.token_hex(8), machine.process_name())))
+        """Return a name that no other process has."""
+        return machine.new_name(self._environ)
 
     def is_gone(self, owner: str) -> bool:
         """Whether the process of this name is known to have ended on this machine."""
@@ -197,14 +203,9 @@ class RealWorld:
         Raises:
             InputError: absent though required, too large, not UTF-8, or not a configuration.
         """
-        file = Path(path)
-        self._folder = file.resolve().parent
-        if not file.is_file():
-            if required or file.exists():
-                raise InputError(f"There is no configuration file {path}.", cure="Write one with `ml-cicd init`.")
-            return no_config(path)
-        content = self.files.read_text(path, limit=LARGEST_FILE)
-        return read_config(content, path, self._environ, door_settings)
+        self._folder = Path(path).resolve().parent
+        content = machine.configuration(path, limit=LARGEST_FILE, required=required)
+        return read_config(content, path, self._environ, door_settings) if content is not None else no_config(path)
 
     def measure(self, request: EvidenceRequest) -> Evidence:
         """Turn tables or a metrics file into evidence."""
@@ -229,7 +230,7 @@ class RealWorld:
 
     ask = staticmethod(streams.ask)  # the person at the terminal; empty where there is nobody
 
-    def records(self, uri: str) -> Records:
+    def records(self, uri: str) -> Server:
         """Return registry and ledger of an address, the same ones each time."""
         if uri not in self._records:
             self._records[uri] = MlflowRecords(uri=uri, environ=self._environ, say=self.say)

@@ -20,6 +20,7 @@ from ml_cicd.registry.versions import TAG_DIGEST, TAG_KEY, ModelVersion, NewVers
 EXPERIMENT = "ml-cicd"
 TAG_SUPERSEDED = "mlcicd.superseded_by"
 IMAGE = "docker://"  # how tools of containers write that an address is an image's
+LOGGED = "models:/"
 PAGE = 1000
 MOST_PAGES = 100
 TRIES = 2
@@ -41,7 +42,7 @@ class MlflowRegistry:
             try:
                 model = self._client.get_registered_model(name)
             except Exception as problem:
-                if _is_absent(problem):
+                if is_absent(problem):
                     return RegistrySnapshot(name=name, versions=(), aliases={})
                 raise
             versions = tuple(_version(v) for v in search(self._client, f"name='{name}'"))
@@ -111,10 +112,7 @@ class MlflowRegistry:
         with mapped(self._uri), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             source = self._client.get_model_version(version.name, version.number).source
-            from mlflow.artifacts import download_artifacts  # noqa: PLC0415  # slow to import, and perhaps fetched now
-
-            target = tempfile.mkdtemp(prefix=f"{version.number}-", dir=folder)
-            return str(download_artifacts(artifact_uri=source, dst_path=target, tracking_uri=self._uri))
+            return downloaded(self._uri, source, folder, prefix=f"{version.number}-")
 
     def _try_alias(self, name: str, alias: str, version: str) -> Exception | None:
         """Write an alias; return what went wrong, because only reading it back says whether it matters."""
@@ -134,12 +132,18 @@ class MlflowRegistry:
     def _create(self, wanted: NewVersion) -> str:
         tags = {**wanted.tags, TAG_DIGEST: wanted.digest, TAG_KEY: wanted.key}
         if is_image(Path(wanted.folder)):
-            source, model_id = f"{IMAGE}{wanted.folder}", None
+            source = f"{IMAGE}{wanted.folder}"
         else:
-            model_id = self._upload(wanted)
-            source = f"models:/{model_id}"
+            source = wanted.source or f"{LOGGED}{self._upload(wanted)}"
         made = self._client.create_model_version(
-            wanted.name, source, model_id=model_id, tags=tags, await_creation_for=0
+            wanted.name,
+            source,
+            # Of a logged model MLflow knows the run itself, and refuses to be told another one.
+            run_id=None if source.startswith(LOGGED) else wanted.run or None,
+            model_id=_logged_model(source),
+            tags=tags,
+            description=wanted.description or None,
+            await_creation_for=0,
         )
         return str(made.version)
 
@@ -190,6 +194,14 @@ class MlflowRegistry:
             )
 
 
+def downloaded(uri: str, source: str, folder: str, *, prefix: str = "") -> str:
+    """Copy what lies at a source into a new folder below `folder`; return its path."""
+    from mlflow.artifacts import download_artifacts  # noqa: PLC0415  # slow to import, and perhaps fetched now
+
+    target = tempfile.mkdtemp(prefix=prefix, dir=folder)
+    return str(download_artifacts(artifact_uri=source, dst_path=target, tracking_uri=uri))
+
+
 def ensure_model(client: Any, name: str) -> None:  # noqa: ANN401  # MLflow's client is not typed
     """Create a registered model unless it is there; whoever may only edit is not asked to create."""
     if _is_there(client, name):
@@ -224,13 +236,13 @@ def _is_there(client: Any, name: str) -> bool:  # noqa: ANN401
     try:
         client.get_registered_model(name)
     except Exception as problem:
-        if _is_absent(problem):
+        if is_absent(problem):
             return False
         raise
     return True
 
 
-def _is_absent(problem: Exception) -> bool:
+def is_absent(problem: Exception) -> bool:
     """Whether MLflow says that it does not know the model; any other failure is no answer."""
     return getattr(problem, "error_code", "") == "RESOURCE_DOES_NOT_EXIST"
 
@@ -248,3 +260,9 @@ def _version(found: Any) -> ModelVersion:  # noqa: ANN401
 
 def _logged_name(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9_-]", "-", name)
+
+
+def _logged_model(source: str) -> str | None:
+    """Return the logged model that a source is; None for an artifact, and for a version of a registered model."""
+    name = source.removeprefix(LOGGED)
+    return name if source.startswith(f"{LOGGED}m-") and "/" not in name else None
