@@ -9,6 +9,7 @@ import pytest
 from ml_cicd.registry.formats.scan import look
 from tests.security.archives import ARCHIVES
 from tests.security.pickle_payloads import PLAIN, Payload
+from tests.security.two_readers import TWO_READERS
 
 LOADERS = {
     "pickle": "import pickle, sys; pickle.load(open(sys.argv[1], 'rb'))",
@@ -16,7 +17,7 @@ LOADERS = {
     "torch": "import torch, sys; torch.load(sys.argv[1], weights_only=False)",
     "numpy": "import numpy, sys; numpy.load(sys.argv[1], allow_pickle=True)",
 }
-ALL = {f"pickle: {name}": payload for name, payload in PLAIN.items()} | ARCHIVES
+ALL = {f"pickle: {name}": payload for name, payload in PLAIN.items()} | ARCHIVES | TWO_READERS
 PROVED = {name: payload for name, payload in ALL.items() if payload.proof}
 
 

@@ -1,16 +1,18 @@
 """What in a `torch.export` archive (pt2) could run code when it is loaded. Nothing is unpickled; this reads opcodes.
 
-`torch.export.load` unpickles sample inputs, custom objects and weights that say so, without `weights_only`, and opens
-bundled libraries. An allow-list of records and of pickled names keeps such an archive out.
+`torch.export.load` unpickles sample inputs, custom objects and weights that say so, without `weights_only`, opens
+bundled libraries, and evaluates texts of the program (pt2_program.py). An allow-list of records, of texts and of pickled
+names keeps such an archive out.
 """
 
-import json
 import re
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from ml_cicd.registry.formats.pickle_stream import NotPlain
+from ml_cicd.registry.formats.pt2_program import program_problems
+from ml_cicd.registry.formats.reading import first_line
 from ml_cicd.registry.formats.scan import Format
 from ml_cicd.registry.formats.torch_file import saved_problems
 from ml_cicd.registry.formats.zips import opened
@@ -57,19 +59,9 @@ def _archive(archive: zipfile.ZipFile) -> Iterator[str]:
 
 def _json(name: str, data: bytes) -> Iterator[str]:
     try:
-        found = json.loads(data)
-    except (ValueError, RecursionError):
-        yield f"record {name!r} is not JSON"
-        return
-    pending = [found]
-    while pending:
-        value = pending.pop()
-        if isinstance(value, dict):
-            if value.get("use_pickle"):
-                yield f"record {name!r} says that weights are pickled"
-            pending += value.values()
-        elif isinstance(value, list):
-            pending += value
+        yield from (f"record {name!r} {problem}" for problem in program_problems(data))
+    except ValueError as problem:
+        yield f"record {name!r} is not JSON ({first_line(problem)})"
 
 
 def _pickled(name: str, data: bytes) -> Iterator[str]:
@@ -84,8 +76,9 @@ def _pickled(name: str, data: bytes) -> Iterator[str]:
 FORMAT = Format(
     name="PyTorch pt2",
     recognised="a file .pt2 of torch.export",
-    looked_at="every record of the archive; the opcodes of what is pickled in it",
-    refused="records of no plain program, pickled weights, pickles that call anything, compressed and doubled records",
+    looked_at="every record of the archive; every text of the program; the opcodes of what is pickled in it",
+    refused="records of no plain program, sizes and guards that are more than arithmetic, operators of other libraries "
+    "or of files, pickled weights, pickles that call anything, compressed and doubled records",
     way_out="Export it again with torch.export.save, without custom objects.",
     recognises=lambda path: path.suffix == ".pt2" and path.is_file(),
     violations=lambda path, _allowed: archive_violations(path),

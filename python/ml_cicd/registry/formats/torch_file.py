@@ -30,7 +30,11 @@ SCRIPT_PICKLE = re.compile(r"(data|constants|attributes|traced_inputs)\.pkl|code
 CODE = re.compile(r"code/[\w./]+\.py")
 NAMESPACE = re.compile(r"\bops\s*\.\s*(\w+)\s*\.\s*(\w+)")
 NAMESPACES = {"aten", "prim", "quantized"}
-FILES = re.compile(r"\b(?:torch|ops\s*\.\s*aten)\s*\.\s*(save|load|from_file)\b")
+# Whatever stands before it: torch and its operators can be given other names, and remarks can stand between two names.
+FILES = re.compile(r"\b(save|from_file)\b")
+OTHERWISE = re.compile(r"(?<![.\w])ops\b(?!\.\w+\.\w| [a-z])")
+BY_NAME = re.compile(r'\bgetattr\([\w.]+, "[\w.-]*"\)')
+DEEPEST = 50  # modules whose names are numbers, in each other
 KEY = re.compile(r"\d{1,20}")
 
 
@@ -100,6 +104,14 @@ def _code(data: bytes) -> Iterator[str]:
         {f"uses the operator {space}.{name}" for space, name in NAMESPACE.findall(text) if space not in NAMESPACES}
     )
     yield from sorted({f"uses {name}, which reads or writes files" for name in FILES.findall(text)})
+    if OTHERWISE.search(text):
+        yield "uses operators as TorchScript does not write it"
+    for _ in range(DEEPEST):
+        text, count = BY_NAME.subn("_", text)
+        if not count:
+            break
+    if re.search(r"\bgetattr\b", text):
+        yield "looks something up by a name that is computed"
 
 
 def _storage(value: Value) -> Value:

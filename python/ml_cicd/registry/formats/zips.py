@@ -2,6 +2,7 @@
 
 import io
 import re
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -14,6 +15,8 @@ from ml_cicd.registry.formats.pickle_stream import CHUNK, NotPlain
 MAGIC = b"PK\x03\x04"
 END = b"PK\x05\x06"
 END_SIZE = 22
+LARGE_END, LARGE_END_SIZE = b"PK\x06\x06", 56  # of an archive that is larger than 4 GB, and what says where that stands
+LOCATOR, LOCATOR_SIZE = b"PK\x06\x07", 20
 LOCAL_SIZE = 30
 METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
 MOST_ENTRIES = 200_000
@@ -79,21 +82,38 @@ def read(archive: zipfile.ZipFile, name: str, most: int) -> bytes:
 
 
 def _hold_plain(stream: BinaryIO, archive: zipfile.ZipFile) -> None:
-    size = stream.seek(0, io.SEEK_END)
-    stream.seek(max(0, size - END_SIZE))
-    end = stream.read(END_SIZE)
     stream.seek(0)
     entries = sorted(archive.infolist(), key=lambda one: one.header_offset)
-    if stream.read(len(MAGIC)) != MAGIC or end[:4] != END or archive.comment or not entries:
+    if stream.read(len(MAGIC)) != MAGIC or archive.comment or not entries:
         raise NotPlain("something stands before, in or behind its archive")
+    if not _ends_as_read(stream, archive.start_dir, len(entries)):
+        raise NotPlain("its end says another directory than the one that stands before it")
     if len(entries) > MOST_ENTRIES or len({one.filename.casefold() for one in entries}) != len(entries):
         raise NotPlain("its archive has a name twice, or too many")
     _hold_apart(entries, archive.start_dir)
     for one in entries:
         if one.flag_bits & ENCRYPTED or one.compress_type not in METHODS:
             raise NotPlain(f"{one.filename!r} in it is encrypted, or compressed in a rare way")
-        if not NAME.fullmatch(one.filename) or ".." in one.filename.split("/"):
+        if one.filename != one.orig_filename or not NAME.fullmatch(one.filename) or ".." in one.filename.split("/"):
             raise NotPlain(f"{one.filename!r} in it is no plain name")
+
+
+def _ends_as_read(stream: BinaryIO, directory: int, count: int) -> bool:
+    """Whether the end names the directory that was read: Python goes back from it, other readers by what it says."""
+    size = stream.seek(0, io.SEEK_END)
+    stream.seek(max(0, size - END_SIZE - LOCATOR_SIZE - LARGE_END_SIZE))
+    tail = stream.read()
+    large, locator, end = tail[: -END_SIZE - LOCATOR_SIZE], tail[-END_SIZE - LOCATOR_SIZE : -END_SIZE], tail[-END_SIZE:]
+    if end[:4] != END:
+        return False
+    number, where = struct.unpack("<10xH4xI2x", end)
+    if locator[:4] != LOCATOR:
+        return (number, where) == (count, directory)
+    if len(large) != LARGE_END_SIZE or large[:4] != LARGE_END:
+        return False
+    (place,) = struct.unpack("<8xQ4x", locator)
+    number, where = struct.unpack("<32xQ8xQ", large)
+    return (place, number, where) == (size - END_SIZE - LOCATOR_SIZE - LARGE_END_SIZE, count, directory)
 
 
 def _hold_apart(entries: list[zipfile.ZipInfo], directory: int) -> None:
