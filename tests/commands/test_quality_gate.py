@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 
 import pytest
@@ -23,6 +24,8 @@ from ml_cicd.ground.finding import Outcome, Scope, Subject
 from ml_cicd.ground.inputs import read_inputs
 from ml_cicd.ground.report import Report
 from ml_cicd.registry.look import Allowed, Look
+from ml_cicd.registry.ports import Server
+from ml_cicd.world import ModelHere
 from tests.fakes.world import CONFIG, FakeWorld
 
 ACCURACY = Subject(metric="accuracy")
@@ -52,6 +55,10 @@ class SomeFiles:
 
 class OneModel:
     """A model that is always the same (world.Models)."""
+
+    def here(self, model: str, records: Callable[[], Server]) -> AbstractContextManager[ModelHere]:
+        """It is here already."""
+        return nullcontext(ModelHere(path=model))
 
     def payload_digest(self, path: str) -> str:
         """Its digest."""

@@ -184,13 +184,16 @@ def changed(one: Policy) -> dict[str, Policy]:
         "direction": replace(rule, direction=next(d for d in type(rule.direction) if d is not rule.direction)),
         "threshold": replace(rule, threshold=0.91),
     }
+    columns: dict[str, Policy] = {
+        role.value: replace(one, columns=replace(one.columns, **{role.value: "other"})) for role in Role
+    }
     return {name: replace(one, rules=(other,)) for name, other in rules.items()} | {
         "severity": replace(one, rules=(rule, replace(rule, severity=Severity.WARN, subject=Subject(metric="f")))),
         "confidence": replace(one, confidence=0.9),
         "when_inconclusive": replace(one, when_inconclusive=WhenInconclusive.WARN),
         "when_no_champion": replace(one, when_no_champion=WhenNoChampion.FIRST_RELEASE),
         "positive": replace(one, positive="fraud"),
-        **{role: replace(one, columns=replace(one.columns, **{role.value: "other"})) for role in Role},
+        **columns,
     }
 
 
