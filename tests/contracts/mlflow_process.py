@@ -24,13 +24,14 @@ def free_port() -> int:
 
 
 @contextmanager
-def mlflow_server(folder: Path) -> Iterator[str]:
+def mlflow_server(folder: Path, *options: str, **variables: str) -> Iterator[str]:
     """Serve a fresh sqlite store in `folder`; yield the address."""
     program = Path(sys.executable).with_name("mlflow")
-    command = [str(program) if program.exists() else shutil.which("mlflow") or "mlflow", "server", "-w", "1"]
+    command = [str(program) if program.exists() else shutil.which("mlflow") or "mlflow", "server", "-w", "1", *options]
     command += ["--host", "127.0.0.1", "--backend-store-uri", f"sqlite:///{folder}/mlflow.db"]
     command += ["--artifacts-destination", f"{folder}/artifacts"]
     environ = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
+    environ |= variables
     port = free_port()
     uri = f"http://127.0.0.1:{port}"
     with (folder / "server.log").open("wb") as log:
