@@ -56,7 +56,12 @@ def test_the_first_release_serves(story: Story) -> None:
     """From push to production: quality, training, gate, registration, first release."""
     assert story.first.code == 0, story.first.log[-6000:]
     assert story.first.outcome == {
-        "outputs": {"verdict": "pass", "version": "1", "decision": "promote"},
+        "outputs": {
+            "verdict": "pass",
+            "warnings": '["accuracy versus champion"]',
+            "version": "1",
+            "decision": "promote",
+        },
         "result": "success",
     }
     assert story.served[0] == "1"
@@ -65,7 +70,8 @@ def test_the_first_release_serves(story: Story) -> None:
 def test_a_better_version_is_promoted_on_evidence(story: Story) -> None:
     """The second push goes through a canary under load, and takes over."""
     assert story.better.code == 0, story.better.log[-6000:]
-    assert story.better.outcome["outputs"] == {"verdict": "pass", "version": "2", "decision": "promote"}
+    told = {"verdict": "pass", "warnings": "[]", "version": "2", "decision": "promote"}
+    assert story.better.outcome["outputs"] == told
     assert "Version 2 over 1" in story.better.log
     assert "accuracy versus champion" in story.better.log
     assert story.served[1] == "2"

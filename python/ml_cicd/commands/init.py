@@ -176,7 +176,7 @@ def _next(project: Project, inputs: Inputs) -> str:
     missing = [stage for stage in WHAT_IS_MISSING if is_missing(project, stage)]
     if missing:
         what = f"{' and '.join(missing)} (marked FILL IN in the files)"
-        return f"Fill in {what}, run them here, then `{gate}`. Once it judges, commit and push the files."
+        return f"Fill in {what}, train and evaluate here, then `{gate}`. Once it judges, commit and push the files."
     serve = " serve/README.md says how it comes to serve." if inputs.serve else ""
     return f"{look}{'try' if look else 'Try'} it here: `{commands}`. Commit and push the files.{serve}"
 
