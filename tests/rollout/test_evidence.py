@@ -187,6 +187,16 @@ def test_what_a_dead_champion_s_users_got_hides_no_harm() -> None:
     assert alive(windows[0]) == windows[0]
 
 
+@pytest.mark.parametrize(("requests", "harmful"), [(40, False), (100, True), (1000, True)])
+def test_half_of_many_requests_at_once_is_no_burst(requests: int, harmful: bool) -> None:
+    """One look in which half of a hundred requests fail is harm; of fewer, the next one tells whether it lasts."""
+    plan = replace(PLAN, warm_up_seconds=0)
+    good = Counts(nc=requests, xc=1, nb=requests, xb=1)
+    seen = [Observation(at_seconds=float(k), step=1, readings={"errors": good}) for k in range(1, 30)]
+    out = Observation(at_seconds=30.0, step=1, readings={"errors": replace(good, xc=requests // 2)})
+    assert is_harmful(plan, replay(plan, (*seen, out))) is harmful
+
+
 BURST = (
     Counts(nc=100, xc=0, nb=100, xb=9),
     Counts(nc=100, xc=9, nb=100, xb=0),

@@ -21,6 +21,7 @@ from ml_cicd.stats.sequential import (
 from ml_cicd.stats.users import UserCounts, later, user_excess
 
 WIDEST_MARGIN = 0.5
+OUTAGE = 100
 COLLAPSED = 5.0  # a candidate that warms up is stopped when its odds of failing are more than this many times as high
 COLLAPSE_WEIGHT = 0.05  # the part of the false rollbacks that may happen while it warms up
 
@@ -37,10 +38,15 @@ class Watched:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class HarmTest:
-    """Two tests on different looks, whose evidence is averaged: one while the candidate warms up, one after that."""
+    """Two tests on different looks, whose evidence is averaged: one while the candidate warms up, one after that.
+
+    `outage`: from so many requests of the candidate's on, a leap to half of them is no burst. Where a burst is five on
+    average, it would need one of fifty.
+    """
 
     collapse: RateTest
     worse: RateTest
+    outage: float = OUTAGE
 
 
 def harm_test(alpha: float, tolerated: float = 1.0) -> HarmTest:
@@ -90,9 +96,11 @@ def harm_taken_in(test: HarmTest, evidence: HarmEvidence, reading: Counts, prove
 
     It is tempered by the dispersion that was known before it and by the candidate's part in it: a burst of the
     candidate's is no harm because it is the first, and what the champion does in a look takes back nothing that the
-    look proves.
+    look proves. That it lasts need not be seen where too much failed at once for a burst.
     """
-    evidence = replace(evidence, own=add_look(evidence.own, reading.nc, reading.xc))
+    own = add_look(evidence.own, reading.nc, reading.xc)
+    if not (own.leapt and reading.nc >= test.outage):
+        evidence = replace(evidence, own=own)
     phi = evidence.phi
     before, now = evidence.users, reading.users
     goes_on = before is not None and now is not None and now.during.requests >= before.during.requests

@@ -155,7 +155,10 @@ class LatencySettings:
         """Build it: each bound stops at its part of the false rollbacks."""
         harm = harm_test(levels.harm_alpha / len(TESTED), TOLERATED)
         # Cheaper than it could be: so many tests of counts that are near half of all requests.
+        # A machine that stands still makes all answers of a moment slow, however many: that is one burst.
         cheap = HarmTest(
-            collapse=replace(harm.collapse, boost=False, most=MOST), worse=replace(harm.worse, boost=False, most=MOST)
+            collapse=replace(harm.collapse, boost=False, most=MOST),
+            worse=replace(harm.worse, boost=False, most=MOST),
+            outage=math.inf,
         )
         return LatencyGuardrail(harm=cheap, times=self.times, at_least_ms=self.at_least_ms)
