@@ -1,5 +1,6 @@
 """The payload digest."""
 
+import hashlib
 import os
 from pathlib import Path
 
@@ -66,6 +67,20 @@ def test_links_and_pipes_are_refused(tmp_path: Path) -> None:
     for folder in (linked, folded, piped):
         with pytest.raises(EvidenceError, match="link or a special file"):
             payload_digest(folder)
+
+
+def test_a_line_end_in_a_name_is_refused(tmp_path: Path) -> None:
+    """What follows it would read as another file with its digest, one that nobody has looked at."""
+    two, one = tmp_path / "two", tmp_path / "one"
+    for folder in (two, one):
+        folder.mkdir()
+        (folder / "a").write_text("plain")
+    (two / "b").write_text("evil")
+    (one / "a").rename(one / f"a\n{hashlib.sha256(b'evil').hexdigest()}  b")
+    assert payload_digest(two)
+    for path in (one, next(one.iterdir())):
+        with pytest.raises(EvidenceError, match="line end"):
+            payload_digest(path)
 
 
 def test_nothing_there_is_refused(tmp_path: Path) -> None:
