@@ -87,8 +87,8 @@ def test_nothing_there_is_refused(tmp_path: Path) -> None:
     """An absent path, an empty folder and a link to a model are not a model."""
     (tmp_path / "empty").mkdir()
     (tmp_path / "link").symlink_to(model_folder(tmp_path / "model"))
-    for name in ("absent", "empty", "link"):
-        with pytest.raises(InputError):
+    for name, says in (("absent", "not a model"), ("empty", "empty folder"), ("link", "is a link")):
+        with pytest.raises(InputError, match=says):
             payload_digest(tmp_path / name)
 
 

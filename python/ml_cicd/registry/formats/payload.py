@@ -26,7 +26,9 @@ def payload_digest(path: Path) -> str:
     """
     if is_image(path):
         return image_digest(str(path))
-    if path.is_symlink() or not path.exists():
+    if path.is_symlink():
+        raise InputError(f"{path} is a link.", cure=f"Give what it points to: {path.resolve()}")
+    if not path.exists():
         raise InputError(f"{path} is not a model's file or folder.", cure="Check the input model.")
     if not path.is_file() and not path.is_dir():
         raise InputError(f"{path} is neither a file nor a folder.", cure="Check the input model.")
