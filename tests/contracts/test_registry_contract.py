@@ -179,6 +179,14 @@ def test_an_entry_is_chained_to_the_one_before(place: Place, name: str, tmp_path
     assert place.ledger.append_entry(name, entry("1")).number == "4"
 
 
+def test_an_image_has_no_files_to_download(place: Place, name: str, tmp_path: Path) -> None:
+    """It is pulled by its address, which the refusal names."""
+    image = Path(f"ghcr.io/team/app@sha256:{'0a' * 32}")
+    version, _ = place.registry.register(wanted(name, image))
+    with pytest.raises(InputError, match=f"{image}"):
+        place.registry.download(version, str(tmp_path))
+
+
 def test_ledger_keeps_order(place: Place, name: str, tmp_path: Path) -> None:
     """Entries come back as they were written, oldest first; the last one says who serves."""
     for key in ("a", "b"):

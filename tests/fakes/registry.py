@@ -6,8 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 from threading import Lock
 
-from ml_cicd.ground.errors import Conflict, IntegrityError, NotFound
+from ml_cicd.ground.errors import Conflict, InputError, IntegrityError, NotFound
 from ml_cicd.registry.chain import sealed
+from ml_cicd.registry.formats.image import is_image
 from ml_cicd.registry.formats.payload import payload_digest
 from ml_cicd.registry.ledger import Ledger, LedgerEntry, replay, replay_newest
 from ml_cicd.registry.versions import (
@@ -64,6 +65,8 @@ class FakeRegistry:
     def download(self, version: ModelVersion, folder: str) -> str:
         """Copy the files."""
         source = next(f for v, f in self.versions if v == version)
+        if is_image(Path(source)):
+            raise InputError(f"{source} is an image.", cure="Pull it.")
         return str(shutil.copytree(source, Path(tempfile.mkdtemp(dir=folder)) / "model"))
 
 

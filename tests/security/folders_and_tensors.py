@@ -120,6 +120,12 @@ def linked_folder(path: Path, _mark: Path) -> None:
 
 PLAIN: dict[str, Build] = {
     "a folder of save_pretrained": folder(),
+    "a folder of weights in parts": folder(
+        **{
+            "model-00001-of-00001.safetensors": WEIGHTS,
+            "model.safetensors.index.json": '{"weight_map": {"w": "model-00001-of-00001.safetensors"}}',
+        }
+    ),
     "tensors": file("model.safetensors", tensors({"a": F32, "__metadata__": {"format": "pt"}}, bytes(8))),
     "no tensors": file("model.safetensors", tensors({})),
     "a graph": onnx(model(graph(node("Add"), node("QLinearAdd", "com.microsoft")))),
@@ -138,6 +144,12 @@ FOLDERS: dict[str, Build] = {
     "a kernel of a hub": configured(_attn_implementation="evil/kernel"),
     "a file of a tokenizer elsewhere": folder(**{"tokenizer_config.json": '{"vocab_file": "../../etc/passwd"}'}),
     "code": folder(**{"modeling_evil.py": code}),
+    "weights above, by an index": folder(
+        **{"model.safetensors.index.json": '{"weight_map": {"w": "model.safetensors", "v": "../other.safetensors"}}'}
+    ),
+    "weights of another name, by an index": folder(
+        **{"pytorch_model.bin.index.json": '{"weight_map": {"w": "training_args.bin"}}'}
+    ),
     "a part that is a class of its own": folder(**{"modules.json": '[{"path": "", "type": "evil.Transformer"}]'}),
     "a part that is a call": folder(**{"modules.json": '[{"path": "", "type": "subprocess.Popen"}]'}),
     "a part elsewhere": folder(

@@ -87,6 +87,21 @@ def endless() -> bytes:
     return bytes(out).replace(tree, nodes[0].to_bytes(8, "little"))
 
 
+def slow() -> bytes:
+    """Return HDF5 whose forty attributes each have their text at the end of a heap of 30,000 parts."""
+    heap = 4096
+    text = bytes([0x19, 1]) + bytes(14) + bytes(12) + heap.to_bytes(8, "little") + (1).to_bytes(4, "little")
+    attribute = bytes([1, 0, 2, 0, 8, 0, 8, 0]) + b"a".ljust(8, b"\0") + text[:16] + text[24:]
+    messages = (12).to_bytes(2, "little") + len(attribute).to_bytes(2, "little") + bytes(4) + attribute
+    parts = (2).to_bytes(2, "little") + bytes(14)
+    last = (1).to_bytes(2, "little") + bytes(14)
+    size = 16 + 30_001 * 16
+    head = b"\x89HDF\r\n\x1a\n\x02\x08\x08\x00" + bytes(16) + (heap + size).to_bytes(8, "little")
+    root = bytes([1]) + bytes(7) + (40 * len(messages)).to_bytes(4, "little") + bytes(4) + messages * 40
+    out = (head + (48).to_bytes(8, "little") + bytes(4) + root).ljust(heap, b"\0")
+    return out + b"GCOL\x01\0\0\0" + size.to_bytes(8, "little") + parts * 30_000 + last
+
+
 KERAS_PLAIN: dict[str, Build] = {
     "Keras": keras(DENSE),
     "a nested model": keras(DENSE, json.loads(sequential(DENSE))),
@@ -148,6 +163,7 @@ KERAS: dict[str, Build] = {
     "HDF5 without a configuration": file("model.h5", WEIGHTS),
     "half of HDF5": file("model.weights.h5", WEIGHTS[:300]),
     "HDF5 that leads round for ever": file("model.weights.h5", endless()),
+    "HDF5 that is read again and again": file("model.weights.h5", slow()),
     "HDF5 that leads nowhere": file("model.weights.h5", WEIGHTS[:64] + b"\xff" * 8 + WEIGHTS[72:]),
 }
 TREE = b"tree\nversion=v4\nmax_feature_idx=1\ntree_sizes=1\n"

@@ -181,6 +181,13 @@ def _slots(marker: Path) -> bytes:
     return whole(made + b"N}" + text("__class__") + new("subprocess", "Popen") + b"s\x86b")
 
 
+def _slots_of_subclass(state: Callable[[bytes], bytes]) -> Build:
+    """The same by a dictionary of another class, which unpicklers take too."""
+    filled = called(new("collections", "OrderedDict")) + text("__class__") + new("torch", "Tensor") + b"s"
+    made = new("sklearn.tree._classes", "DecisionTreeClassifier") + b")\x81"
+    return lambda _marker: whole(made + state(filled) + b"b")
+
+
 def _scipy_template(marker: Path) -> bytes:
     """A distribution of scipy.stats runs the template that its state brings."""
     template = f"import os\nos.system({shell(marker)!r})\ndef _parse_args(self): return (), 0, 1\n"
@@ -443,6 +450,8 @@ PLAIN: dict[str, Payload] = {
     "a known method in the state": Payload(build=_own_setstate_known),
     "a class with a state": Payload(build=_patched_class),
     "attributes one by one": Payload(build=_slots),
+    "attributes one by one, in order": Payload(build=_slots_of_subclass(lambda filled: b"N" + filled + b"\x86")),
+    "a state in order": Payload(build=_slots_of_subclass(lambda filled: filled)),
     "bytes as references, by flags": Payload(build=_bytes_of_dtype(DTYPE_STATE + b"K\x3f")),
     "bytes as references, by a later type": Payload(
         build=_bytes_of_dtype(b"K\x03" + text("O") + b"NNNK\x08K\x08K\x3f")

@@ -84,7 +84,7 @@ def name_that_ends_early(_marker: Path) -> bytes:
     return zipped(saved([1]) | {"archive/dataXpkl": b"x"}).replace(b"archive/dataXpkl", b"archive/data\x00pkl")
 
 
-class _Sets(torch.nn.Module):
+class _Sets(torch.nn.Module):  # type: ignore[misc]
     """TorchScript that runs when it is loaded."""
 
     def __init__(self) -> None:
@@ -94,11 +94,11 @@ class _Sets(torch.nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return x + self.w
 
-    @torch.jit.export
+    @torch.jit.export  # type: ignore[untyped-decorator]
     def __getstate__(self) -> tuple[torch.Tensor, bool]:
         return (self.w, self.training)
 
-    @torch.jit.export
+    @torch.jit.export  # type: ignore[untyped-decorator]
     def __setstate__(self, s: tuple[torch.Tensor, bool]) -> None:
         self.w = s[0]
         self.training = s[1]

@@ -163,6 +163,9 @@ class RealWorld:
         self._records: dict[str, MlflowRecords] = {}
         self._folder = Path.cwd()
         self.say = say
+        self.clock: Clock = machine.SystemClock()
+        self.files: Files = machine.SystemFiles()
+        self.models = ModelFiles()
 
     @cached_property
     def who(self) -> Who:
@@ -173,21 +176,6 @@ class RealWorld:
     def commit(self) -> str:
         """Commit that is judged."""
         return machine.commit(self._environ)
-
-    @cached_property
-    def clock(self) -> Clock:
-        """Time."""
-        return machine.SystemClock()
-
-    @cached_property
-    def files(self) -> Files:
-        """Files."""
-        return machine.SystemFiles()
-
-    @cached_property
-    def models(self) -> ModelFiles:
-        """Model files."""
-        return ModelFiles()
 
     def new_name(self) -> str:
         """Return a name that no other process has."""

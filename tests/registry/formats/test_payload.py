@@ -1,5 +1,6 @@
 """The payload digest."""
 
+import hashlib
 import os
 from pathlib import Path
 
@@ -68,12 +69,26 @@ def test_links_and_pipes_are_refused(tmp_path: Path) -> None:
             payload_digest(folder)
 
 
+def test_a_line_end_in_a_name_is_refused(tmp_path: Path) -> None:
+    """What follows it would read as another file with its digest, one that nobody has looked at."""
+    two, one = tmp_path / "two", tmp_path / "one"
+    for folder in (two, one):
+        folder.mkdir()
+        (folder / "a").write_text("plain")
+    (two / "b").write_text("evil")
+    (one / "a").rename(one / f"a\n{hashlib.sha256(b'evil').hexdigest()}  b")
+    assert payload_digest(two)
+    for path in (one, next(one.iterdir())):
+        with pytest.raises(EvidenceError, match="line end"):
+            payload_digest(path)
+
+
 def test_nothing_there_is_refused(tmp_path: Path) -> None:
     """An absent path, an empty folder and a link to a model are not a model."""
     (tmp_path / "empty").mkdir()
     (tmp_path / "link").symlink_to(model_folder(tmp_path / "model"))
-    for name in ("absent", "empty", "link"):
-        with pytest.raises(InputError):
+    for name, says in (("absent", "not a model"), ("empty", "empty folder"), ("link", "is a link")):
+        with pytest.raises(InputError, match=says):
             payload_digest(tmp_path / name)
 
 

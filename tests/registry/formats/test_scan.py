@@ -82,6 +82,15 @@ def test_what_no_format_recognises_says_what_is(tmp_path: Path, name: str, says:
     assert all(known.name in found.way_out for known in formats())
 
 
+def test_the_one_model_in_a_folder_of_other_things_is_named(tmp_path: Path) -> None:
+    """A file with the metrics beside it is a common folder; of two models none is guessed."""
+    (tmp_path / "metrics.json").write_text("{}")
+    (tmp_path / "model.pkl").write_bytes(b"\x80\x04N.")
+    assert scan.look(tmp_path).way_out.endswith(str(tmp_path / "model.pkl"))
+    (tmp_path / "more.pkl").write_bytes(b"\x80\x04N.")
+    assert scan.look(tmp_path).way_out.startswith("Recognised are")
+
+
 def test_no_format_at_all_lets_nothing_pass(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A model whose format is not in the table is refused, however plain it is."""
     monkeypatch.setattr(scan, "FORMATS", {})

@@ -12,6 +12,7 @@ from sklearn import ensemble, linear_model, neighbors, pipeline, preprocessing, 
 from ml_cicd.registry.formats.scan import look
 from ml_cicd.registry.look import Allowed
 from tests.registry.formats.test_pickle_file import Scaler
+from tests.security.archives import zipped
 
 ROWS = np.random.default_rng(7).random((60, 4))
 LABELS = (ROWS.sum(axis=1) > 2).astype(int)
@@ -71,3 +72,16 @@ def test_arrays_of_numbers_are_taken(tmp_path: Path, array: Any) -> None:
     np.savez(tmp_path / "a.npz", array, b=array)
     np.savez_compressed(tmp_path / "b.npz", array)
     assert [look(tmp_path / name).violations for name in ("a.npy", "a.npz", "b.npz")] == [(), (), ()]
+
+
+def test_an_archive_that_would_unpack_without_end_is_not_unpacked(tmp_path: Path) -> None:
+    """Entries that say 4 GiB each, more together than any model that is compressed."""
+    raw = bytearray(
+        zipped({"schema.json": b"{}", **{f"{n}.npy": bytes(99) for n in range(5)}}, method=zipfile.ZIP_DEFLATED)
+    )
+    at = raw.find(b"PK\x01\x02")
+    while at >= 0:
+        raw[at + 24 : at + 28] = b"\xfe\xff\xff\xff"
+        at = raw.find(b"PK\x01\x02", at + 4)
+    (tmp_path / "model.skops").write_bytes(raw)
+    assert "unpacks to more" in look(tmp_path / "model.skops").violations[0]

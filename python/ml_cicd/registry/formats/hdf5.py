@@ -195,6 +195,7 @@ class Hdf5:
             raise ValueError(f"no heap at byte {address}")
         at, end = address + 16, address + self._number(address + 8, 8)
         while at + 16 <= end:
+            self._step()  # each text is looked for from the beginning
             index, size = self._number(at, 2), self._number(at + 8, 8)
             if index == wanted:
                 return self._bytes(at + 16, size)

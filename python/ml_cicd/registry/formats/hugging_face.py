@@ -80,8 +80,16 @@ def _json(name: str, found: Any) -> Iterator[str]:  # noqa: ANN401
                 yield f"{name} names the folder {value!r}"
             elif key.endswith("_implementation") and isinstance(value, str) and "/" in value:
                 yield f"{name} has {key} {value!r}, which would be fetched and run"
+            elif key == "weight_map" and (odd := _elsewhere(value)):
+                yield f"{name} names the weights {odd!r}, which are none of this folder"
             elif key.endswith("_file") and isinstance(value, str) and not re.fullmatch(r"[\w.-]+", value):
                 yield f"{name} names the file {value!r}, which leaves the folder"
+
+
+def _elsewhere(shards: Any) -> str:  # noqa: ANN401
+    """Return the first file of an index that is not named as weights of this folder are."""
+    named = shards.values() if isinstance(shards, dict) else [shards]
+    return next((str(one) for one in named if not WEIGHTS.fullmatch(str(one))), "")
 
 
 def _importing(name: str) -> str:

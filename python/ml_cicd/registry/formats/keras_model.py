@@ -2,15 +2,16 @@
 
 import mmap
 import struct
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from ml_cicd.registry.formats.hdf5 import MAGIC, Hdf5
 from ml_cicd.registry.formats.keras_objects import object_problems
+from ml_cicd.registry.formats.pickle_stream import NotPlain
 from ml_cicd.registry.formats.reading import LARGEST_JSON, head, read_whole, strict_json
 from ml_cicd.registry.formats.scan import Format
+from ml_cicd.registry.formats.zips import opened, read
 
 RECORDS = {"metadata.json", "config.json", "model.weights.h5"}
 CONFIGURATIONS = {"model_config", "training_config"}
@@ -20,32 +21,29 @@ WEIGHTS = ".weights.h5"
 def _problems(path: Path) -> Iterator[str]:
     with path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
         if path.suffix == ".keras":
-            yield from _archive(path, data)
+            try:
+                yield from _archive(path, data)
+            except NotPlain as problem:
+                yield str(problem)
         else:
             yield from _hdf5(data, whole=not path.name.endswith(WEIGHTS))
 
 
 def _archive(path: Path, data: Any) -> Iterator[str]:  # noqa: ANN401  # the file as memory
-    with zipfile.ZipFile(path) as archive:
+    with opened(path) as archive:
         entries = archive.infolist()
-        names = [entry.filename for entry in entries]
-        if len(names) != len(set(names)) or set(names) != RECORDS:
-            yield f"it holds {', '.join(sorted(names)[:8])}, not {', '.join(sorted(RECORDS))} once each"
+        names = {entry.filename for entry in entries}
+        if names != RECORDS:
+            yield f"it holds {', '.join(sorted(names)[:8])}, not {', '.join(sorted(RECORDS))}"
             return
-        if any(e.compress_type or e.compress_size != e.file_size or e.flag_bits & 1 for e in entries):
-            yield "its records are compressed or locked"
+        if any(e.compress_type or e.compress_size != e.file_size for e in entries):
+            yield "its records are compressed"
             return
-        if bytes(data[:4]) != b"PK\x03\x04":
-            yield "something stands before the archive"
-            return
-        for entry in entries:
-            if entry.filename.endswith(".json") and entry.file_size > LARGEST_JSON:
-                raise ValueError(f"{entry.filename} is larger than 256 MiB")
-        config = strict_json(archive.read("config.json"))
-        strict_json(archive.read("metadata.json"))
-        yield from object_problems(config)
+        config, metadata = (read(archive, f"{name}.json", LARGEST_JSON) for name in ("config", "metadata"))
         weights = archive.getinfo("model.weights.h5")
         archive.open(weights).close()  # it compares the two headers of a record
+    strict_json(metadata)
+    yield from object_problems(strict_json(config))
     begin = weights.header_offset + 30 + sum(struct.unpack_from("<HH", data, weights.header_offset + 26))
     with memoryview(data) as everything, everything[begin : begin + weights.file_size] as part:  # it may be large
         yield from _hdf5(part, whole=False)

@@ -21,15 +21,19 @@ def payload_digest(path: Path) -> str:
     counts, because it says by which format the file is judged. An image: the digest in its address.
 
     Raises:
-        InputError: nothing there. EvidenceError: a link or a special file in it, or an MLmodel that cannot be read.
+        InputError: nothing there. EvidenceError: a link, a special file or a line end in a name in it, or an MLmodel
+            that cannot be read.
     """
     if is_image(path):
         return image_digest(str(path))
-    if path.is_symlink() or not path.exists():
+    if path.is_symlink():
+        raise InputError(f"{path} is a link.", cure=f"Give what it points to: {path.resolve()}")
+    if not path.exists():
         raise InputError(f"{path} is not a model's file or folder.", cure="Check the input model.")
     if not path.is_file() and not path.is_dir():
         raise InputError(f"{path} is neither a file nor a folder.", cure="Check the input model.")
     # All names first: a pipe that stands late in the order must be refused before a read of it could hang.
+    _check_name(path.name if path.is_file() else "", path)
     found = [(path.name, path)] if path.is_file() else _files(path)
     files = sorted(found, key=lambda pair: os.fsencode(pair[0]))
     lines = [_line(name, file) for name, file in files if name not in EXCLUDED]
@@ -47,8 +51,15 @@ def _files(root: Path) -> Iterator[tuple[str, Path]]:
                     f"{entry} is a link or a special file.",
                     cure="A model holds plain files only; copy what it points to.",
                 )
+            _check_name(name, entry)
         for name in files:
             yield (Path(folder) / name).relative_to(root).as_posix(), Path(folder) / name
+
+
+def _check_name(name: str, entry: Path) -> None:
+    """Refuse a name with a line end: what follows it would count as another file with its digest."""
+    if "\n" in name:
+        raise EvidenceError(f"{str(entry)!r} has a line end in its name.", cure="Name it otherwise.")
 
 
 def _line(name: str, file: Path) -> bytes:

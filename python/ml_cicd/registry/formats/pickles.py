@@ -9,6 +9,7 @@ import pickle
 from collections.abc import Iterator
 
 from ml_cicd.registry.formats.arrays import hold_dtype
+from ml_cicd.registry.formats.callables import FILLED
 from ml_cicd.registry.formats.pickle_machine import Machine, Rules
 from ml_cicd.registry.formats.pickle_stream import NotPlain, PickleStream, Readable
 from ml_cicd.registry.formats.pickle_values import VALUES, Operation
@@ -129,12 +130,19 @@ def _hold_state(state: Value) -> None:
     """A state that sets attributes one by one would reach properties and the class; no listed class has one."""
     if state is None:
         raise NotPlain("it gives no state")
-    if isinstance(state, tuple) and len(state) == 2 and isinstance(state[1], Mapping):
+    if isinstance(state, tuple) and len(state) == 2 and _is_dictionary(state[1]):
         raise NotPlain("it sets attributes one by one")
+    if not isinstance(state, Mapping) and _is_dictionary(state):
+        raise NotPlain("it gives a state that is no plain dictionary")
     if isinstance(state, Mapping) and state.more:
         raise NotPlain("it gives a state of more than can be looked at")
     if isinstance(state, Mapping) and any(key.startswith("__") and key.endswith("__") for key in state.items):
         raise NotPlain("it sets an attribute that Python itself reads")
+
+
+def _is_dictionary(value: Value) -> bool:
+    """Whether an unpickler takes it for one: its subclasses are filled as it is."""
+    return isinstance(value, Mapping) or (isinstance(value, Made) and value.of.dotted in FILLED)
 
 
 def _persistent_id(machine: Machine) -> None:

@@ -1,8 +1,8 @@
 """What in a `torch.export` archive (pt2) could run code when it is loaded. Nothing is unpickled; this reads opcodes.
 
 `torch.export.load` unpickles sample inputs, custom objects and weights that say so, without `weights_only`, opens
-bundled libraries, and evaluates texts of the program (pt2_program.py). An allow-list of records, of texts and of pickled
-names keeps such an archive out.
+bundled libraries, and evaluates texts of the program (pt2_program.py). An allow-list of records, of texts and of
+pickled names keeps such an archive out.
 """
 
 import re

@@ -69,7 +69,7 @@ def look(path: Path, allowed: Allowed = NOTHING_ALLOWED) -> Look:
     """Look through a model. What no format recognises cannot be looked through, and that is a violation itself."""
     known = recognised(path)
     if known is None:
-        return Look(violations=(_what_it_is(path),), way_out=f"Recognised are: {', '.join(map(_brief, formats()))}.")
+        return Look(violations=(_what_it_is(path),), way_out=_way_out(path))
     beside = known.beside(path)
     if beside:  # else the digest would not cover them
         problem = f"{path.name} is not whole without {', '.join(sorted(beside))}"
@@ -80,6 +80,15 @@ def look(path: Path, allowed: Allowed = NOTHING_ALLOWED) -> Look:
     code = tuple(f"{name} sha256:{_sha256(path / name)}" for name in known.code(path)) if needed.code else ()
     way_out = known.advice(path) or known.way_out
     return Look(format=known.name, violations=found, way_out=way_out, allowed=needed, code=code)
+
+
+def _way_out(path: Path) -> str:
+    """Name the one model in a folder of other things, or else what is recognised."""
+    inside = sorted(path.iterdir()) if path.is_dir() and not path.is_symlink() else []
+    models = [one for one in inside if not one.is_symlink() and one.suffix != ".json" and recognised(one)]
+    if len(models) == 1:
+        return f"Give the model in it by its own path, to the gate too: {models[0]}"
+    return f"Recognised are: {', '.join(map(_brief, formats()))}."
 
 
 def _brief(known: Format) -> str:

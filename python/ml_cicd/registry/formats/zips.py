@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, cast
 
+from ml_cicd.registry.formats.compressed import MOST_BYTES
 from ml_cicd.registry.formats.pickle_stream import CHUNK, NotPlain
 
 MAGIC = b"PK\x03\x04"
@@ -90,6 +91,8 @@ def _hold_plain(stream: BinaryIO, archive: zipfile.ZipFile) -> None:
         raise NotPlain("its end says another directory than the one that stands before it")
     if len(entries) > MOST_ENTRIES or len({one.filename.casefold() for one in entries}) != len(entries):
         raise NotPlain("its archive has a name twice, or too many")
+    if sum(one.file_size for one in entries if one.compress_type) > MOST_BYTES:
+        raise NotPlain("it unpacks to more than such a file holds")
     _hold_apart(entries, archive.start_dir)
     for one in entries:
         if one.flag_bits & ENCRYPTED or one.compress_type not in METHODS:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from ml_cicd.ground.errors import Conflict, IntegrityError, MlCicdError, NotFound
+from ml_cicd.ground.errors import Conflict, InputError, IntegrityError, MlCicdError, NotFound
 from ml_cicd.ground.finding import Finding, Outcome, broken
 from ml_cicd.registry.formats.image import image_digest, is_image
 from ml_cicd.registry.formats.payload import payload_digest
@@ -108,10 +108,19 @@ class MlflowRegistry:
         """Copy a version's files into a new folder below `folder`, return its path; the source is not touched.
 
         The caller checks the digest.
+
+        Raises:
+            InputError: the version is an image, which is pulled by its address.
         """
         with mapped(self._uri), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            source = self._client.get_model_version(version.name, version.number).source
+            source = str(self._client.get_model_version(version.name, version.number).source)
+            if source.startswith(IMAGE):
+                image = source.removeprefix(IMAGE)
+                raise InputError(
+                    f"Version {version.number} of {version.name} is the image {image}, which has no files here.",
+                    cure=f"Pull it: docker pull {image}",
+                )
             return downloaded(self._uri, source, folder, prefix=f"{version.number}-")
 
     def _try_alias(self, name: str, alias: str, version: str) -> Exception | None:
