@@ -170,6 +170,8 @@ def test_a_champion_that_dies_proves_nothing() -> None:
     well = [seen(k, Counts(nc=200, xc=0, nb=200, xb=0)) for k in range(40)]
     gone = [seen(k, Counts(nc=200, xc=0, nb=200, xb=200), LAPSED) for k in (41, 42)]
     assert safety(*well, *gone) >= 1
+    away = seen(42, Counts(nc=200, xc=0, nb=0, xb=0), LAPSED)
+    assert safety(*well, seen(41, Counts(nc=200, xc=0, nb=200, xb=40)), away) >= safety(*well) - 0.1
 
 
 def test_what_a_dead_champion_s_users_got_hides_no_harm() -> None:

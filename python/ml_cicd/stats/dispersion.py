@@ -88,6 +88,17 @@ def add_look(dispersion: Dispersion, requests: int, failures: int) -> Dispersion
     )
 
 
+def interrupted(dispersion: Dispersion) -> Dispersion:
+    """Return what is known without the last pair: an arm that is found dead may have begun to die there. The next look
+    is compared with nothing.
+    """
+    return Dispersion(
+        squares=max(0.0, dispersion.squares - dispersion.last_squares),
+        expected=max(0.0, dispersion.expected - dispersion.last_expected),
+        noise=max(0.0, dispersion.noise - dispersion.last_noise),
+    )
+
+
 def _leaps(dispersion: Dispersion, requests: int, failures: int) -> bool:
     share = failures / requests
     return share >= OUT and dispersion.requests > 0 and share - dispersion.failures / dispersion.requests >= LEAP

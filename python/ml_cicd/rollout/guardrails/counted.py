@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 from ml_cicd.rollout.guardrail import Blind, Levels, Proves, Window
 from ml_cicd.rollout.state import WHOLE
-from ml_cicd.stats.dispersion import Dispersion, add_look, together
+from ml_cicd.stats.dispersion import Dispersion, add_look, interrupted, together
 from ml_cicd.stats.sequential import (
     Counts,
     MarginState,
@@ -101,13 +101,13 @@ def harm_taken_in(test: HarmTest, evidence: HarmEvidence, reading: Counts, prove
     own = add_look(evidence.own, reading.nc, reading.xc)
     if not (own.leapt and reading.nc >= test.outage):
         evidence = replace(evidence, own=own)
-    phi = evidence.phi
+    phi, others = evidence.phi, evidence.others
     before, now = evidence.users, reading.users
     goes_on = before is not None and now is not None and now.during.requests >= before.during.requests
     seen = replace(
         evidence,
         champion=reading.nb + (evidence.champion if goes_on else 0),
-        others=add_look(evidence.others, reading.nb, reading.xb),
+        others=interrupted(others) if proves is Proves.HARM else add_look(others, reading.nb, reading.xb),
         users=before if now is None else later(before, now),
         requests=evidence.requests + reading.nc + reading.nb,
     )
