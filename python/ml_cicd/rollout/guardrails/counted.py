@@ -23,6 +23,7 @@ from ml_cicd.stats.users import UserCounts, later, user_excess
 WIDEST_MARGIN = 0.5
 OUTAGE = 100
 COLLAPSED = 5.0  # a candidate that warms up is stopped when its odds of failing are more than this many times as high
+OWN_BURSTS = 12.0  # bursts of five come to 11: beyond that, what the champion does not do as well is harm and no chance
 COLLAPSE_WEIGHT = 0.05  # the part of the false rollbacks that may happen while it warms up
 
 
@@ -85,10 +86,17 @@ class HarmEvidence:
 
     @property
     def phi(self) -> float:
-        """What both tests are tempered by. Failures of one user close together are in both parts, which errs on the
-        safe side.
+        """What proof of a margin is tempered by. Failures of one user close together are in both parts, which errs on
+        the safe side.
         """
         return self.dispersion.phi + self.by_user
+
+    @property
+    def harm_phi(self) -> float:
+        """What evidence of harm is tempered by. A candidate that fails again and again, all at once and not between, is
+        harmful, however clustered that is.
+        """
+        return min(self.dispersion.phi, max(OWN_BURSTS, self.others.phi)) + self.by_user
 
 
 def harm_taken_in(test: HarmTest, evidence: HarmEvidence, reading: Counts, proves: Proves) -> HarmEvidence:
@@ -101,7 +109,7 @@ def harm_taken_in(test: HarmTest, evidence: HarmEvidence, reading: Counts, prove
     own = add_look(evidence.own, reading.nc, reading.xc)
     if not (own.leapt and reading.nc >= test.outage):
         evidence = replace(evidence, own=own)
-    phi, others = evidence.phi, evidence.others
+    phi, others = evidence.harm_phi, evidence.others
     before, now = evidence.users, reading.users
     goes_on = before is not None and now is not None and now.during.requests >= before.during.requests
     seen = replace(
@@ -118,7 +126,7 @@ def harm_taken_in(test: HarmTest, evidence: HarmEvidence, reading: Counts, prove
 
 def harm_of(test: HarmTest, evidence: HarmEvidence) -> float:
     """Return the log evidence of harm, tempered by what is known of the dispersion now; a rejection stands."""
-    phi = evidence.phi
+    phi = evidence.harm_phi
     logs = [
         tried.cap if state.rejected else rate_log_e(replace(tried, phi=phi), state)
         for tried, state in ((test.collapse, evidence.collapse), (test.worse, evidence.worse))
