@@ -269,6 +269,13 @@ def test_a_table_that_is_not_there_is_no_first_release(inputs: dict[str, str]) -
     assert world.asked == []
 
 
+def test_a_table_that_nothing_compares_with_may_be_missing() -> None:
+    """A configuration may name it for other policies; who gives it as an input is told that it is of no use."""
+    world = Judging(settings=configured(champion="c.csv"))
+    assert run(world).exit_code is Exit.DONE
+    assert world.asked[0].champion == ""
+
+
 def test_that_no_champion_serves_lets_nothing_in_by_itself() -> None:
     """What it means remains the policy's: a gate that fails without a champion does so."""
     world = Judging(

@@ -167,7 +167,8 @@ def _named_champion(inputs: Inputs, config: Config) -> str:
 
 
 def _champion_of(inputs: Inputs, config: Config, policy: Policy, files: Files) -> str:
-    """Return the champion's table, which may be absent only where somebody who asked says that no champion serves.
+    """Return the champion's table, which may be absent only where no rule compares, or where somebody who asked says
+    that no champion serves.
 
     Raises:
         EvidenceError: a first model may come in, but it is the table that is missing, or its name is misspelt.
@@ -176,7 +177,7 @@ def _champion_of(inputs: Inputs, config: Config, policy: Policy, files: Files) -
     pattern = any(mark in path for mark in "*?[")  # one that matches nothing is a mistake in any case
     if not path or pattern or files.exists(path):
         return path
-    if inputs.no_champion:
+    if inputs.no_champion or not policy.compares:
         return ""
     if policy.when_no_champion is WhenNoChampion.FIRST_RELEASE:
         raise EvidenceError(
