@@ -6,12 +6,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 from unittest.mock import patch
 
-from ml_cicd.commands import canary, rollback
+from ml_cicd.commands import canary
 from ml_cicd.ground.errors import IntegrityError
 from ml_cicd.ground.operation import join
 from ml_cicd.registry.operations import AppendLedger
-from ml_cicd.rollout import ending, evidence, history, machine, outright, session, situation, way_back
-from ml_cicd.rollout.aim import Aim
+from ml_cicd.rollout import ending, evidence, history, machine, outright, session, situation
 from ml_cicd.rollout.events import (
     Based,
     Claimed,
@@ -151,11 +150,6 @@ def _renews_nothing(found: session.Session, decided: evidence.Decided) -> sessio
     return found if decided.decision is Decision.HOLD else GO_ON(found, decided)
 
 
-def _ignores_claims(aim: Aim, where: Where, view: RouterView, identities: Any, *, reason: str = "") -> Any:
-    unclaimed = replace(view, split=replace(view.split, lease=0))
-    return WAY_BACK(aim, where, unclaimed, identities, reason=reason)
-
-
 def _without(*rows: Situation) -> tuple[Any, ...]:
     return tuple(row for row in situation.SITUATIONS if row[0] not in rows)
 
@@ -224,7 +218,7 @@ def _only_errors(found: session.Session, *, always: bool) -> Iterator[None]:
 
 PERFORM, DEPLOY = SetSplit.perform, DeploySlot.perform
 GO_ON, COUNT, LEASE = session.go_on, session._count, session._lease
-WAY_BACK, FINISH = way_back.way_back, outright.finish_promotion
+FINISH = outright.finish_promotion
 HARMLESS = tuple(row for row in evidence.TRANSITIONS if row.decision is not Decision.ROLLBACK)
 ENDLESS = tuple(row for row in evidence.TRANSITIONS if not row.reason.startswith("deadline"))
 
@@ -246,7 +240,6 @@ BUGS = (
     Bug(name="a run that stops takes anybody's traffic", patches=((session, "release", _takes_all),)),
     Bug(name="a live run is ousted", patches=((situation, "SITUATIONS", _without(Situation.ALIVE)),)),
     Bug(name="a claim is no reason to wait", patches=((situation, "SITUATIONS", _without(Situation.CLAIMED)),)),
-    Bug(name="a rollback goes into a claimed slot", patches=((rollback, "way_back", _ignores_claims),)),
     Bug(name="the lease is not renewed", patches=((session, "go_on", _renews_nothing),)),
     Bug(name="the lease is not renewed with a new share", rows=((Shared, _same_lease), (Based, _same_lease))),
     Bug(name="every lease is as long as a claim", patches=((session, "_lease", _as_a_claim),)),
