@@ -15,6 +15,7 @@ from ml_cicd.registry.formats.callables import known_callables
 from ml_cicd.registry.formats.compressed import begins
 from ml_cicd.registry.formats.numpy_file import hold_array
 from ml_cicd.registry.formats.pickle_stream import NotPlain
+from ml_cicd.registry.formats.reading import mappings, strict_json
 from ml_cicd.registry.formats.scan import Format
 from ml_cicd.registry.formats.zips import MAGIC, entry, names, opened, read
 from ml_cicd.registry.look import Allowed
@@ -60,8 +61,8 @@ def _archive(archive: zipfile.ZipFile, callables: frozenset[str]) -> Iterator[st
             with entry(archive, one.filename) as stream:
                 hold_array(stream, one.file_size)
     try:
-        found = json.loads(read(archive, SCHEMA, LARGEST_SCHEMA), object_pairs_hook=_each_once)
-    except (ValueError, RecursionError) as problem:
+        found = strict_json(read(archive, SCHEMA, LARGEST_SCHEMA))
+    except ValueError as problem:
         raise NotPlain(f"{SCHEMA} cannot be read") from problem
     if not isinstance(found, dict) or type(found.get("protocol")) is not int or found["protocol"] not in PROTOCOLS:
         raise NotPlain(f"its protocol is not one of {sorted(PROTOCOLS)}")
@@ -69,25 +70,12 @@ def _archive(archive: zipfile.ZipFile, callables: frozenset[str]) -> Iterator[st
         yield from _node(node, callables)
 
 
-def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a key is there twice")
-    return found
-
-
 def _nodes(found: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Yield every mapping that names a type, at any depth, whether it is reached or not."""
-    pending: list[Any] = [found]
-    while pending:
-        value = pending.pop()
-        if isinstance(value, list):
-            pending += value
-        elif isinstance(value, dict):
-            pending += value.values()
-            # The names of a model's own parameters stand in such mappings too; then their values are mappings.
-            if any(part in value and not isinstance(value[part], dict) for part in PARTS):
-                yield value
+    for value in mappings(found):
+        # The names of a model's own parameters stand in such mappings too; then their values are mappings.
+        if any(part in value and not isinstance(value[part], dict) for part in PARTS):
+            yield value
 
 
 def _node(node: dict[str, Any], callables: frozenset[str]) -> Iterator[str]:
