@@ -5,7 +5,6 @@ from dataclasses import replace
 
 import pytest
 
-from benchmarks.canary_error_rates import Scenario, rollout
 from benchmarks.streams import Traffic
 from ml_cicd.rollout.evidence import is_harmful, no_evidence, take_in
 from ml_cicd.rollout.guardrails.errors import ErrorsSettings
@@ -14,28 +13,15 @@ from ml_cicd.rollout.settings import CanarySettings
 from ml_cicd.rollout.state import Observation
 from ml_cicd.stats.sequential import Counts
 from tests.statistics.draw import limit
+from tests.statistics.rollouts import TRAFFIC, endings
 
 RUNS = 120
-TRAFFIC = Traffic(
-    stream="bursty",
-    requests=200,
-    rate=0.01,
-    worse=0.0,
-    burst=5.0,
-    cold_looks=0,
-    users=0,
-    activity="equal",
-    failures="equal",
-    looks=100,
-)
+BURSTY = replace(TRAFFIC, stream="bursty", burst=5.0)
 
 
 def ended(traffic: Traffic, how: str, *, runs: int, steps: tuple[int, ...], hold: bool = False) -> float:
     """Return the share of rollouts that end in one way, by seed; the margin is one point."""
-    settings = replace(CanarySettings(), steps=steps, guardrails={"errors": ErrorsSettings(margin=0.01)})
-    plan = make_plan(settings, deadline_seconds=math.inf)
-    scenario = Scenario(name="", traffic=traffic, plan=plan, hold=hold, seed=20261125)
-    return sum(rollout(scenario, run).how == how for run in range(runs)) / runs
+    return endings(traffic, runs=runs, steps=steps, hold=hold)[how] / runs
 
 
 @pytest.mark.parametrize("burst", [1.2, 2.0, 5.0])
@@ -43,18 +29,18 @@ def test_bursts_do_not_roll_back(burst: float) -> None:
     """Looked at a hundred times at a share of 10 %, an equal candidate is rolled back in at most 5 %, though nothing
     was known of bursts before the first one.
     """
-    assert ended(replace(TRAFFIC, burst=burst), "rollback", runs=RUNS, steps=(1000,), hold=True) <= limit(0.05, RUNS)
+    assert ended(replace(BURSTY, burst=burst), "rollback", runs=RUNS, steps=(1000,), hold=True) <= limit(0.05, RUNS)
 
 
 def test_bursts_do_not_promote() -> None:
     """A candidate that is worse by the whole margin is promoted in at most 5 %."""
-    worse = replace(TRAFFIC, worse=0.01, looks=150)
+    worse = replace(BURSTY, worse=0.01, looks=150)
     assert ended(worse, "promote", runs=60, steps=(1000, 5000)) <= limit(0.05, 60)
 
 
 def test_independent_failures_are_seen_early() -> None:
     """Five times as many failures, each on its own, are harm within thirty looks in nearly all rollouts."""
-    worse = replace(TRAFFIC, burst=1.0, worse=0.04, looks=30)
+    worse = replace(BURSTY, burst=1.0, worse=0.04, looks=30)
     assert ended(worse, "rollback", runs=60, steps=(1000,), hold=True) >= 0.95
 
 

@@ -1,56 +1,37 @@
 """Seeded simulations of sticky users, with the traffic and the fold of `benchmarks/canary_error_rates.py`."""
 
-import math
 from collections import Counter
 from dataclasses import replace
 
 import pytest
 
-from benchmarks.canary_error_rates import Scenario, rollout
 from benchmarks.streams import Traffic
-from ml_cicd.rollout.guardrails.errors import ErrorsSettings
-from ml_cicd.rollout.plan import make_plan
-from ml_cicd.rollout.settings import CanarySettings
 from tests.statistics.draw import limit
+from tests.statistics.rollouts import TRAFFIC, endings
 
 RUNS = 40
-TRAFFIC = Traffic(
-    stream="sticky",
-    requests=200,
-    rate=0.01,
-    worse=0.0,
-    burst=1.0,
-    cold_looks=0,
-    users=100,
-    activity="equal",
-    failures="equal",
-    looks=600,
-    history=10_000,
-)
-UNLIKE = replace(TRAFFIC, users=1000, failures="heterogeneous", looks=400)
+STICKY = replace(TRAFFIC, stream="sticky", users=100, looks=600, history=10_000)
+UNLIKE = replace(STICKY, users=1000, failures="heterogeneous", looks=400)
 
 
 def ended(traffic: Traffic, *, runs: int = RUNS, margin: float = 0.01, hold: bool = False) -> Counter[str]:
     """Return how often rollouts ended how, by seed."""
     steps = (1000,) if hold else (100, 500, 2500, 5000)
-    settings = replace(CanarySettings(), steps=steps, guardrails={"errors": ErrorsSettings(margin=margin)})
-    plan = make_plan(settings, deadline_seconds=math.inf)
-    scenario = Scenario(name="", traffic=traffic, plan=plan, hold=hold, seed=20261125)
-    return Counter(rollout(scenario, run).how for run in range(runs))
+    return endings(traffic, runs=runs, steps=steps, margin=margin, hold=hold)
 
 
 @pytest.mark.parametrize("activity", ["equal", "zipf", "sessions"])
 @pytest.mark.parametrize("users", [50, 1000])
 def test_equal_candidates_of_few_users_are_promoted(users: int, activity: str) -> None:
     """However few and however unequal: in nearly all rollouts, and a mismatch is hardly ever said."""
-    found = ended(replace(TRAFFIC, users=users, activity=activity))
+    found = ended(replace(STICKY, users=users, activity=activity))
     assert found["promote"] >= RUNS * 0.85
     assert found["mismatch"] <= 1
 
 
 def test_blind_sources_do_not_promote_them() -> None:
     """The same traffic, told as requests alone, ends as a mismatch in most rollouts: that is what groups are for."""
-    assert ended(replace(TRAFFIC, blind=True, looks=200), runs=20)["mismatch"] >= 10
+    assert ended(replace(STICKY, blind=True, looks=200), runs=20)["mismatch"] >= 10
 
 
 def test_users_who_fail_more_than_others_do_not_roll_back() -> None:
@@ -67,12 +48,12 @@ def test_the_same_users_roll_back_where_nobody_tells_them() -> None:
 
 def test_candidates_at_the_margin_are_rarely_promoted() -> None:
     """A hundred sticky users do not get one promoted that is worse by the whole margin."""
-    found = ended(replace(TRAFFIC, worse=0.01), runs=RUNS)
+    found = ended(replace(STICKY, worse=0.01), runs=RUNS)
     assert found["promote"] / RUNS <= limit(0.05, RUNS)
 
 
 @pytest.mark.parametrize("times", [0.0, 2.0], ids=["to nothing", "doubled"])
 def test_a_share_that_changes_is_found(times: float) -> None:
     """A thousand users, at 10 %, and after 30 looks the share is another one."""
-    found = ended(replace(TRAFFIC, users=1000, looks=120, fault=(30, times)), runs=20, hold=True)
+    found = ended(replace(STICKY, users=1000, looks=120, fault=(30, times)), runs=20, hold=True)
     assert found["mismatch"] + found["rollback"] >= 19
